@@ -1,0 +1,71 @@
+"""Write CBOR (RFC 8949): what a batch needs, in the shortest form of each head.
+
+Runs alike on CPython and MicroPython. Everything appends to a bytearray.
+"""
+
+import struct
+
+from tidewire.errors import WireLimitError, WireMalformedError
+from tidewire.limits import DEPTH_MAX, INTEGER_MAX, INTEGER_MIN
+
+UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG = range(7)
+
+
+def write_head(out: bytearray, major: int, number: int) -> None:
+    """Append the head of an item: its major type (0 to 6) and its argument, below 2**64."""
+    major <<= 5
+    if number < 24:
+        out.append(major | number)
+        return
+    size, extra = 1, 24
+    while number >> 8 * size:
+        size, extra = size * 2, extra + 1
+    out.append(major | extra)
+    for shift in range(8 * size - 8, -8, -8):
+        out.append(number >> shift & 0xFF)
+
+
+def write(out: bytearray, value: object, depth: int = 0) -> None:
+    """Append `value`: None, bool, int of 64 bits, float, str, bytes, list, tuple or dict.
+
+    Floats are 64 bits wide. Dicts are written in the order of their sorted keys, since
+    MicroPython keeps no order. Raises WireMalformedError or WireLimitError.
+    """
+    if depth > DEPTH_MAX:
+        raise WireLimitError("CBOR depth", depth, DEPTH_MAX)
+    if value is None:
+        out.append(0xF6)
+    elif value is True or value is False:
+        out.append(0xF5 if value else 0xF4)
+    elif isinstance(value, int):
+        if not INTEGER_MIN <= value <= INTEGER_MAX:
+            raise WireLimitError("integer", value, INTEGER_MAX)
+        write_head(out, UNSIGNED if value >= 0 else NEGATIVE, value if value >= 0 else ~value)
+    elif isinstance(value, float):
+        out.append(0xFB)
+        out.extend(struct.pack(">d", value))
+    elif isinstance(value, str):
+        text = _utf8(value)
+        write_head(out, TEXT, len(text))
+        out.extend(text)
+    elif isinstance(value, (bytes, bytearray)):
+        write_head(out, BYTES, len(value))
+        out.extend(value)
+    elif isinstance(value, (list, tuple)):
+        write_head(out, ARRAY, len(value))
+        for item in value:
+            write(out, item, depth + 1)
+    elif isinstance(value, dict):
+        write_head(out, MAP, len(value))
+        for key in sorted(value):
+            write(out, key, depth + 1)
+            write(out, value[key], depth + 1)
+    else:
+        raise WireMalformedError(f"CBOR cannot hold a {type(value)}")
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeError:
+        raise WireMalformedError("text has a lone surrogate") from None

@@ -1,0 +1,169 @@
+"""Pack a list of integers into a block; SPEC.md, "Block", has the layout.
+
+Flow: values -> [the cheapest of a few plans] -> bytes
+Bounded: each temporary list is as long as `values`; only the cheapest plan is written.
+"""
+
+from collections import namedtuple
+
+RICE = 0x80  # numbers have a quotient in unary and k low bits; without it all have k bits
+DELTA = 0x40  # numbers are differences of neighbours; without it distances from the base
+INDEXED = 0x3F  # a block of the distinct values, then a block of indices into it
+WIDTH_MAX = 62  # of numbers without RICE: 63 would read INDEXED, Rice takes what is wider
+
+_Plan = namedtuple("_Plan", ("bits", "mode", "base", "step", "low", "k", "numbers"))
+
+
+def pack(values: list[int]) -> bytearray:
+    """Return the block of `values`, each of 64 bits with sign; of none, no bytes."""
+    out = bytearray()
+    if not values:
+        return out
+    plan = _plan(values)
+    # A converter of few levels, scaled and rounded, gives few values without a common step.
+    distinct = sorted(set(values))
+    if 2 < len(distinct) <= len(values) // 2:
+        index = {distinct[i]: i for i in range(len(distinct))}
+        levels, indices = _plan(distinct), _plan([index[value] for value in values])
+        if 8 + _uvarint_bits(len(distinct)) + levels.bits + indices.bits < plan.bits:
+            out.append(INDEXED)
+            write_uvarint(out, len(distinct))
+            _write(out, levels)
+            plan = indices
+    _write(out, plan)
+    return out
+
+
+def pack_bits(bits: list[bool]) -> bytearray:
+    """Return `bits`, the first in the highest bit of the first byte, padded with zeros."""
+    out = bytearray()
+    _write_fixed(out, bits, 1)
+    return out
+
+
+def write_uvarint(out: bytearray, number: int) -> None:
+    """Append `number` (>= 0) in groups of 7 bits, the lowest first; all but the last have 0x80."""
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+
+
+def _plan(values: list[int]) -> _Plan:
+    first, low = values[0], min(values)
+    if max(values) == low:
+        return _Plan(8 + _uvarint_bits(_zigzag(low) << 1), 0, low, 1, None, 0, values)
+    step = _common_step(values)
+    above = [(value - low) // step for value in values]
+    deltas = [above[i] - above[i - 1] for i in range(1, len(above))]
+    mean = sum(above) // len(above)
+    best = _rice(0, low + mean * step, step, [number - mean for number in above])
+    best = _cheaper(best, _rice(DELTA, first, step, deltas))
+    best = _cheaper(best, _fixed(0, low, step, None, above))
+    low = min(deltas)
+    return _cheaper(best, _fixed(DELTA, first, step, low, [delta - low for delta in deltas]))
+
+
+def _common_step(values: list[int]) -> int:
+    """Return the greatest divisor of all distances between the values, which differ."""
+    step, first = 0, values[0]
+    for value in values:
+        other = abs(value - first)
+        while other:
+            step, other = other, step % other
+        if step == 1:
+            break
+    return step
+
+
+def _fixed(mode: int, base: int, step: int, low: int | None, numbers: list[int]) -> _Plan | None:
+    width = _bits_of(max(numbers))
+    if width > WIDTH_MAX:
+        return None
+    bits = _head_bits(base, step) + (len(numbers) * width + 7 & ~7)
+    if low is not None:
+        bits += _uvarint_bits(_zigzag(low))
+    return _Plan(bits, mode, base, step, low, width, numbers)
+
+
+def _rice(mode: int, base: int, step: int, distances: list[int]) -> _Plan:
+    numbers = [_zigzag(distance) for distance in distances]
+    count = len(numbers)
+    # For what sensors give, the best k is one of the three below the mean's bit length.
+    middle = _bits_of(sum(numbers) // count)
+    best_bits = best_k = -1
+    for k in range(max(0, middle - 2), min(63, middle) + 1):
+        bits = (count * k + 7 & ~7) + (sum([number >> k for number in numbers]) + count + 7 & ~7)
+        if best_bits < 0 or bits < best_bits:
+            best_bits, best_k = bits, k
+    return _Plan(_head_bits(base, step) + best_bits, mode | RICE, base, step, None, best_k, numbers)
+
+
+def _cheaper(one: _Plan, other: _Plan | None) -> _Plan:
+    return one if other is None or one.bits <= other.bits else other
+
+
+def _write(out: bytearray, plan: _Plan) -> None:
+    k, numbers = plan.k, plan.numbers
+    out.append(plan.mode | k)
+    write_uvarint(out, _zigzag(plan.base) << 1 | (plan.step > 1))
+    if plan.step > 1:
+        write_uvarint(out, plan.step)
+    if plan.low is not None:
+        write_uvarint(out, _zigzag(plan.low))
+    if plan.mode & RICE:
+        mask = (1 << k) - 1
+        _write_fixed(out, [number & mask for number in numbers], k)
+        _write_unary(out, numbers, k)
+    else:
+        _write_fixed(out, numbers, k)
+
+
+def _write_fixed(out: bytearray, numbers: list[int], width: int) -> None:
+    """Append each number in `width` bits, the highest first, and pad with zeros to a byte."""
+    if not width:
+        return
+    pending = have = 0
+    for number in numbers:
+        pending = pending << width | number
+        have += width
+        while have >= 8:
+            have -= 8
+            out.append(pending >> have)
+            pending &= (1 << have) - 1
+    if have:
+        out.append(pending << 8 - have)
+
+
+def _write_unary(out: bytearray, numbers: list[int], k: int) -> None:
+    """Append for each number as many zeros as its part above `k` bits says, then a one."""
+    pending = have = 0
+    for number in numbers:
+        have += number >> k
+        while have >= 8:
+            out.append(pending)
+            pending = 0
+            have -= 8
+        pending |= 0x80 >> have
+        have += 1
+    if have:
+        out.append(pending)
+
+
+def _zigzag(number: int) -> int:
+    """Return 0, 1, 2, 3, 4 for 0, -1, 1, -2, 2, so that small distances are small numbers."""
+    return number << 1 if number >= 0 else ~(number << 1)
+
+
+def _bits_of(number: int) -> int:
+    """Return how many bits `number` (>= 0) takes; MicroPython's int has no bit_length."""
+    return len(bin(number)) - 2 if number else 0
+
+
+def _uvarint_bits(number: int) -> int:
+    return 8 * max(1, (_bits_of(number) + 6) // 7)
+
+
+def _head_bits(base: int, step: int) -> int:
+    bits = 8 + _uvarint_bits(_zigzag(base) << 1)
+    return bits + _uvarint_bits(step) if step > 1 else bits
