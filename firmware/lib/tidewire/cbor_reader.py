@@ -47,16 +47,12 @@ def _item(data: bytes, at: int, depth: int) -> tuple[object, int]:
     number, at = _argument(data, at + 1, extra)
     if number == _INDEFINITE and major in (0, 1, 6):
         raise WireMalformedError("CBOR integer or tag of indefinite length")
-    if major == 0:
-        return number, at
-    if major == 1:
-        return ~number, at
+    if major <= 1:
+        return (~number if major else number), at
     if major <= 3:
         return _string(data, at, major, number)
-    if major == 4:
-        return _array(data, at, number, depth)
-    if major == 5:
-        return _map(data, at, number, depth)
+    if major <= 5:
+        return (_array if major == 4 else _map)(data, at, number, depth)
     value, at = _item(data, at, depth + 1)
     if value is _BREAK:
         raise WireMalformedError("CBOR tag without an item")

@@ -44,14 +44,16 @@ def write(out: bytearray, value: object, depth: int = 0) -> None:
     elif isinstance(value, float):
         out.append(0xFB)
         out.extend(struct.pack(">d", value))
-    elif isinstance(value, str):
-        text = _utf8(value)
-        write_head(out, TEXT, len(text))
-        out.extend(text)
-    elif isinstance(value, (bytes, bytearray)):
-        write_head(out, BYTES, len(value))
-        out.extend(value)
-    elif isinstance(value, (list, tuple)):
+    elif isinstance(value, (str, bytes, bytearray)):
+        raw = _utf8(value) if isinstance(value, str) else value
+        write_head(out, TEXT if isinstance(value, str) else BYTES, len(raw))
+        out.extend(raw)
+    else:
+        _write_container(out, value, depth)
+
+
+def _write_container(out: bytearray, value: object, depth: int) -> None:
+    if isinstance(value, (list, tuple)):
         write_head(out, ARRAY, len(value))
         for item in value:
             write(out, item, depth + 1)

@@ -71,8 +71,8 @@ def _column_of_floats(name: str, values: list[float | None]) -> Column:
 
 def _decimals_of(value: float, decimals: int) -> int:
     """Return how many decimals, at least `decimals`, hold `value` exactly; -1 if none do."""
-    if value != value or value in (_INFINITY, -_INFINITY):
-        return -1
+    if not -_INFINITY < value < _INFINITY:
+        return -1  # NaN among them
     while decimals <= _DECIMALS_TRIED:
         scale = 10**decimals
         number = round(value * scale)

@@ -5,6 +5,7 @@ Runs alike on CPython and MicroPython, byte for byte. Needs neither decoder nor 
 """
 
 import struct
+from math import isnan
 
 from tidewire.batch import Batch
 from tidewire.cbor_writer import ARRAY, BYTES, MAP, TAG, write, write_head
@@ -132,9 +133,9 @@ def _write_column(out: bytearray, column: Column, count: int, name: str) -> None
     if len(column.values) != count:
         raise WireMalformedError(f"{column.name} has {len(column.values)} values of {count}")
     _checked_int("decimals", column.decimals, 0, DECIMALS_MAX if column.kind == DECIMAL else 0)
-    nulls = [value is None for value in column.values]
+    nulls = [1 if value is None else 0 for value in column.values]
     values = column.values
-    if True in nulls:
+    if 1 in nulls:
         values = [value for value in values if value is not None]
     write_head(out, ARRAY, 3 if len(values) == count else 4)
     write(out, name)
@@ -148,25 +149,25 @@ def _write_values(out: bytearray, column: Column, values: list[object]) -> None:
     if column.kind in (DECIMAL, INTEGER):
         write(out, pack([_checked_int(column.name, v, INTEGER_MIN, INTEGER_MAX) for v in values]))
     elif column.kind == FLOAT:
-        _write_floats(out, column.name, values)
+        _check_types(column.name, values, float)
+        _write_floats(out, values)  # type: ignore[arg-type]  # just checked
     elif column.kind == BOOLEAN:
-        write(out, pack_bits([_checked(column.name, value, bool) for value in values]))
+        _check_types(column.name, values, bool)
+        write(out, pack_bits([1 if value else 0 for value in values]))
     elif column.kind == TEXT:
+        _check_types(column.name, values, str)
         write_head(out, ARRAY, len(values))
         for value in values:
             before = len(out)
-            write(out, _checked(column.name, value, str))
-            if len(out) - before > TEXT_BYTES_MAX + 3:
+            write(out, value)
+            if len(out) - before > TEXT_BYTES_MAX + 3:  # its head has three bytes by then
                 raise WireLimitError("text bytes", len(out) - before - 3, TEXT_BYTES_MAX)
     else:
         raise WireMalformedError(f"{column.name} is of unknown kind {column.kind!r}")
 
 
-def _write_floats(out: bytearray, name: str, values: list[object]) -> None:
-    wide = False
-    for value in values:
-        _checked(name, value, float)
-        wide = wide or not _fits_float32(value)
+def _write_floats(out: bytearray, values: list[float]) -> None:
+    wide = any(not _fits_float32(value) for value in values)
     write_head(out, TAG, TAG_FLOAT64 if wide else TAG_FLOAT32)
     write_head(out, BYTES, len(values) * (8 if wide else 4))
     for value in values:
@@ -175,12 +176,13 @@ def _write_floats(out: bytearray, name: str, values: list[object]) -> None:
 
 def _fits_float32(value: float) -> bool:
     try:
-        return value != value or struct.unpack("<f", struct.pack("<f", value))[0] == value
+        # Not a number is unequal to itself, and keeps its meaning in 32 bits.
+        return struct.unpack("<f", struct.pack("<f", value))[0] == value or isnan(value)
     except OverflowError:  # CPython's word for too large; MicroPython packs infinity
         return False
 
 
-def _checked(name: str, value: object, wanted: type) -> object:
-    if type(value) is not wanted:
-        raise WireMalformedError(f"{name} has a {type(value)} for a {wanted}")
-    return value
+def _check_types(name: str, values: list[object], wanted: type) -> None:
+    for value in values:
+        if type(value) is not wanted:
+            raise WireMalformedError(f"{name} has a {type(value)} for a {wanted}")

@@ -34,7 +34,7 @@ def pack(values: list[int]) -> bytearray:
     return out
 
 
-def pack_bits(bits: list[bool]) -> bytearray:
+def pack_bits(bits: list[int]) -> bytearray:
     """Return `bits`, the first in the highest bit of the first byte, padded with zeros."""
     out = bytearray()
     _write_fixed(out, bits, 1)
