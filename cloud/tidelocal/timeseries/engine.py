@@ -5,6 +5,7 @@ Thread-safe. A write is durable when its future has a result: DuckDB syncs its l
 commit and replays it when the file is opened after a crash.
 """
 
+import asyncio
 import os
 import threading
 import time
@@ -18,6 +19,7 @@ import duckdb
 from tidelocal.timeseries import schema
 from tidelocal.timeseries.admission import Write
 from tidelocal.timeseries.definition import Definition
+from tidelocal.timeseries.guard import Functions
 from tidelocal.timeseries.points import WriteOutcome
 from tidelocal.timeseries.reader import ROWS_MAX, SECONDS_MAX, Reader, Running
 from tidelocal.timeseries.writer import Writer
@@ -48,6 +50,7 @@ class TimeSeriesEngine:
             catalog=schema.load(self._connection),
             reopen=self._reopen,
         )
+        self.functions = Functions(self._connection)
         self._reader = Reader(lambda: self._connection)
         self._parsers = ThreadPoolExecutor(_PARSERS, thread_name_prefix="timeseries-parser")
         path.chmod(0o600)
@@ -64,6 +67,10 @@ class TimeSeriesEngine:
     def change(self, change: Callable[[Definition], T]) -> "Future[T]":
         """Make, alter or drop databases and tables in one transaction."""
         return self._writer.change(change)
+
+    async def change_async(self, change: Callable[[Definition], T]) -> T:
+        """`change`, awaited."""
+        return await asyncio.wrap_future(self.change(change))
 
     def query(
         self, statement: str, *, rows_max: int = ROWS_MAX, seconds_max: float = SECONDS_MAX

@@ -44,7 +44,10 @@ _ESCAPED = re.compile(r"\\([\\,= ])")
 _STRING_ESCAPED = re.compile(r'\\([\\"])')
 # A line ends at a newline that is not inside a quoted string; strings begin after a `=`
 # in the second section only, since quotes mean nothing in names and tags.
-_WHOLE = re.compile(r'(?:[^\\ \n]|\\[^\n]|\\(?=\n))*(?: (?:="(?:[^"\\]|\\.)*"|[^\n])*)?', re.DOTALL)
+_WHOLE = re.compile(
+    r'[ \t]*(?:[^\\ \t\n]|\\[^\n]|\\(?=\n))*(?:[ \t](?:="(?:[^"\\]|\\.)*"|[^\n])*)?',
+    re.DOTALL,
+)
 
 
 def line_end(text: str, at: int) -> int:

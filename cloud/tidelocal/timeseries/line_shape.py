@@ -51,7 +51,7 @@ def expression(shape: _Shape) -> re.Pattern[str]:
     parts += [f",{re.escape(name)}={_TAG_VALUE}" for name in tags]
     values = (f"{re.escape(name)}={_VALUES[kind]}" for name, kind in fields)
     parts.append(" " + ",".join(values))
-    parts.append(" (-?[0-9]{1,18})" if timed else "")
+    parts.append(" (-?[0-9]{1,19})" if timed else "")
     return re.compile("".join(parts) + r"(?:\n|\Z)")
 
 
@@ -104,7 +104,7 @@ class LineRun:
             fields[name] = kind, [*map(convert, columns[index]), *by_hand]
         times = self._times(columns[-1], precision, now_ns)
         kept = pa.array(range(len(times)), pa.int64())
-        if times and not (TIME_NS_MIN <= min(times) and max(times) <= TIME_NS_MAX):
+        if times and not (min(times) >= TIME_NS_MIN and max(times) <= TIME_NS_MAX):
             inside = [TIME_NS_MIN <= time <= TIME_NS_MAX for time in times]
             refused += [
                 Refused(position, f"the timestamp is {time} ns, outside the 64-bit range")
