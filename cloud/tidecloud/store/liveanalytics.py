@@ -187,7 +187,7 @@ def _row_calls(index: int, rows: Rows, entry: LedgerEntry) -> Iterator[_Call]:
             "MeasureValues": [
                 maker(value)
                 for maker, value in zip(makers, sample, strict=True)
-                if value is not None
+                if value is not None and value != ""  # the service has no empty text
             ],
         }
         for time_ns, *sample in zip(
