@@ -1,0 +1,236 @@
+"""Read the configuration once, check all of it, freeze it.
+
+Flow: /config.json -> [config] -> app
+Every mistake of the document is reported in one ConfigError, each with the path of its key.
+The table of keys is in firmware/README.md; a test holds it to the tables below.
+"""
+
+import json
+from collections import namedtuple
+
+from tidenode.errors import ConfigError
+from tidewire.errors import WireError
+from tidewire.names import check_measurement, check_site, check_thing
+
+TYPE_CHECKING = False  # the board has no typing module
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Spec = tuple[tuple[str, type, object, int, int], ...]
+    Options = Callable[[str], Spec]
+
+REQUIRED = "required"
+MEASUREMENTS_MAX = 16  # each costs a task and a batch in RAM
+
+# (key, type, default, lowest, highest): of a text, lowest and highest are its length. A
+# default of None makes the key optional and lets it be null.
+TOP: "Spec" = (
+    ("thing", str, REQUIRED, 1, 64),
+    ("site", str, REQUIRED, 1, 64),
+    ("basic_ingest", bool, True, 0, 1),
+)
+BROKER: "Spec" = (
+    ("host", str, REQUIRED, 1, 253),
+    ("port", int, 8883, 1, 65_535),
+)
+WIFI: "Spec" = (
+    ("ssid", str, REQUIRED, 1, 32),
+    ("password", str, "", 0, 64),
+    ("timeout_ms", int, 15_000, 1_000, 120_000),
+)
+MEASUREMENT: "Spec" = (
+    ("name", str, REQUIRED, 1, 64),
+    ("driver", str, REQUIRED, 1, 32),
+    ("period_ms", int, REQUIRED, 10, 86_400_000),
+)
+BATCH: "Spec" = (
+    ("samples_max", int, 60, 1, 600),  # 600 of five fields are 24 KB of RAM before encoding
+    ("age_ms_max", int, 10_000, 100, 3_600_000),
+)
+OUTBOX: "Spec" = (
+    # An entry takes whole blocks of flash: 256 KiB are 64 entries, 1 MiB the index's limit.
+    ("bytes_max", int, 262_144, 8_192, 1_048_576),
+)
+LINK: "Spec" = (
+    ("keepalive_s", int, 60, 5, 1_200),  # AWS IoT Core takes up to 1,200 s
+    ("window", int, 16, 1, 64),  # AWS IoT Core takes up to 100 unacknowledged publishes
+    ("connect_timeout_ms", int, 20_000, 500, 120_000),
+    ("ack_timeout_ms", int, 20_000, 500, 120_000),
+    ("retry_delay_ms_min", int, 1_000, 10, 60_000),
+    ("retry_delay_ms_max", int, 60_000, 10, 3_600_000),
+)
+CLOCK: "Spec" = (
+    ("sntp_host", str, "pool.ntp.org", 1, 253),  # null: trust the clock the board starts with
+    ("sntp_port", int, 123, 1, 65_535),
+    ("resync_s", int, 3_600, 60, 86_400),
+)
+SECTIONS = (
+    ("batch", BATCH),
+    ("broker", BROKER),
+    ("clock", CLOCK),
+    ("link", LINK),
+    ("outbox", OUTBOX),
+    ("wifi", WIFI),
+)
+
+
+def _record(name: str, spec: "Spec", *more: str) -> "Any":
+    return namedtuple(name, [key for key, *_ in spec] + list(more))
+
+
+Broker = _record("Broker", BROKER)
+Wifi = _record("Wifi", WIFI)
+Measurement = _record("Measurement", MEASUREMENT, "options")  # options: a dict, driver's own
+BatchLimits = _record("BatchLimits", BATCH)
+OutboxLimits = _record("OutboxLimits", OUTBOX)
+LinkLimits = _record("LinkLimits", LINK)
+ClockSource = _record("ClockSource", CLOCK)
+Config = _record(
+    "Config", TOP, "broker", "wifi", "measurements", "batch", "outbox", "link", "clock"
+)
+
+
+def load(path: str, options_of: "Options") -> "Any":
+    """Return the Config of the JSON file at `path`. Raises ConfigError."""
+    try:
+        with open(path) as file:
+            document = json.load(file)
+    except ValueError as error:
+        raise ConfigError(["not JSON: %s" % error])
+    except OSError as error:
+        raise ConfigError(["can't be read: %s" % error])
+    return parse(document, options_of)
+
+
+def parse(document: object, options_of: "Options") -> "Any":
+    """Return the Config that `document` describes. Raises ConfigError.
+
+    `options_of(driver)` returns the options of a driver as tables like those above, and
+    raises ImportError where there is no such driver.
+    """
+    mistakes: list[str] = []
+    if not isinstance(document, dict):
+        raise ConfigError(["must be an object"])
+    known = [name for name, _ in SECTIONS] + ["measurements"]
+    top = _section(document, "", TOP, mistakes, known)
+    _checked(check_thing, top, "thing", "", mistakes)
+    _checked(check_site, top, "site", "", mistakes)
+    parts = {}
+    for name, spec in SECTIONS:
+        if name == "wifi" and document.get(name) is None:
+            parts[name] = None
+        else:
+            parts[name] = _section(document.get(name, {}), name + ".", spec, mistakes)
+    link = parts["link"]
+    if not mistakes and link["retry_delay_ms_min"] > link["retry_delay_ms_max"]:
+        mistakes.append("link.retry_delay_ms_min is above link.retry_delay_ms_max")
+    measurements = _measurements(document.get("measurements"), options_of, mistakes)
+    if mistakes:
+        raise ConfigError(mistakes)
+    return Config(
+        thing=top["thing"],
+        site=top["site"],
+        basic_ingest=top["basic_ingest"],
+        broker=Broker(**parts["broker"]),
+        wifi=parts["wifi"] and Wifi(**parts["wifi"]),
+        measurements=measurements,
+        batch=BatchLimits(**parts["batch"]),
+        outbox=OutboxLimits(**parts["outbox"]),
+        link=LinkLimits(**parts["link"]),
+        clock=ClockSource(**parts["clock"]),
+    )
+
+
+def _measurements(
+    entries: object, options_of: "Options", mistakes: list[str]
+) -> "tuple[Any, ...]":
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MEASUREMENTS_MAX:
+        mistakes.append("measurements: must be a list of 1 to %d" % MEASUREMENTS_MAX)
+        return ()
+    found = []
+    names = set()
+    for number, entry in enumerate(entries):
+        path = "measurements[%d]." % number
+        options: Spec | None = None
+        driver = entry.get("driver") if isinstance(entry, dict) else None
+        if isinstance(driver, str):
+            try:
+                options = options_of(driver)
+            except ImportError:
+                mistakes.append("%sdriver: there is no driver %s" % (path, _shown(driver)))
+        keys = [key for key, *_ in options or ()]
+        if options is None and isinstance(entry, dict):
+            keys = list(entry)  # whose options they are is not known: don't blame them
+        values = _section(entry, path, MEASUREMENT, mistakes, keys)
+        _checked(check_measurement, values, "name", path, mistakes)
+        if values["name"] is not None and values["name"] in names:
+            mistakes.append("%sname: %s is taken" % (path, values["name"]))
+        names.add(values["name"])
+        own = _section(entry, path, options or (), mistakes, None)
+        found.append(Measurement(options=own, **values))
+    return tuple(found)
+
+
+def _section(
+    document: object, path: str, spec: "Spec", mistakes: list[str], more: object = ()
+) -> "dict[str, Any]":
+    """Return each key of `spec` with its value; None for a wrong one, which is noted.
+
+    `more`: further keys that may be there; None lets all others be.
+    """
+    values: dict[str, Any] = dict([(key, None) for key, *_ in spec])
+    if not isinstance(document, dict):
+        mistakes.append("%s: must be an object" % path[:-1])
+        return values
+    if more is not None:
+        allowed = set(values) | set(more)  # type: ignore[call-overload]  # a list or a tuple
+        for key in sorted(document):
+            if key not in allowed:
+                mistakes.append("%s%s: unknown key" % (path, key))
+    for key, kind, default, lowest, highest in spec:
+        if key not in document and default is not REQUIRED:
+            values[key] = default
+            continue
+        value = document.get(key)
+        if value is None and (default is None or key == "sntp_host"):
+            continue
+        wrong = _wrong(value, kind, lowest, highest)
+        if key not in document:
+            mistakes.append("%s%s: is missing" % (path, key))
+        elif wrong:
+            mistakes.append("%s%s: %s, not %s" % (path, key, wrong, _shown(value)))
+        else:
+            values[key] = value
+    return values
+
+
+def _wrong(value: object, kind: type, lowest: int, highest: int) -> str:
+    """Return what `value` should have been, or nothing."""
+    if kind is bool:
+        return "" if isinstance(value, bool) else "must be true or false"
+    if kind is str:
+        good = isinstance(value, str) and lowest <= len(value) <= highest
+        return "" if good else "must be a text of %d to %d characters" % (lowest, highest)
+    good = isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+    return "" if good else "must be an integer of %d to %d" % (lowest, highest)
+
+
+def _checked(
+    check: "Callable[[object], str]",
+    values: "dict[str, Any]",
+    key: str,
+    path: str,
+    mistakes: list[str],
+) -> None:
+    if values[key] is None:
+        return
+    try:
+        check(values[key])
+    except WireError as error:
+        mistakes.append("%s%s: %s" % (path, key, error))
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

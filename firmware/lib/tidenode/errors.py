@@ -1,0 +1,32 @@
+"""What the agent itself can find wrong; every error of this package is a `NodeError`."""
+
+
+class NodeError(Exception):
+    """Something the agent refuses, reports or counts."""
+
+
+class ConfigError(NodeError):
+    """The configuration can't be used; `mistakes` names every one of them."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__(
+            "config.json: %d mistake%s: %s"
+            % (len(mistakes), "" if len(mistakes) == 1 else "s", "; ".join(mistakes))
+        )
+        self.mistakes = mistakes
+
+
+class SensorError(NodeError):
+    """A sensor did not answer, or answered what it can't have measured."""
+
+
+class OutboxError(NodeError):
+    """A batch can't be kept or read back; it is counted as dropped."""
+
+
+class LinkError(NodeError):
+    """The network, the broker or the time server failed us; trying again may help."""
+
+
+class MqttError(LinkError):
+    """The broker sent bytes that are not MQTT 3.1.1, or refused the connection."""

@@ -1,0 +1,250 @@
+"""Keep batches on flash until the cloud has acknowledged them.
+
+Flow: batcher -> [outbox] -> uplink
+Bounded: at `bytes_max`, or when the flash is full, the oldest batch is dropped and counted;
+`push` never waits.
+
+One immutable file per batch, and everything recovery needs stands in the names, each change
+of which is one atomic commit of LittleFS:
+
+    <sequence>.<samples>.<bytes>.<measurement>   a batch
+    <sequence>.sent                              the newest batch, acknowledged
+    <dropped>.<sequence>.dropped                 samples ever dropped; a dropped batch renamed
+    new                                          a batch being written; never read
+
+The newest name keeps the sequence, so that it goes on after a restart with nothing queued.
+"""
+
+import errno
+import os
+from collections import namedtuple
+
+from tidenode.errors import OutboxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Entry = namedtuple("Entry", ("sequence", "samples", "size_bytes", "measurement"))
+
+_NEW = "new"
+
+
+class Outbox:
+    """A queue of batches in `folder`, in order of their sequence.
+
+    `next_sequence` is the sequence of the next batch; `dropped` counts samples over the
+    whole life of the flash; `queued_bytes` is the flash that entries occupy.
+    """
+
+    def __init__(self, *, folder: str, bytes_max: int, block_bytes: int = 4096) -> None:
+        self._folder = folder
+        self._bytes_max = bytes_max
+        self._block_bytes = block_bytes
+        self._entries: list[Entry] = []
+        self._sent: int | None = None
+        self._tally = ""  # the name that holds `dropped`
+        self.dropped = 0
+        self.next_sequence = 0
+        self.queued_bytes = 0
+        self.pushed: Callable[[], None] = _nobody  # called after each push
+        self._recover()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def push(self, measurement: str, samples: int, payload: bytes) -> Entry:
+        """Keep `payload`; on return it is durable. Uses up `next_sequence` in any case.
+
+        Raises OutboxError, having counted `samples` as dropped, where it can't be kept.
+        """
+        entry = Entry(self.next_sequence, samples, len(payload), measurement)
+        self.next_sequence += 1
+        need_bytes = self._occupied_bytes(entry)
+        if need_bytes > self._bytes_max:
+            self._lose(entry)
+            raise OutboxError("batch of %d bytes, outbox of %d" % (len(payload), self._bytes_max))
+        while self.queued_bytes + need_bytes > self._bytes_max:
+            self._drop_oldest()
+        while True:
+            try:
+                self._write(_name(entry), payload)
+                break
+            except OSError as error:
+                if error.errno == errno.ENOSPC and self._entries:
+                    self._drop_oldest()
+                    continue
+                self._lose(entry)
+                raise OutboxError("flash error %s" % error.errno)
+        self._entries.append(entry)
+        self.queued_bytes += need_bytes
+        if self._sent is not None:
+            self._remove(_mark(self._sent))
+            self._sent = None
+        self.pushed()
+        return entry
+
+    def next_after(self, sequence: int) -> Entry | None:
+        """Return the oldest entry after `sequence`; -1 for the oldest of all."""
+        for entry in self._entries:
+            if entry.sequence > sequence:
+                return entry
+        return None
+
+    def holds(self, entry: Entry) -> bool:
+        """Return whether `entry` is still queued: it may have been dropped."""
+        return entry in self._entries
+
+    def read_into(self, entry: Entry, view: memoryview) -> None:
+        """Fill `view`, as long as the entry, with its payload.
+
+        Raises OutboxError, having dropped and counted the entry, where the flash lost it.
+        """
+        try:
+            with open(self._path(_name(entry)), "rb") as file:
+                size_bytes = file.readinto(view)
+        except OSError as error:
+            size_bytes = -(error.errno or 1)
+        if size_bytes != entry.size_bytes:
+            self._forget(entry)
+            self._lose(entry)
+            raise OutboxError("sequence %d is damaged (%d)" % (entry.sequence, size_bytes))
+
+    def acknowledge(self, entry: Entry) -> bool:
+        """Let `entry` go; return False where it had been dropped before.
+
+        Raises OSError where the flash fails: then the entry comes back after a restart, and
+        a batch stored twice has the effect of once.
+        """
+        if not self.holds(entry):
+            return False
+        self._forget(entry)
+        if entry.sequence == self.next_sequence - 1:
+            os.rename(self._path(_name(entry)), self._path(_mark(entry.sequence)))
+            self._sent = entry.sequence
+        else:
+            os.remove(self._path(_name(entry)))
+        return True
+
+    def _recover(self) -> None:
+        try:
+            os.mkdir(self._folder)
+        except OSError as error:
+            if error.errno != errno.EEXIST:
+                raise
+        stale = []
+        for name in os.listdir(self._folder):
+            kind, numbers, text = _parse(name)
+            if kind == "batch":
+                self._entries.append(Entry(numbers[0], numbers[1], numbers[2], text))
+                self._reach(numbers[0])
+            elif kind == "sent":
+                self._reach(numbers[0])
+                if self._sent is None or numbers[0] > self._sent:
+                    stale.append("" if self._sent is None else _mark(self._sent))
+                    self._sent = numbers[0]
+                else:
+                    stale.append(name)
+            elif kind == "dropped":
+                self._reach(numbers[1])
+                if numbers[0] > self.dropped:
+                    stale.append(self._tally)
+                    self._tally, self.dropped = name, numbers[0]
+                else:
+                    stale.append(name)
+            elif kind == "new":
+                stale.append(name)
+        self._entries.sort()
+        self.queued_bytes = sum([self._occupied_bytes(entry) for entry in self._entries])
+        for name in stale:
+            if name:
+                self._remove(name)
+
+    def _reach(self, sequence: int) -> None:
+        self.next_sequence = max(self.next_sequence, sequence + 1)
+
+    def _write(self, name: str, payload: bytes) -> None:
+        path = self._path(_NEW)
+        try:
+            with open(path, "wb") as file:
+                file.write(payload)
+            os.rename(path, self._path(name))
+        except OSError:
+            self._remove(_NEW)
+            raise
+
+    def _drop_oldest(self) -> None:
+        entry = self._entries[0]
+        self._forget(entry)
+        # One rename takes the batch out and writes the count down; the old count goes after.
+        self._count(entry, os.rename, self._path(_name(entry)))
+
+    def _lose(self, entry: Entry) -> None:
+        """Count a batch that has no good file."""
+        self._remove(_name(entry))
+        self._count(entry, _touch, "")
+
+    def _count(
+        self, entry: Entry, create: "Callable[[str, str], None]", source: str
+    ) -> None:
+        before = self._tally
+        self.dropped += entry.samples
+        tally = "%d.%d.dropped" % (self.dropped, entry.sequence)
+        try:
+            create(source, self._path(tally))
+            self._tally = tally
+        except OSError:
+            if source:
+                self._remove(_name(entry))  # the flash won't count: RAM still does
+            return
+        if before:
+            self._remove(before)
+
+    def _forget(self, entry: Entry) -> None:
+        self._entries.remove(entry)
+        self.queued_bytes -= self._occupied_bytes(entry)
+
+    def _remove(self, name: str) -> None:
+        try:
+            os.remove(self._path(name))
+        except OSError:
+            pass  # not there, or a flash that fails: the next recovery tries again
+
+    def _occupied_bytes(self, entry: Entry) -> int:
+        return max(1, -(-entry.size_bytes // self._block_bytes)) * self._block_bytes
+
+    def _path(self, name: str) -> str:
+        return self._folder + "/" + name
+
+
+def _name(entry: Entry) -> str:
+    return "%d.%d.%d.%s" % entry
+
+
+def _mark(sequence: int) -> str:
+    return "%d.sent" % sequence
+
+
+def _parse(name: str) -> tuple[str, list[int], str]:
+    """Return (kind, numbers, measurement) of a file name; kind "" is not ours."""
+    if name == _NEW:
+        return "new", [], ""
+    parts = name.split(".")
+    numbers = [int(part) for part in parts[:-1] if part.isdigit()]
+    if len(numbers) == len(parts) - 1:
+        if len(parts) == 4:
+            return "batch", numbers, parts[3]
+        if len(parts) == 3 and parts[2] == "dropped":
+            return "dropped", numbers, ""
+        if len(parts) == 2 and parts[1] == "sent":
+            return "sent", numbers, ""
+    return "", [], ""
+
+
+def _touch(_source: str, path: str) -> None:
+    with open(path, "wb"):
+        pass
+
+
+def _nobody() -> None:
+    pass

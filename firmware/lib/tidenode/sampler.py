@@ -1,0 +1,94 @@
+"""Read one measurement's sensor at its period.
+
+Flow: sensor -> [sampler] -> batcher
+Deadlines are absolute, so that periods don't drift; those that passed while the board was
+busy are skipped and counted as `missed`. A failing sensor is counted in `errors` and tried
+again at the next deadline; it stops nobody else.
+"""
+
+from tidenode.errors import SensorError
+from tidewire.limits import INTEGER_MAX, INTEGER_MIN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tidenode.batcher import Batcher
+    from tidenode.clock import Clock
+    from tidenode.drivers import Sensor
+
+
+class Sampler:
+    """Sample `sensor` every `period_ms` into `batcher`.
+
+    `sensor.read()` returns one integer, or None, per field. `sampled`, `errors` and `missed`
+    count since the start.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        sensor: "Sensor",
+        fields: int,
+        period_ms: int,
+        clock: "Clock",
+        batcher: "Batcher",
+        sleep_ms: "Callable[[int], Awaitable[None]]",
+        warn: "Callable[[str], None]",
+    ) -> None:
+        self.name = name
+        self.sampled = self.errors = self.missed = 0
+        self._sensor = sensor
+        self._fields = fields
+        self._period_ms = period_ms
+        self._clock = clock
+        self._batcher = batcher
+        self._sleep_ms = sleep_ms
+        self._warn = warn
+        self._last_ms = 0
+        self._failing = False
+
+    async def run(self) -> None:
+        """Sample until cancelled."""
+        due_ms = self._clock.monotonic_ms()
+        while True:
+            await self._sleep_ms(max(0, due_ms - self._clock.monotonic_ms()))
+            self.sample()
+            due_ms, missed = next_due_ms(due_ms, self._clock.monotonic_ms(), self._period_ms)
+            self.missed += missed
+
+    def sample(self) -> None:
+        """Take one sample now, or count why there is none."""
+        try:
+            values = self._sensor.read()
+            _check(values, self._fields)
+        except Exception as error:  # drivers are written by users: none may end the loop
+            self.errors += 1
+            if not self._failing:  # once per failure, not once per period
+                self._warn("sensor failed measurement=%s: %r" % (self.name, error))
+            self._failing = True
+            return
+        self._failing = False
+        time_ms = self._clock.utc_ms()
+        if time_ms == self._last_ms:
+            time_ms += 1  # a store keeps one sample per instant
+        self._last_ms = time_ms
+        self.sampled += 1
+        self._batcher.add(time_ms, values)
+
+
+def next_due_ms(due_ms: int, now_ms: int, period_ms: int) -> tuple[int, int]:
+    """Return the first deadline after `now_ms` on the grid of `due_ms`, and those skipped."""
+    missed = max(0, (now_ms - due_ms) // period_ms)
+    return due_ms + (missed + 1) * period_ms, missed
+
+
+def _check(values: object, fields: int) -> None:
+    if not isinstance(values, (tuple, list)) or len(values) != fields:
+        raise SensorError("a driver of %d fields answered %r" % (fields, values))
+    for value in values:
+        if value is None:
+            continue
+        if type(value) is not int or not INTEGER_MIN <= value <= INTEGER_MAX:
+            raise SensorError("a driver answered %r, not an integer of 64 bits" % (value,))

@@ -1,0 +1,66 @@
+"""Set the clock from the network, before anything is sampled and then once in a while.
+
+Flow: time server -> [timekeeper] -> clock
+Samples have times from their first instant, so sampling waits for `known`. A clock that is
+already past the floor when the board starts (a warm start, the unix port) is believed.
+"""
+
+import asyncio
+
+from tidenode.link import LINK_FAILURES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tidenode.clock import Clock
+
+_RETRY_MS = 5_000
+
+
+class Timekeeper:
+    """Keep `clock` right by `ask()`, which returns UTC ms; `ask` None believes the board."""
+
+    def __init__(
+        self,
+        *,
+        clock: "Clock",
+        ask: "Callable[[], Awaitable[int]] | None",
+        ready: "Callable[[], Awaitable[None]]",
+        set_wall_ms: "Callable[[int], None]",
+        resync_ms: int,
+        warn: "Callable[[str], None]",
+    ) -> None:
+        self.known = asyncio.Event()
+        self.failures = 0
+        self._clock = clock
+        self._ask = ask
+        self._ready = ready
+        self._set_wall_ms = set_wall_ms
+        self._resync_ms = resync_ms
+        self._warn = warn
+
+    async def run(self) -> None:
+        """Set the clock until cancelled; return at once where there is nobody to ask."""
+        if self._clock.trusted:
+            self.known.set()
+        if self._ask is None:
+            if not self._clock.trusted:
+                self._warn("the clock isn't set and clock.sntp_host is null: nothing is sampled")
+            return
+        if self._clock.trusted:
+            await asyncio.sleep_ms(self._resync_ms)
+        while True:
+            try:
+                await self._ready()
+                utc_ms = await self._ask()
+                if self._clock.set_utc_ms(utc_ms):
+                    self._set_wall_ms(utc_ms)
+                    self.known.set()
+                    await asyncio.sleep_ms(self._resync_ms)
+                    continue
+                self._warn("the time server is before the floor: %d" % utc_ms)
+            except LINK_FAILURES as error:
+                self._warn("no time yet: %r" % error)
+            self.failures += 1
+            await asyncio.sleep_ms(_RETRY_MS)

@@ -1,0 +1,212 @@
+"""Publish the outbox, for ever.
+
+Flow: outbox -> [uplink] -> broker
+Bounded: `window` publishes are unacknowledged at a time; a batch leaves the outbox on its
+PUBACK and not before. Whatever breaks, the uplink closes, waits with full jitter and dials
+again: no error of network, TLS or broker ends it.
+"""
+
+import asyncio
+
+from tidenode import mqtt
+from tidenode.errors import LinkError, OutboxError
+from tidenode.link import LINK_FAILURES
+from tidenode.window import Window
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+    from typing import Any
+
+    from tidenode.clock import Clock
+    from tidenode.link import Link
+    from tidenode.outbox import Entry, Outbox
+
+_FRAME_BYTES = 1024  # grows to the largest publish sent
+_WATCH_MS = 250  # how late a deadline may be noticed
+
+
+class Uplink:
+    """Carry `outbox` over `link`; `topic_of(measurement)` names each publish.
+
+    `acknowledged` counts samples, `connects` connections made and `failures` those lost or
+    not made, all since the start.
+    """
+
+    def __init__(
+        self,
+        *,
+        link: "Link",
+        outbox: "Outbox",
+        clock: "Clock",
+        topic_of: "Callable[[str], bytes]",
+        ready: "Callable[[], Awaitable[None]]",
+        below: "Callable[[int], int]",
+        warn: "Callable[[str], None]",
+        window: int,
+        keepalive_s: int,
+        ack_timeout_ms: int,
+        retry_delay_ms_min: int,
+        retry_delay_ms_max: int,
+    ) -> None:
+        self.acknowledged = self.connects = self.failures = 0
+        self.connected = False
+        self._link = link
+        self._outbox = outbox
+        self._clock = clock
+        self._topic_of = topic_of
+        self._ready = ready  # waits for what dialling needs: network, time
+        self._below = below  # a random integer from 0, below its argument
+        self._warn = warn
+        self._window = Window(window)
+        self._ping_after_ms = keepalive_s * 500
+        self._ack_timeout_ms = ack_timeout_ms
+        self._retry_delay_ms_min = retry_delay_ms_min
+        self._retry_delay_ms_max = retry_delay_ms_max
+        self._again: list[tuple[int, Entry]] = []  # to resend in the kept session
+        self._sent_sequence = -1  # the newest that was sent in this session
+        self._attempts = 0  # failures in a row
+        self._frame = bytearray(_FRAME_BYTES)
+        self._wake = asyncio.Event()
+        self._sent_at_ms = 0
+        self._pinged_at_ms: int | None = None
+        self._ping_wanted = False
+        outbox.pushed = self._wake.set
+
+    async def run(self) -> None:
+        """Keep connected and publish until cancelled."""
+        while True:
+            began_ms = self._clock.monotonic_ms()
+            try:
+                await self._ready()
+                began_ms = self._clock.monotonic_ms()
+                await self._session(await self._link.open())
+            except LINK_FAILURES as error:
+                self._warn("link failed attempt=%d: %r" % (self._attempts + 1, error))
+            except MemoryError:
+                # TLS asks for 30 KB at a time; after a pause they may be there.
+                self._warn("link failed attempt=%d: out of memory" % (self._attempts + 1))
+            finally:
+                self.connected = False
+                self._link.close()
+            self.failures += 1
+            if self._clock.monotonic_ms() - began_ms > self._retry_delay_ms_max:
+                self._attempts = 0
+            await asyncio.sleep_ms(self._next_delay_ms())
+
+    def _next_delay_ms(self) -> int:
+        """Full jitter: anything up to a ceiling that doubles, so that a fleet spreads out."""
+        ceiling_ms = min(
+            self._retry_delay_ms_max, self._retry_delay_ms_min << min(self._attempts, 16)
+        )
+        self._attempts += 1
+        return self._below(ceiling_ms + 1)
+
+    async def _session(self, kept: bool) -> None:
+        """Publish over the open link until something breaks, then raise it."""
+        self.connects += 1
+        self.connected = True
+        if kept:
+            self._again = self._window.in_flight()
+        else:
+            self._again = []
+            self._window.clear()
+            self._sent_sequence = -1
+        now_ms = self._clock.monotonic_ms()
+        for packet_id, _ in self._again:
+            self._window.sent_again(packet_id, now_ms)
+        self._sent_at_ms = now_ms
+        self._pinged_at_ms = None
+        self._ping_wanted = False
+        self._wake.set()
+        ended = asyncio.Event()
+        errors: list[BaseException] = []
+
+        async def guard(part: "Coroutine[Any, Any, None]") -> None:
+            try:
+                await part
+            except Exception as error:  # re-raised below, where it is sorted
+                errors.append(error)
+                ended.set()
+
+        parts = (self._write(), self._read(), self._watch())
+        tasks = [asyncio.create_task(guard(part)) for part in parts]
+        try:
+            await ended.wait()
+        finally:
+            for task in tasks:
+                task.cancel()
+        raise errors[0]
+
+    async def _write(self) -> None:
+        """The only task that sends."""
+        while True:
+            self._wake.clear()
+            if self._ping_wanted:
+                self._ping_wanted = False
+                await self._link.send(mqtt.PINGREQ)
+                self._sent_at_ms = self._pinged_at_ms = self._clock.monotonic_ms()
+            elif self._again:
+                packet_id, entry = self._again.pop(0)
+                if self._outbox.holds(entry):
+                    self._window.sent_again(packet_id, self._clock.monotonic_ms())
+                    await self._publish(entry, packet_id, duplicate=True)
+                else:
+                    self._window.acknowledge(packet_id)  # dropped while we were away
+            else:
+                entry_or_none = self._outbox.next_after(self._sent_sequence)
+                if entry_or_none is None or self._window.full:
+                    await self._wake.wait()
+                    continue
+                entry = entry_or_none
+                self._sent_sequence = entry.sequence
+                packet_id = self._window.send(entry, self._clock.monotonic_ms())
+                await self._publish(entry, packet_id, duplicate=False)
+
+    async def _publish(self, entry: "Entry", packet_id: int, duplicate: bool) -> None:
+        topic = self._topic_of(entry.measurement)
+        frame_bytes = mqtt.HEAD_BYTES_MAX + len(topic) + entry.size_bytes
+        if len(self._frame) < frame_bytes:
+            self._frame = bytearray(frame_bytes)
+        head_bytes = mqtt.write_publish_head(
+            self._frame, topic, packet_id, entry.size_bytes, duplicate
+        )
+        view = memoryview(self._frame)[: head_bytes + entry.size_bytes]
+        try:
+            self._outbox.read_into(entry, view[head_bytes:])
+        except OutboxError as error:
+            self._window.acknowledge(packet_id)
+            self._warn("batch dropped: %s" % error)
+            return
+        await self._link.send(view)
+        self._sent_at_ms = self._clock.monotonic_ms()
+
+    async def _read(self) -> None:
+        while True:
+            for kind, number in await self._link.receive():
+                if kind == mqtt.PUBACK:
+                    entry = self._window.acknowledge(number)
+                    if entry is not None and self._outbox.acknowledge(entry):
+                        self.acknowledged += entry.samples
+                    self._attempts = 0
+                    self._wake.set()
+                elif kind == mqtt.PINGRESP:
+                    self._pinged_at_ms = None
+                else:
+                    raise LinkError("the broker sent a second CONNACK")
+
+    async def _watch(self) -> None:
+        """Ping when it is time; give up when an answer is overdue."""
+        while True:
+            await asyncio.sleep_ms(_WATCH_MS)
+            now_ms = self._clock.monotonic_ms()
+            waiting_ms = [
+                now_ms - at_ms
+                for at_ms in (self._pinged_at_ms, self._window.oldest_sent_at_ms())
+                if at_ms is not None
+            ]
+            if waiting_ms and max(waiting_ms) > self._ack_timeout_ms:
+                raise LinkError("no answer from the broker in %d ms" % max(waiting_ms))
+            if self._pinged_at_ms is None and now_ms - self._sent_at_ms > self._ping_after_ms:
+                self._ping_wanted = True
+                self._wake.set()
