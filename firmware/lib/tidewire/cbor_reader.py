@@ -40,11 +40,14 @@ def _item(data: bytes, at: int, depth: int) -> tuple[object, int]:
     """Return the item at offset `at` and the offset after it."""
     if depth > DEPTH_MAX:
         raise WireLimitError("CBOR depth", depth, DEPTH_MAX)
-    _need(data, at + 1)
-    major, extra = data[at] >> 5, data[at] & 31
+    if at >= len(data):
+        raise WireTruncatedError(at + 1, len(data))
+    major, number = data[at] >> 5, data[at] & 31
+    at += 1
     if major == 7:
-        return _simple_or_float(data, at + 1, extra)
-    number, at = _argument(data, at + 1, extra)
+        return _simple_or_float(data, at, number)
+    if number > 23:
+        number, at = _argument(data, at, number)
     if number == _INDEFINITE and major in (0, 1, 6):
         raise WireMalformedError("CBOR integer or tag of indefinite length")
     if major <= 1:

@@ -11,7 +11,7 @@ from tidewire.limits import NAME_BYTES_MAX
 _LOWER = "abcdefghijklmnopqrstuvwxyz"
 _WORD = _LOWER + "0123456789_"
 _PLACE = _WORD + "ABCDEFGHIJKLMNOPQRSTUVWXYZ:-"
-_RESERVED_FIELDS = ("time", "thing", "site")
+RESERVED_FIELDS = ("time", "thing", "site")
 _RESERVED_PREFIX = "tidegauge_"
 
 
@@ -36,7 +36,7 @@ def check_measurement(name: object) -> str:
 def check_field(name: object) -> str:
     """Return `name` if it can be a field."""
     text = _check("field", name, _WORD)
-    if text[0] not in _LOWER or text in _RESERVED_FIELDS:
+    if text[0] not in _LOWER or text in RESERVED_FIELDS:
         raise WireMalformedError(f"field {text!r} is reserved or begins wrongly")
     return text
 

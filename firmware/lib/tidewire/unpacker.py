@@ -4,6 +4,18 @@ Bounded: the caller gives the count; no list is longer than that, and no integer
 than the block.
 """
 
+try:
+    from itertools import accumulate
+except ImportError:  # MicroPython
+
+    def accumulate(numbers, initial):  # type: ignore[no-untyped-def,no-redef]  # as itertools has it
+        """Yield `initial`, then the running sum after each number."""
+        yield initial
+        for number in numbers:
+            initial += number
+            yield initial
+
+
 from tidewire.errors import WireMalformedError
 from tidewire.limits import INTEGER_MAX, INTEGER_MIN
 from tidewire.packer import DELTA, INDEXED, RICE
@@ -65,17 +77,12 @@ def _block(data: bytes, at: int, count: int) -> tuple[list[int], int]:
         low = _signed(low)
     numbers, at = _fixed(data, at, count - 1 if delta else count, k)
     if rice:
-        numbers, at = _with_quotients(data, at, numbers, k)
-        numbers = [number >> 1 ^ -(number & 1) for number in numbers]
-    if not delta:
-        if step == 1:
-            return [base + number for number in numbers], at
-        return [base + number * step for number in numbers], at
-    values, low = [base], low * step
-    for number in numbers:
-        base += low + number * step
-        values.append(base)
-    return values, at
+        numbers, at = _with_quotients(data, at, numbers, k, step)
+    elif low or step > 1:
+        numbers = [(low + number) * step for number in numbers]
+    if delta:
+        return list(accumulate(numbers, initial=base)), at
+    return [base + number for number in numbers], at
 
 
 def _fixed(data: bytes, at: int, count: int, width: int) -> tuple[list[int], int]:
@@ -100,8 +107,10 @@ def _fixed(data: bytes, at: int, count: int, width: int) -> tuple[list[int], int
     return numbers, end
 
 
-def _with_quotients(data: bytes, at: int, lows: list[int], k: int) -> tuple[list[int], int]:
-    """Return the numbers whose low `k` bits are `lows`, and the offset after the quotients."""
+def _with_quotients(
+    data: bytes, at: int, lows: list[int], k: int, step: int
+) -> tuple[list[int], int]:
+    """Return the distances of the numbers that have `lows`, and the offset after the quotients."""
     count = len(lows)
     # As text of zeros and ones, after a one that keeps the leading zeros: the runs of
     # zeros between ones are the quotients, and str.split finds them at the speed of C.
@@ -113,9 +122,11 @@ def _with_quotients(data: bytes, at: int, lows: list[int], k: int) -> tuple[list
     end = (used_bits + 7) // 8
     if "1" in runs[count][: end * 8 - used_bits]:
         raise WireMalformedError("padding is not zero")
-    if not k:
-        return [len(run) for run in runs[:count]], at + end
-    return [len(run) << k | low for run, low in zip(runs, lows)], at + end  # noqa: B905  # no strict= there
+    # zip() ends with `lows`, which is one shorter: the run after the last one is no number.
+    return [
+        ((number := len(run) << k | low) >> 1 ^ -(number & 1)) * step
+        for run, low in zip(runs, lows)  # noqa: B905  # MicroPython has no strict=
+    ], at + end
 
 
 def _uvarint(data: bytes, at: int) -> tuple[int, int]:
