@@ -1,0 +1,52 @@
+"""Where the local cloud listens and keeps its state."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PORT_MAX = 65535
+HTTP_PORT, MQTT_PORT, STORE_PORT = 4566, 8883, 8181
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the local cloud is told; port 0 takes a free one."""
+
+    state: Path
+    http_port: int = HTTP_PORT
+    mqtt_port: int = MQTT_PORT
+    store_port: int = STORE_PORT
+    listen: str = LOOPBACK
+    region: str = "us-east-1"
+    account: str = "000000000000"
+
+
+def parse(arguments: Sequence[str]) -> Settings:
+    """Read the command line; mistakes leave with exit code 2, as argparse does."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tidelocal", description="The AWS services of Tidegauge on this machine."
+    )
+    parser.add_argument("--state", type=Path, required=True, help="directory that keeps everything")
+    parser.add_argument("--http-port", type=_port, default=HTTP_PORT, help="AWS APIs")
+    parser.add_argument("--mqtt-port", type=_port, default=MQTT_PORT, help="IoT broker")
+    parser.add_argument("--store-port", type=_port, default=STORE_PORT, help="InfluxDB 3")
+    parser.add_argument(
+        "--listen", default=LOOPBACK, metavar="ADDRESS", help="loopback unless you say so"
+    )
+    options = parser.parse_args(arguments)
+    return Settings(
+        state=options.state.resolve(),
+        http_port=options.http_port,
+        mqtt_port=options.mqtt_port,
+        store_port=options.store_port,
+        listen=options.listen,
+    )
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= port <= PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, 0 to {PORT_MAX}")
+    return port
