@@ -80,7 +80,8 @@ def _plain(column: pa.ChunkedArray) -> list[Any]:
         return [None if value is None else float(value) for value in values]
     if pa.types.is_interval(kind) or pa.types.is_duration(kind) or pa.types.is_binary(kind):
         return [None if value is None else str(value) for value in values]
-    return values
+    plain: list[Any] = values
+    return plain
 
 
 def _present(names: list[str], values: tuple[Any, ...]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ commit and replays it when the file is opened after a crash.
 
 import asyncio
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -38,7 +39,13 @@ class TimeSeriesEngine:
     Raises duckdb.IOException when another process has the file open.
     """
 
-    def __init__(self, path: Path, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock_ns: Callable[[], int] = time.time_ns,
+        free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path.parent).free,
+    ) -> None:
         self.clock_ns = clock_ns
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +56,7 @@ class TimeSeriesEngine:
             connection=self._connection.cursor(),
             catalog=schema.load(self._connection),
             reopen=self._reopen,
+            free_bytes=free_bytes,
         )
         self.functions = Functions(self._connection)
         self._reader = Reader(lambda: self._connection)

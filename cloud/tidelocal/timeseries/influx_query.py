@@ -58,7 +58,11 @@ class InfluxQuery:
 
         sql = await asyncio.wrap_future(engine.in_background(translated))
         running = engine.query(sql, rows_max=self._rows_max, seconds_max=self._seconds_max)
-        answer = await asyncio.wrap_future(running.future)
+        try:
+            answer = await asyncio.wrap_future(running.future)
+        except asyncio.CancelledError:
+            running.cancel()  # the client is gone
+            raise
         if answer.truncated:
             raise QueryRefusedError(f"more than {self._rows_max} rows; ask for less or add LIMIT")
         body = await asyncio.wrap_future(engine.in_background(lambda: written(answer.rows, form)))

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from tidelocal.timeseries import guard
+from tidelocal.timeseries import guard, template
 from tidelocal.timeseries.errors import QueryRefusedError
 from tidelocal.timeseries.points import FieldKind
 from tidelocal.timeseries.schema import Catalog, Database, Table
@@ -39,6 +39,7 @@ _SQL_TYPES = {
     "timestamp(nanosecond, none)": "TIMESTAMP_NS",
 }
 _NOT_YET = frozenset({"date_bin_gapfill", "date_bin_wallclock", "locf", "interpolate", "tz"})
+_AGGREGATES = {"first_value": "first", "last_value": "last"}  # when they are no windows
 _TABLES_COLUMNS = ("table_catalog", "table_schema", "table_name", "table_type")
 _COLUMNS_COLUMNS = ("table_catalog", "table_schema", "table_name", "column_name",
     "ordinal_position", "is_nullable", "data_type")  # fmt: skip
@@ -83,33 +84,34 @@ def _name_columns(tree: exp.Expression) -> None:
 
 
 class _Dialect:
+    """Trees go in and out as Any: sqlglot types its nodes by two unrelated bases."""
+
     def __init__(self, now_ns: int, params: Mapping[str, Any]) -> None:
         self._now, self._params = f"make_timestamp_ns({now_ns})", params
 
-    def translate(self, node: exp.Expression) -> exp.Expression:
+    def translate(self, node: Any) -> Any:
+        """What `node` is in DuckDB's words; itself where they agree."""
         if isinstance(node, exp.Parameter | exp.Placeholder):
             return self._parameter(node)
         if isinstance(node, exp.Bracket) and isinstance(node.this, exp.Anonymous):
             return _selected_part(node)
-        if isinstance(node, exp.CurrentTimestamp):
-            return _sql(self._now)
-        if isinstance(node, exp.FirstValue | exp.LastValue) and not _windowed(node):
-            name = "first" if isinstance(node, exp.FirstValue) else "last"
-            return exp.Anonymous(this=name, expressions=[node.this])
-        if isinstance(node, exp.DataType) and node.args.get("kind") is not None:
-            known = _SQL_TYPES.get(str(node.args["kind"]).lower())
+        if isinstance(node, exp.DataType):
+            known = _SQL_TYPES.get(str(node.args.get("kind")).lower())
             return exp.DataType.build(known, dialect="duckdb") if known else node
-        if isinstance(node, exp.Func):
-            name = guard.function_name(node)
-            if name in _NOT_YET:
-                raise QueryRefusedError(f"{name}() is not answered by the local store yet")
-            if name == "now":
-                return _sql(self._now)
-            change = _FUNCTIONS.get(name)
-            return change(list(node.iter_expressions()), node) if change else node
-        return node
+        return self._function(node) if isinstance(node, exp.Func) else node
 
-    def _parameter(self, node: exp.Expression) -> exp.Expression:
+    def _function(self, node: Any) -> Any:
+        name = guard.function_name(node)
+        if name in _NOT_YET:
+            raise QueryRefusedError(f"{name}() is not answered by the local store yet")
+        if name == "now" or isinstance(node, exp.CurrentTimestamp):
+            return template.fill(self._now)
+        if name in _AGGREGATES and not _windowed(node):
+            return exp.Anonymous(this=_AGGREGATES[name], expressions=[node.this])
+        change = _FUNCTIONS.get(name)
+        return change(list(node.iter_expressions()), node) if change else node
+
+    def _parameter(self, node: Any) -> Any:
         name = node.name or str(node.this)
         if name not in self._params:
             raise QueryRefusedError(f"the parameter ${name} has no value")
@@ -119,18 +121,6 @@ class _Dialect:
         return exp.convert(value)
 
 
-def _sql(text: str, **parts: exp.Expression) -> exp.Expression:
-    """The tree of `text`, with the columns named like `parts` replaced by them."""
-    tree = exp.maybe_parse(text, dialect="duckdb")
-
-    def put(node: exp.Expression) -> exp.Expression:
-        return (
-            parts[node.name].copy() if isinstance(node, exp.Column) and node.name in parts else node
-        )
-
-    return tree.transform(put) if parts else tree
-
-
 def _date_bin(arguments: list[exp.Expression], _: exp.Func) -> exp.Expression:
     # Down to microseconds by hand: DuckDB's cast rounds, which moves a point into the next bin.
     if not 2 <= len(arguments) <= 3:  # noqa: PLR2004 - as DataFusion has it
@@ -138,8 +128,10 @@ def _date_bin(arguments: list[exp.Expression], _: exp.Func) -> exp.Expression:
     width, time, *origin = arguments
     if origin and isinstance(origin[0], exp.Var):  # sqlglot takes a literal origin for a unit
         origin = [exp.Literal.string(origin[0].name)]
-    exact = _sql("make_timestamp(epoch_us(CAST(time_ AS TIMESTAMP_NS)))", time_=time)
-    start = _sql("CAST(o_ AS TIMESTAMP)", o_=origin[0]) if origin else _sql(_EPOCH)
+    exact = template.fill("make_timestamp(epoch_us(CAST(time_ AS TIMESTAMP_NS)))", time_=time)
+    start = (
+        template.fill("CAST(o_ AS TIMESTAMP)", o_=origin[0]) if origin else template.fill(_EPOCH)
+    )
     return exp.Anonymous(this="time_bucket", expressions=[width, exact, start])
 
 
@@ -159,18 +151,18 @@ def _to_timestamp(unit_ns: int) -> Callable[[list[exp.Expression], exp.Func], ex
     def change(arguments: list[exp.Expression], _: exp.Func) -> exp.Expression:
         value = arguments[0]
         if isinstance(value, exp.Literal) and not value.is_string:
-            return _sql(
+            return template.fill(
                 f"make_timestamp_ns(CAST(CAST(v_ AS DECIMAL(28, 9)) * {unit_ns} AS BIGINT))",
                 v_=value,
             )
-        return _sql("CAST(v_ AS TIMESTAMP_NS)", v_=value)
+        return template.fill("CAST(v_ AS TIMESTAMP_NS)", v_=value)
 
     return change
 
 
 def _selector(arguments: list[exp.Expression], node: exp.Func) -> exp.Expression:
     value, time = _selector_parts(guard.function_name(node), arguments)
-    return _sql("struct_pack(value := value_, time := time_)", value_=value, time_=time)
+    return template.fill("struct_pack(value := value_, time := time_)", value_=value, time_=time)
 
 
 def _selector_parts(
@@ -180,7 +172,7 @@ def _selector_parts(
         raise QueryRefusedError(f"{name}() takes a field and time")
     value, time = _SELECTORS[name]
     parts = {"v_": arguments[0], "t_": arguments[1]}
-    return _sql(value, **parts), _sql(time, **parts)
+    return template.fill(value, **parts), template.fill(time, **parts)
 
 
 _SELECTORS = {
@@ -215,9 +207,7 @@ def _selected_part(node: exp.Bracket) -> exp.Expression:
 
 
 def _windowed(node: exp.Expression) -> bool:
-    return isinstance(node.parent, exp.Window) or isinstance(
-        node.parent, exp.IgnoreNulls | exp.RespectNulls
-    )
+    return isinstance(node.parent, exp.Window | exp.IgnoreNulls | exp.RespectNulls)
 
 
 def _source(database: Database, table: exp.Table) -> exp.Query:
@@ -273,8 +263,6 @@ def _values(names: Sequence[str], rows: Iterator[tuple[object, ...]]) -> exp.Que
 
 
 def _columns_statement(database: Database, name: str) -> str:
-    table = guard.parse_one(f"SELECT * FROM {name}", "duckdb").find(exp.Table)
-    if table is None:
-        raise QueryRefusedError(f"{name!r} is not a table name")
-    literal = exp.Literal.string(_find(database, table.name).name).sql()
-    return f"SELECT * FROM information_schema.columns WHERE table_name = {literal}"
+    table = exp.to_table(name, dialect="duckdb")
+    wanted = exp.column("table_name").eq(_find(database, table.name).name)
+    return exp.select("*").from_("information_schema.columns").where(wanted).sql("duckdb")

@@ -120,11 +120,8 @@ class Stage:
 
     def _same_key(self, rows: pa.Table, tags: Sequence[str]) -> str:
         bounds = pc.min_max(rows["time"].cast(pa.int64()))
-        terms = [
-            f"t.{_TIME} = s.{_TIME}",
-            f"t.{_TIME} BETWEEN make_timestamp_ns({bounds['min'].as_py()}) "
-            f"AND make_timestamp_ns({bounds['max'].as_py()})",
-        ]
+        first, last = (f"make_timestamp_ns({bounds[end].as_py()})" for end in ("min", "max"))
+        terms = [f"t.{_TIME} = s.{_TIME}", f"t.{_TIME} BETWEEN {first} AND {last}"]
         terms += [f"t.{quoted(tag)} IS NOT DISTINCT FROM s.{quoted(tag)}" for tag in tags]
         terms += [f"t.{quoted(tag)} IS NULL" for tag in self.table.tags if tag not in tags]
         return " AND ".join(terms)

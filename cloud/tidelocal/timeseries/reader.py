@@ -25,6 +25,7 @@ QUERIES_MAX = 64  # running and waiting
 SECONDS_MAX = 30.0
 ROWS_MAX = 500_000  # one answer; it is built whole in memory
 BYTES_MAX = 256 << 20  # one answer, as Arrow
+_INTERRUPT_EVERY_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,24 @@ class Running:
         self.future: Future[Answer] = Future()
         self._lock = threading.Lock()
         self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._over = threading.Event()
         self._stopped_by: Exception | None = None
 
     def stop(self, reason: Exception) -> None:
         """Stop it with `reason`, whether it runs, waits or is done (then nothing happens)."""
         with self._lock:
-            if self._stopped_by is None:
-                self._stopped_by = reason
+            if self._stopped_by is not None:
+                return
+            self._stopped_by = reason
             if self._cursor is not None:
-                self._cursor.interrupt()
+                threading.Thread(target=self._interrupt, daemon=True).start()
+
+    def _interrupt(self) -> None:
+        # DuckDB forgets an interrupt that comes just before its statement starts.
+        while not self._over.wait(_INTERRUPT_EVERY_S):
+            with self._lock:
+                if self._cursor is not None:
+                    self._cursor.interrupt()
 
     def cancel(self) -> None:
         self.stop(QueryCancelledError("the query was cancelled"))
@@ -81,6 +91,7 @@ class Running:
             timer.cancel()
             with self._lock:
                 self._cursor = None
+            self._over.set()
             cursor.close()
         if rows.nbytes > BYTES_MAX:
             raise QueryRefusedError(
@@ -126,11 +137,12 @@ class Reader:
 
     def _answer(self, running: Running, statement: str, rows_max: int, seconds_max: float) -> None:
         try:
+            if not running.future.set_running_or_notify_cancel():
+                return
             answer = running.run(self._connection(), statement, rows_max, seconds_max)
+            running.future.set_result(answer)
         except Exception as error:  # the outermost loop: the caller gets it
             running.future.set_exception(error)
-        else:
-            running.future.set_result(answer)
         finally:
             with self._lock:
                 self._open.discard(running)

@@ -17,10 +17,8 @@ from tidelocal.timeseries.errors import (
     ClosedError,
     ConflictError,
     DiskFullError,
-    NameRefusedError,
     NotFoundError,
     QueryCancelledError,
-    QueryRefusedError,
     QueryTimeoutError,
     TimeSeriesError,
 )
@@ -112,20 +110,21 @@ _FACES: WeakKeyDictionary[TimeSeriesEngine, _Timestream] = WeakKeyDictionary()
 
 def _translated(error: TimeSeriesError) -> TimestreamError:
     """The one place that says which of Timestream's errors ours become."""
-    text = str(error)
-    if isinstance(error, NotFoundError):
-        return TimestreamError("ResourceNotFoundException", text)
-    if isinstance(error, ConflictError):
-        return TimestreamError("ConflictException", text)
-    if isinstance(error, NameRefusedError | QueryRefusedError):
-        return ValidationError(text)
-    if isinstance(error, BusyError):
-        return TimestreamError("ThrottlingException", text)
-    if isinstance(error, QueryTimeoutError | QueryCancelledError):
-        return TimestreamError("QueryExecutionException", text)
     if isinstance(error, DiskFullError | ClosedError):
-        return TimestreamError("InternalServerException", text, 500)
-    return ValidationError(text)
+        return TimestreamError("InternalServerException", str(error), 500)
+    for kind, name in _NAMES.items():
+        if isinstance(error, kind):
+            return TimestreamError(name, str(error))
+    return ValidationError(str(error))
+
+
+_NAMES = {
+    NotFoundError: "ResourceNotFoundException",
+    ConflictError: "ConflictException",
+    BusyError: "ThrottlingException",
+    QueryTimeoutError: "QueryExecutionException",
+    QueryCancelledError: "QueryExecutionException",
+}
 
 
 def _failure(error: TimestreamError) -> Answer:

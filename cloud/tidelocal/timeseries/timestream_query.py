@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from tidelocal.timeseries import timestream_sql
 from tidelocal.timeseries.engine import TimeSeriesEngine
+from tidelocal.timeseries.errors import NotFoundError
 from tidelocal.timeseries.points import FieldKind
 from tidelocal.timeseries.reader import Running
 from tidelocal.timeseries.schema import Column, Table, quoted
@@ -64,6 +65,12 @@ class TimestreamQuery:
                 raise ValidationError("NextToken is not known, or its answer was given up")
             open_.at = int(at)
             return await self._page(query_id, open_, rows_max)
+        try:
+            return await self._first_page(statement, rows_max)
+        except NotFoundError as error:  # the query service has no error of its own for it
+            raise ValidationError(str(error)) from None
+
+    async def _first_page(self, statement: str, rows_max: int) -> dict[str, Any]:
         listed = await self._listed(statement)
         query_id = secrets.token_hex(16).upper()
         if listed is not None:
@@ -138,7 +145,8 @@ class TimestreamQuery:
         if "measure_name" in table.columns:
             has = "".join(f", bool_or({quoted(name)} IS NOT NULL)" for name in singles)
             running = self._engine.query(
-                f"SELECT measure_name{has} FROM {table.sql_name} GROUP BY 1 ORDER BY 1"
+                f"SELECT measure_name{has} "  # noqa: S608 - names are quoted
+                f"FROM {table.sql_name} GROUP BY 1 ORDER BY 1"
             )
             answer = await asyncio.wrap_future(running.future)
             for name, *present in zip(*answer.rows.to_pydict().values(), strict=True):

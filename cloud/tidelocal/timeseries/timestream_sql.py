@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from tidelocal.timeseries import guard
+from tidelocal.timeseries import guard, template
 from tidelocal.timeseries.errors import QueryRefusedError
 from tidelocal.timeseries.schema import Catalog, Table
 
@@ -73,17 +73,17 @@ def _name_columns(tree: exp.Expression) -> None:
 
 def _translate(node: exp.Expression, now_ns: int) -> exp.Expression:
     if isinstance(node, exp.CurrentTimestamp):
-        return _sql(f"make_timestamp_ns({now_ns})")
+        return template.fill(f"make_timestamp_ns({now_ns})")
     if not isinstance(node, exp.Func):
         return node
     name = guard.function_name(node)
     if isinstance(node, exp.Anonymous) and _NOT_YET.fullmatch(name):
         raise QueryRefusedError(f"{name}() is not answered by the local store yet")
-    arguments = list(node.iter_expressions())
+    arguments: list[exp.Expression] = list(node.iter_expressions())
     if name == "now":
-        return _sql(f"make_timestamp_ns({now_ns})")
+        return template.fill(f"make_timestamp_ns({now_ns})")
     if name == "ago":
-        return _sql(f"make_timestamp_ns({now_ns}) - i_", i_=_one(name, arguments))
+        return template.fill(f"make_timestamp_ns({now_ns}) - i_", i_=_one(name, arguments))
     if name == "bin":
         return _bin(arguments)
     change = _FUNCTIONS.get(name)
@@ -94,8 +94,8 @@ def _bin(arguments: list[exp.Expression]) -> exp.Expression:
     if len(arguments) != 2:  # noqa: PLR2004 - as Timestream has it
         raise QueryRefusedError("bin() takes a time and an interval")
     # Down to microseconds by hand: DuckDB's cast rounds, which moves a point into the next bin.
-    exact = _sql("make_timestamp(epoch_us(CAST(t_ AS TIMESTAMP_NS)))", t_=arguments[0])
-    start = _sql("CAST('1970-01-01' AS TIMESTAMP)")
+    exact = template.fill("make_timestamp(epoch_us(CAST(t_ AS TIMESTAMP_NS)))", t_=arguments[0])
+    start = template.fill("CAST('1970-01-01' AS TIMESTAMP)")
     return exp.Anonymous(this="time_bucket", expressions=[arguments[1], exact, start])
 
 
@@ -105,27 +105,17 @@ def _one(name: str, arguments: list[exp.Expression]) -> exp.Expression:
     return arguments[0]
 
 
-def _template(text: str) -> Callable[[exp.Expression], exp.Expression]:
-    return lambda argument: _sql(text, a_=argument)
+def _of_one(text: str) -> Callable[[exp.Expression], exp.Expression]:
+    return lambda argument: template.fill(text, a_=argument)
 
 
 _FUNCTIONS = {
-    "from_milliseconds": _template("make_timestamp_ns(CAST(a_ AS BIGINT) * 1000000)"),
-    "from_nanoseconds": _template("make_timestamp_ns(CAST(a_ AS BIGINT))"),
-    "to_milliseconds": _template("epoch_ms(a_)"),
-    "to_nanoseconds": _template("epoch_ns(a_)"),
-    "from_iso8601_timestamp": _template("CAST(a_ AS TIMESTAMP_NS)"),
+    "from_milliseconds": _of_one("make_timestamp_ns(CAST(a_ AS BIGINT) * 1000000)"),
+    "from_nanoseconds": _of_one("make_timestamp_ns(CAST(a_ AS BIGINT))"),
+    "to_milliseconds": _of_one("epoch_ms(a_)"),
+    "to_nanoseconds": _of_one("epoch_ns(a_)"),
+    "from_iso8601_timestamp": _of_one("CAST(a_ AS TIMESTAMP_NS)"),
 }
-
-
-def _sql(text: str, **parts: exp.Expression) -> exp.Expression:
-    tree: exp.Expression = exp.maybe_parse(text, dialect="duckdb")
-
-    def put(node: exp.Expression) -> exp.Expression:
-        named = isinstance(node, exp.Column) and node.name in parts
-        return parts[node.name].copy() if named else node
-
-    return tree.transform(put) if parts else tree
 
 
 def _source(catalog: Catalog, table: exp.Table) -> exp.Query:

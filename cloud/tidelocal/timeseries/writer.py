@@ -8,7 +8,6 @@ tried again write by write, so that one bad write cannot spoil its neighbours.
 
 import logging
 import queue
-import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -59,9 +58,9 @@ class Writer:
         connection: duckdb.DuckDBPyConnection,
         catalog: Catalog,
         reopen: Callable[[], duckdb.DuckDBPyConnection],
+        free_bytes: Callable[[Path], int],
         writes_max: int = WRITES_MAX,
         rows_max: int = ROWS_MAX,
-        free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path.parent).free,
     ) -> None:
         self.catalog = catalog
         self.busy_count = 0
@@ -172,7 +171,8 @@ class Writer:
         stages: dict[tuple[str, str, bool], list[tuple[Points, int]]] = {}
         for number, job in enumerate(group):
             write = job.write
-            assert write is not None  # changes come alone
+            if write is None:
+                raise RuntimeError("a change must come alone")
             try:
                 admission = admit(definition.catalog, write)
             except TimeSeriesError as error:
@@ -213,7 +213,8 @@ def _subtract(
     for sequence, existing_version in sorted(refused):
         number, position = divmod(sequence, 1 << _SEQUENCE_BITS)
         outcome = outcomes[number]
-        assert isinstance(outcome, WriteOutcome)
+        if not isinstance(outcome, WriteOutcome):
+            raise RuntimeError("a point of a refused write was merged")
         reason = "a different value is stored under this key with the same or a higher version"
         away = Refused(position, reason, existing_version)
         outcomes[number] = WriteOutcome(outcome.stored - 1, (*outcome.refused, away))
