@@ -18,10 +18,10 @@ from tidewire import (
     Column,
     WireError,
     decode,
-    foreign,
     real_values,
-    topic,
 )
+from tidewire.foreign import decode as decode_foreign
+from tidewire.topic import parse as parse_topic
 
 from tidecloud.aggregate import is_aggregated, parts_of
 from tidecloud.errors import RecordError
@@ -100,13 +100,13 @@ def _batch_of(record: Record) -> tuple[Batch, int]:
 def _from_board(client: str, topic_text: str, payload: bytes, received_at_ms: int) -> Batch:
     """Decode a payload of MQTT; who it is from is what the broker says, never what it says."""
     try:
-        site, thing, measurement = topic.parse(topic_text)
+        site, thing, measurement = parse_topic(topic_text)
     except WireError as error:
         raise RecordError("topic", str(error)) from error
     if thing != client:
         raise RecordError("identity", f"client {client!r} published under the thing {thing!r}")
     if not _is_batch(payload):
-        return foreign.decode(payload, site, thing, measurement, received_at_ms)
+        return decode_foreign(payload, site, thing, measurement, received_at_ms)
     batch = decode(payload)
     if (batch.site, batch.thing, batch.measurement) != (site, thing, measurement):
         said = f"{batch.site}/{batch.thing}/{batch.measurement}"

@@ -3,26 +3,15 @@
 import base64
 import binascii
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tidecloud.errors import QueryError
+from tidecloud.statement import read_only
 
 ROWS_DEFAULT = 1_000
 ROWS_MAX = 10_000
-# LiveAnalytics takes 262,144 characters; no one types that much.
-SQL_CHARS_MAX = 65_536
-
-_READING = ("SELECT", "WITH", "SHOW", "DESCRIBE", "EXPLAIN", "VALUES")
-_EXPLAIN = re.compile(r"\s*EXPLAIN(\s+(ANALYZE|VERBOSE))*\s+", re.IGNORECASE)
-_WRITING = re.compile(
-    r"\b(INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|UPDATE\s+[\w.\"]+\s+SET|COPY\s|UNLOAD\s*\()",
-    re.IGNORECASE,
-)
-# What a statement says inside these is text, not SQL.
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +35,6 @@ def question_of(event: Mapping[str, Any]) -> Question:
     if type(rows_max) is not int or not 1 <= rows_max <= ROWS_MAX:
         raise QueryError(f"rows_max must be a whole number from 1 to {ROWS_MAX}")
     return Question(read_only(sql), rows_max)
-
-
-def read_only(sql: str) -> str:
-    """Return the statement without its end, if it is one and only reads; raises `QueryError`.
-
-    The store is where writing ends, by its rights; this makes the mistake clear before.
-    """
-    if len(sql) > SQL_CHARS_MAX:
-        raise QueryError(f"the statement has {len(sql)} characters, at most {SQL_CHARS_MAX}")
-    statement = sql.strip().removesuffix(";").rstrip()
-    bare = _QUOTED.sub("''", statement)
-    if ";" in bare:
-        raise QueryError("one statement at a time")
-    bare = _EXPLAIN.sub("", bare).lstrip("( \t\r\n")
-    first = re.match(r"\w*", bare)
-    word = first.group().upper() if first else ""
-    if word not in _READING:
-        raise QueryError(f"a statement begins with one of {', '.join(_READING)}, not {word!r}")
-    writing = _WRITING.search(bare)
-    if writing:
-        raise QueryError(f"a statement only reads: {writing.group().strip()!r} writes")
-    return statement
 
 
 def response(status: int, document: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import urllib3
 from tidecloud.errors import QueryError, StoreBusyError, StoreRefusedError
 from tidecloud.ledger import LedgerEntry
 from tidecloud.rows import Rows
+from tidecloud.statement import limited
 from tidecloud.store.answer import answer_of_objects
 from tidecloud.store.line_protocol import ledger_line, lines_of
 from tidecloud.store.port import Answer, Refusal
@@ -91,7 +92,8 @@ class InfluxDbStore:
 
     def query(self, sql: str, rows_max: int) -> Answer:
         """Run one statement; types are read off the values, as JSON carries none."""
-        body = {"db": self._database, "q": sql, "format": "jsonl"}
+        # One row more than asked for tells a whole answer from a truncated one.
+        body = {"db": self._database, "q": limited(sql, rows_max + 1), "format": "jsonl"}
         response = self._post(
             "/api/v3/query_sql", json.dumps(body).encode(), _JSON_HEADERS, stream=True
         )

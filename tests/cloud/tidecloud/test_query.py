@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tidecloud import QueryError
-from tidecloud.query import ROWS_DEFAULT, ROWS_MAX, Question, question_of, read_only
+from tidecloud.query import ROWS_DEFAULT, ROWS_MAX, Question, question_of
 
 
 def event(document: Any) -> dict[str, Any]:
@@ -47,51 +47,6 @@ def test_a_body_in_base64_is_read_as_well() -> None:
 def test_a_wrong_request_is_told_what_is_wrong(body: str | None, words: str) -> None:
     with pytest.raises(QueryError, match=words):
         question_of({"body": body})
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "select * from climate",
-        "WITH a AS (SELECT 1) SELECT * FROM a",
-        "(SELECT 1) UNION (SELECT 2)",
-        "SHOW TABLES",
-        "DESCRIBE climate",
-        "EXPLAIN ANALYZE SELECT 1",
-        "SELECT ';' AS semicolon",
-        "SELECT 1 -- ; drop table a",
-        "-- first\nSELECT 1",
-        "/* first; */ SELECT \"insert into\", 'delete from x' FROM climate",
-        'SELECT updated, load, "set" FROM copy',
-    ],
-)
-def test_a_statement_that_reads_passes(sql: str) -> None:
-    assert read_only(sql) == sql
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "DROP TABLE climate",
-        "insert into climate values (1)",
-        "COPY climate TO 'file'",
-        "SELECT 1; DROP TABLE climate",
-        "/* SELECT */ DELETE FROM climate",
-        "WITH a AS (SELECT 1) INSERT INTO climate SELECT * FROM a",
-        "WITH a AS (SELECT 1) DELETE FROM climate",
-        "EXPLAIN ANALYZE DELETE FROM climate",
-        "EXPLAIN DROP TABLE climate",
-        "UNLOAD (SELECT 1) TO 's3://bucket'",
-        "ATTACH 'file' AS a",
-        "PRAGMA database_list",
-        "SET memory_limit = '1GB'",
-        "",
-        ";",
-    ],
-)
-def test_a_statement_that_writes_is_refused(sql: str) -> None:
-    with pytest.raises(QueryError):
-        read_only(sql)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200))

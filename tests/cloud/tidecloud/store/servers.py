@@ -48,6 +48,10 @@ class Server:
             self._http.server_close()
             thread.join()
 
+    def close(self) -> None:
+        """Give the port back without ever having served."""
+        self._http.server_close()
+
     def fault(self) -> int | None:
         with self.lock:
             self.requests += 1

@@ -2,27 +2,41 @@
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
 
 import boto3
 import pytest
 import urllib3
 from botocore.config import Config
-from tidecloud import LedgerEntry, Rows, StoreBusyError
+from tidecloud import LEDGER_TABLE, LedgerEntry, Rows, StoreBusyError
 from tidecloud.store import InfluxDbStore, LiveAnalyticsStore, Store
+from tidelocal.timeseries import TimeSeriesEngine, influx_app
 
-from tests.cloud.tidecloud.store.servers import InfluxServer, Server, TimestreamServer
+from tests.cloud.tidecloud.store.servers import InfluxServer, TimestreamServer
+from tests.cloud.tidecloud.store.serving import served, timestream_app
 
+TOKEN = "secret-token"
 MakeRows = Callable[..., Rows]
 MakeEntry = Callable[..., LedgerEntry]
 TEXT = 'back\\slash "quoted", a=b, ünïcode 🌊, line\nend'
 
 
+class Engine(Protocol):
+    """A store, and what it holds."""
+
+    store: Store
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of a measurement or of the ledger, by thing and time."""
+
+
 @dataclass(frozen=True)
-class Engine:
-    """A store and the server behind it."""
+class FakeEngine:
+    """A store in front of a stand-in, which can be told to fail."""
 
     store: Store
     server: InfluxServer | TimestreamServer
@@ -30,7 +44,7 @@ class Engine:
     def in_small_requests(self, bytes_max: int) -> Store:
         """Return a store that needs many requests; LiveAnalytics always does."""
         if isinstance(self.server, InfluxServer):
-            return influx_store(self.server, request_bytes_max=bytes_max)
+            return influx_store(self.server.url, request_bytes_max=bytes_max)
         return self.store
 
     def table(self, name: str) -> list[dict[str, Any]]:
@@ -41,40 +55,114 @@ class Engine:
         return sum(row["thing"] == thing for row in self.table("climate"))
 
 
-@pytest.fixture(params=["influxdb", "liveanalytics"])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    with ExitStack() as stack:
-        if request.param == "influxdb":
-            influx = InfluxServer(token="secret-token")
-            stack.enter_context(influx.running())
-            yield Engine(influx_store(influx), influx)
-            return
+@dataclass(frozen=True)
+class LocalEngine:
+    """A store in front of the local time-series server, read by the store's own queries."""
+
+    store: Store
+    statements: dict[str, str]
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        answer = self.store.query(self.statements[name], 10_000)
+        names = [column.name for column in answer.columns]
+        rows = [
+            {name: cell for name, cell in zip(names, row, strict=True) if cell is not None}
+            for row in answer.rows
+        ]
+        for row in rows:
+            row["time"] = nanoseconds(str(row["time"]))
+            row.pop("measure_name", None)
+        return sorted(rows, key=lambda row: (row["thing"], row["time"]))
+
+
+@contextmanager
+def fake_engine(kind: str) -> Iterator[FakeEngine]:
+    if kind == "influxdb":
+        influx = InfluxServer(token=TOKEN)
+        with influx.running():
+            yield FakeEngine(influx_store(influx.url), influx)
+    else:
         timestream = TimestreamServer()
-        stack.enter_context(timestream.running())
-        yield Engine(timestream_store(timestream), timestream)
+        with timestream.running():
+            yield FakeEngine(timestream_store(timestream.url), timestream)
 
 
-def influx_store(server: Server, request_bytes_max: int = 1_000_000) -> InfluxDbStore:
+@contextmanager
+def local_engine(kind: str, path: Path) -> Iterator[LocalEngine]:
+    with TimeSeriesEngine(path) as engine:
+        if kind == "influxdb":
+            statements = {
+                "climate": "SELECT * FROM climate",
+                LEDGER_TABLE: "SELECT * FROM tidegauge_ledger",
+            }
+            with served(influx_app(engine, TOKEN)) as url:
+                yield LocalEngine(influx_store(url), statements)
+            return
+        statements = {
+            "climate": "SELECT * FROM tidegauge.telemetry WHERE measure_name = 'climate'",
+            LEDGER_TABLE: "SELECT * FROM tidegauge.ledger",
+        }
+        with served(timestream_app(engine)) as url:
+            client = boto3.client("timestream-write", **timestream_options(url))
+            client.create_database(DatabaseName="tidegauge")
+            for table in ("telemetry", "ledger"):
+                client.create_table(
+                    DatabaseName="tidegauge",
+                    TableName=table,
+                    MagneticStoreWriteProperties={"EnableMagneticStoreWrites": True},
+                )
+            yield LocalEngine(timestream_store(url), statements)
+
+
+@pytest.fixture(params=["influxdb", "liveanalytics"])
+def fake(request: pytest.FixtureRequest) -> Iterator[FakeEngine]:
+    with fake_engine(request.param) as made:
+        yield made
+
+
+@pytest.fixture(
+    params=["fake influxdb", "fake liveanalytics", "local influxdb", "local liveanalytics"]
+)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    where, kind = request.param.split()
+    making: AbstractContextManager[Engine] = (
+        fake_engine(kind) if where == "fake" else local_engine(kind, tmp_path / "store.duckdb")
+    )
+    with making as made:
+        yield made
+
+
+def nanoseconds(text: str) -> int:
+    """Return epoch nanoseconds of an answer's timestamp."""
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    seconds = int(datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp())
+    return seconds * 10**9 + int(fraction.ljust(9, "0") or "0")
+
+
+def influx_store(url: str, request_bytes_max: int = 1_000_000) -> InfluxDbStore:
     return InfluxDbStore(
-        url=server.url,
+        url=url,
         database="tidegauge",
-        token=lambda: "secret-token",
+        token=lambda: TOKEN,
         pool=urllib3.PoolManager(retries=False, timeout=5),
         request_bytes_max=request_bytes_max,
     )
 
 
-def timestream_store(server: Server) -> LiveAnalyticsStore:
-    options: Any = {
-        "endpoint_url": server.url,
-        "region_name": "eu-central-1",
+def timestream_options(url: str) -> Any:
+    return {
+        "endpoint_url": url,
+        "region_name": "us-east-1",
         "aws_access_key_id": "test",
         "aws_secret_access_key": "test",
         "config": Config(retries={"total_max_attempts": 1}, connect_timeout=2),
     }
+
+
+def timestream_store(url: str) -> LiveAnalyticsStore:
     return LiveAnalyticsStore(
-        write=boto3.client("timestream-write", **options),
-        query=boto3.client("timestream-query", **options),
+        write=boto3.client("timestream-write", **timestream_options(url)),
+        query=boto3.client("timestream-query", **timestream_options(url)),
         database="tidegauge",
     )
 
@@ -156,37 +244,38 @@ def test_of_two_values_for_one_instant_the_later_received_stays(
 
 
 def test_a_throttled_store_raises_busy_and_takes_the_same_batch_later(
-    engine: Engine, make_rows: MakeRows, make_entry: MakeEntry
+    fake: FakeEngine, make_rows: MakeRows, make_entry: MakeEntry
 ) -> None:
     rows = make_rows()
-    engine.server.faults = [429]
+    fake.server.faults = [429]
     with pytest.raises(StoreBusyError) as caught:
-        engine.store.write([rows], [make_entry(rows)])
+        fake.store.write([rows], [make_entry(rows)])
     assert caught.value.batches_stored == 0
-    assert engine.store.write([rows], [make_entry(rows)]) == []
-    assert len(engine.table("climate")) == 3
+    assert fake.store.write([rows], [make_entry(rows)]) == []
+    assert len(fake.table("climate")) == 3
 
 
 def test_a_store_that_goes_away_halfway_tells_what_is_safe(
-    engine: Engine, make_rows: MakeRows, make_entry: MakeEntry
+    fake: FakeEngine, make_rows: MakeRows, make_entry: MakeEntry
 ) -> None:
     batches = [make_rows(thing=f"board-{number}") for number in range(12)]
-    engine.server.fault_from = 3
+    fake.server.fault_from = 3
     with pytest.raises(StoreBusyError) as caught:
-        engine.in_small_requests(900).write(batches, [make_entry(rows) for rows in batches])
+        fake.in_small_requests(900).write(batches, [make_entry(rows) for rows in batches])
     safe = caught.value.batches_stored
     assert safe < len(batches)
-    assert all(engine.samples_of(f"board-{number}") == 3 for number in range(safe))
-    entered = {row["thing"] for row in engine.table("tidegauge_ledger")}
-    assert all(engine.samples_of(thing) == 3 for thing in entered)  # never ahead of the rows
+    assert all(fake.samples_of(f"board-{number}") == 3 for number in range(safe))
+    entered = {row["thing"] for row in fake.table("tidegauge_ledger")}
+    assert all(fake.samples_of(thing) == 3 for thing in entered)  # never ahead of the rows
 
 
 def test_an_absent_store_is_busy(
-    engine: Engine, make_rows: MakeRows, make_entry: MakeEntry
+    fake: FakeEngine, make_rows: MakeRows, make_entry: MakeEntry
 ) -> None:
-    absent = type(engine.server)()
-    absent._http.server_close()
-    store = influx_store(absent) if isinstance(absent, InfluxServer) else timestream_store(absent)
+    absent = type(fake.server)()
+    absent.close()
+    make = influx_store if isinstance(absent, InfluxServer) else timestream_store
+    store = make(absent.url)
     rows = make_rows()
     with pytest.raises(StoreBusyError):
         store.write([rows], [make_entry(rows)])
@@ -196,63 +285,63 @@ def test_an_absent_store_is_busy(
 
 @pytest.mark.parametrize("bad", [1, 3, 250])
 def test_refused_batches_are_told_and_the_rest_is_stored(
-    engine: Engine, make_rows: MakeRows, make_entry: MakeEntry, bad: int
+    fake: FakeEngine, make_rows: MakeRows, make_entry: MakeEntry, bad: int
 ) -> None:
     first = make_rows(thing="first", fields={"n": [1]})
-    engine.store.write([first], [make_entry(first)])
+    fake.store.write([first], [make_entry(first)])
     good = [make_rows(thing=f"good-{number}", fields={"n": [number]}) for number in range(40)]
     clashing = [make_rows(thing=f"bad-{number}", fields={"n": ["text"]}) for number in range(bad)]
     batches = [*good[:20], *clashing, *good[20:]]
-    refusals = engine.store.write(batches, [make_entry(rows) for rows in batches])
+    refusals = fake.store.write(batches, [make_entry(rows) for rows in batches])
     assert [refusal.index for refusal in refusals] == list(range(20, 20 + bad))
     assert {refusal.samples for refusal in refusals} == {1}
     assert all("type" in refusal.detail for refusal in refusals)
-    assert all(engine.samples_of(rows.thing) == 1 for rows in good)
-    stored = {row["thing"]: row["samples"] for row in engine.table("tidegauge_ledger")}
+    assert all(fake.samples_of(rows.thing) == 1 for rows in good)
+    stored = {row["thing"]: row["samples"] for row in fake.table("tidegauge_ledger")}
     assert {stored[rows.thing] for rows in good} == {1}
     assert {stored[rows.thing] for rows in clashing} == {0}
 
 
 def test_a_batch_refused_in_part_keeps_its_other_samples_and_an_honest_ledger(
-    engine: Engine, make_rows: MakeRows, make_entry: MakeEntry
+    fake: FakeEngine, make_rows: MakeRows, make_entry: MakeEntry
 ) -> None:
     first = make_rows(thing="first", fields={"n": [1], "m": [1]})
-    engine.store.write([first], [make_entry(first)])
+    fake.store.write([first], [make_entry(first)])
     mixed = make_rows(fields={"n": [1, 2, None, 4], "m": [None, None, 1.5, None]})
-    (refusal,) = engine.store.write([mixed], [make_entry(mixed)])
+    (refusal,) = fake.store.write([mixed], [make_entry(mixed)])
     assert (refusal.index, refusal.samples) == (0, 1)
-    assert engine.samples_of("board-1") == 3
-    ledger = {row["thing"]: row["samples"] for row in engine.table("tidegauge_ledger")}
+    assert fake.samples_of("board-1") == 3
+    ledger = {row["thing"]: row["samples"] for row in fake.table("tidegauge_ledger")}
     assert ledger["board-1"] == 3
 
 
 def test_a_refused_batch_is_not_lost_when_the_store_goes_away_after_it(
-    engine: Engine, make_rows: MakeRows, make_entry: MakeEntry
+    fake: FakeEngine, make_rows: MakeRows, make_entry: MakeEntry
 ) -> None:
     first = make_rows(thing="first", fields={"n": [1]})
-    engine.store.write([first], [make_entry(first)])
+    fake.store.write([first], [make_entry(first)])
     batches = [
         make_rows(thing="good", fields={"n": [1]}),
         make_rows(thing="bad", fields={"n": ["text"]}),
         *(make_rows(thing=f"more-{number}", fields={"n": [number]}) for number in range(9)),
     ]
-    engine.server.fault_from = engine.server.requests + 8
+    fake.server.fault_from = fake.server.requests + 8
     with pytest.raises(StoreBusyError) as caught:
-        engine.in_small_requests(500).write(batches, [make_entry(rows) for rows in batches])
+        fake.in_small_requests(500).write(batches, [make_entry(rows) for rows in batches])
     assert caught.value.batches_stored <= 1  # so that the refused one comes again and is told
 
 
 def test_many_samples_are_written_in_bounded_requests(
-    engine: Engine, make_rows: MakeRows, make_entry: MakeEntry
+    fake: FakeEngine, make_rows: MakeRows, make_entry: MakeEntry
 ) -> None:
     rows = make_rows(fields={"n": list(range(4096)), "x": [math.pi * n for n in range(4096)]})
-    engine.in_small_requests(50_000).write([rows], [make_entry(rows)])
-    assert engine.samples_of("board-1") == 4096
-    if isinstance(engine.server, InfluxServer):
-        assert engine.server.requests > 4
-        assert engine.server.bytes_max_seen <= 50_000
+    fake.in_small_requests(50_000).write([rows], [make_entry(rows)])
+    assert fake.samples_of("board-1") == 4096
+    if isinstance(fake.server, InfluxServer):
+        assert fake.server.requests > 4
+        assert fake.server.bytes_max_seen <= 50_000
 
 
-def test_nothing_to_write_asks_nothing_of_the_store(engine: Engine) -> None:
-    assert engine.store.write([], []) == []
-    assert engine.server.requests == 0
+def test_nothing_to_write_asks_nothing_of_the_store(fake: FakeEngine) -> None:
+    assert fake.store.write([], []) == []
+    assert fake.server.requests == 0

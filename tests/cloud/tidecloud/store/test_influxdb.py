@@ -103,7 +103,7 @@ def test_an_answer_has_typed_columns_and_iso_times(server: InfluxServer) -> None
         ["2026-11-24T02:00:01Z", "board-2", "a", None, 2, False],
     ]
     assert not answer.truncated
-    assert server.statement == "SELECT * FROM climate"
+    assert server.statement == "SELECT * FROM climate\nLIMIT 11"
 
 
 def test_an_answer_stops_at_the_rows_asked_for(server: InfluxServer) -> None:
