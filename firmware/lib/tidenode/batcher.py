@@ -8,10 +8,12 @@ encoded and go to the outbox at once. What the outbox refuses is counted there a
 from tidenode.errors import OutboxError
 from tidewire.batch import Batch
 from tidewire.column import DECIMAL, INTEGER, Column
+from tidewire.errors import WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from tidenode.clock import Clock
     from tidenode.outbox import Outbox
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 class Batcher:
     """Batch samples of `fields`, a tuple of (name, decimals); no decimals makes an INTEGER.
 
+    `limits` is the section `batch` of the configuration.
     `accepted` counts the samples that lie safely in the outbox since the start.
     """
 
@@ -33,8 +36,7 @@ class Batcher:
         measurement: str,
         boot: int,
         fields: tuple[tuple[str, int], ...],
-        samples_max: int,
-        age_ms_max: int,
+        limits: "Any",
         outbox: "Outbox",
         clock: "Clock",
         encode: "Encode",
@@ -42,9 +44,10 @@ class Batcher:
     ) -> None:
         self.accepted = 0
         self._site, self._thing, self._measurement, self._boot = site, thing, measurement, boot
+        self.fields = len(fields)
         self._fields = fields
-        self._samples_max = samples_max
-        self._age_ms_max = age_ms_max
+        self._samples_max = limits.samples_max
+        self._age_ms_max = limits.age_ms_max
         self._outbox = outbox
         self._clock = clock
         self._encode = encode
@@ -95,6 +98,9 @@ class Batcher:
             self.accepted += samples
         except OutboxError as error:
             self._warn("batch dropped measurement=%s: %s" % (self._measurement, error))
+        except (WireError, MemoryError) as error:
+            self._outbox.lose(samples)
+            self._warn("batch not encoded measurement=%s: %r" % (self._measurement, error))
         finally:
             self._times_ms.clear()
             for values in self._columns:

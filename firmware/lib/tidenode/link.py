@@ -12,12 +12,13 @@ from asyncio import core
 
 from tidenode import mqtt
 from tidenode.errors import LinkError
-from tidenode.resolver import resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
+
+    from tidenode.resolver import Resolver
 
 # What dialling, TLS and a broken connection raise here. TimeoutError and EOFError are no
 # OSErrors on MicroPython, and a refused certificate is a ValueError.
@@ -37,6 +38,7 @@ class Link:
     def __init__(
         self,
         *,
+        resolver: "Resolver",
         host: str,
         port: int,
         client_id: str,
@@ -51,6 +53,7 @@ class Link:
         context.load_cert_chain(certificate, key)
         context.load_verify_locations(cadata=root)
         self._context = context
+        self._resolver = resolver
         self._host = host
         self._port = port
         self._greeting = mqtt.connect(client_id, keepalive_s, clean_session=False)
@@ -94,7 +97,7 @@ class Link:
             self._socket = None
 
     async def _greet(self) -> bool:
-        address = await resolve(self._host, self._port)
+        address = await self._resolver.resolve(self._host, self._port)
         self.close()
         self._reader = mqtt.Reader()
         raw = socket.socket()

@@ -11,7 +11,6 @@ PUBACK = 4
 PINGRESP = 13
 
 PINGREQ = b"\xc0\x00"
-DISCONNECT = b"\xe0\x00"
 HEAD_BYTES_MAX = 9  # a publish without its topic: 1 type, 4 length, 2 topic length, 2 id
 
 _LENGTH_MAX = 268_435_455

@@ -84,6 +84,12 @@ class Outbox:
         self.pushed()
         return entry
 
+    def lose(self, samples: int) -> None:
+        """Count a batch that never became a payload, in place of a push."""
+        entry = Entry(self.next_sequence, samples, 0, "")
+        self.next_sequence += 1
+        self._lose(entry)
+
     def next_after(self, sequence: int) -> Entry | None:
         """Return the oldest entry after `sequence`; -1 for the oldest of all."""
         for entry in self._entries:

@@ -6,12 +6,14 @@ busy are skipped and counted as `missed`. A failing sensor is counted in `errors
 again at the next deadline; it stops nobody else.
 """
 
+import asyncio
+
 from tidenode.errors import SensorError
 from tidewire.limits import INTEGER_MAX, INTEGER_MIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from tidenode.batcher import Batcher
     from tidenode.clock import Clock
@@ -30,21 +32,17 @@ class Sampler:
         *,
         name: str,
         sensor: "Sensor",
-        fields: int,
         period_ms: int,
         clock: "Clock",
         batcher: "Batcher",
-        sleep_ms: "Callable[[int], Awaitable[None]]",
         warn: "Callable[[str], None]",
     ) -> None:
         self.name = name
         self.sampled = self.errors = self.missed = 0
         self._sensor = sensor
-        self._fields = fields
         self._period_ms = period_ms
         self._clock = clock
-        self._batcher = batcher
-        self._sleep_ms = sleep_ms
+        self.batcher = batcher
         self._warn = warn
         self._last_ms = 0
         self._failing = False
@@ -53,7 +51,7 @@ class Sampler:
         """Sample until cancelled."""
         due_ms = self._clock.monotonic_ms()
         while True:
-            await self._sleep_ms(max(0, due_ms - self._clock.monotonic_ms()))
+            await asyncio.sleep_ms(max(0, due_ms - self._clock.monotonic_ms()))
             self.sample()
             due_ms, missed = next_due_ms(due_ms, self._clock.monotonic_ms(), self._period_ms)
             self.missed += missed
@@ -62,7 +60,7 @@ class Sampler:
         """Take one sample now, or count why there is none."""
         try:
             values = self._sensor.read()
-            _check(values, self._fields)
+            _check(values, self.batcher.fields)
         except Exception as error:  # drivers are written by users: none may end the loop
             self.errors += 1
             if not self._failing:  # once per failure, not once per period
@@ -75,7 +73,7 @@ class Sampler:
             time_ms += 1  # a store keeps one sample per instant
         self._last_ms = time_ms
         self.sampled += 1
-        self._batcher.add(time_ms, values)
+        self.batcher.add(time_ms, values)
 
 
 def next_due_ms(due_ms: int, now_ms: int, period_ms: int) -> tuple[int, int]:

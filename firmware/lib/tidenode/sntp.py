@@ -6,11 +6,13 @@ import socket
 from asyncio.stream import Stream
 
 from tidenode.errors import LinkError
-from tidenode.resolver import resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tidenode.clock import Clock
+    from tidenode.resolver import Resolver
 
 PACKET_BYTES = 48
 _TIMEOUT_MS = 3_000
@@ -36,22 +38,30 @@ def utc_ms_of(reply: bytes, nonce: bytes) -> int:
     return (seconds - _UNIX_OF_NTP_S) * 1_000 + (fraction * 1_000 >> 32)
 
 
-async def ask(host: str, port: int, clock: "Clock") -> int:
-    """Return the time now by `host`, half the round trip added."""
-    return int(await asyncio.wait_for_ms(_exchange(host, port, clock), _TIMEOUT_MS))
+class Sntp:
+    """Asks the time server of the configuration's section `clock`."""
 
+    def __init__(self, source: "Any", clock: "Clock", resolver: "Resolver") -> None:
+        self._source = source
+        self._clock = clock
+        self._resolver = resolver
 
-async def _exchange(host: str, port: int, clock: "Clock") -> int:
-    address = await resolve(host, port, socket.SOCK_DGRAM)
-    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        sender.setblocking(False)
-        sender.connect(address)
-        nonce = os.urandom(8)
-        began_ms = clock.monotonic_ms()
-        sender.send(request(nonce))
-        reply = await Stream(sender).read(PACKET_BYTES)
-        round_trip_ms = clock.monotonic_ms() - began_ms
-        return utc_ms_of(reply, nonce) + round_trip_ms // 2
-    finally:
-        sender.close()
+    async def ask(self) -> int:
+        """Return the time now in UTC ms, half the round trip added. Raises LINK_FAILURES."""
+        return int(await asyncio.wait_for_ms(self._exchange(), _TIMEOUT_MS))
+
+    async def _exchange(self) -> int:
+        host, port = self._source.sntp_host, self._source.sntp_port
+        address = await self._resolver.resolve(host, port, socket.SOCK_DGRAM)
+        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            sender.setblocking(False)
+            sender.connect(address)
+            nonce = os.urandom(8)
+            began_ms = self._clock.monotonic_ms()
+            sender.send(request(nonce))
+            reply = await Stream(sender).read(PACKET_BYTES)
+            round_trip_ms = self._clock.monotonic_ms() - began_ms
+            return utc_ms_of(reply, nonce) + round_trip_ms // 2
+        finally:
+            sender.close()

@@ -11,11 +11,12 @@ import asyncio
 from tidenode import mqtt
 from tidenode.errors import LinkError, OutboxError
 from tidenode.link import LINK_FAILURES
+from tidenode.together import run_together
 from tidenode.window import Window
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
     from typing import Any
 
     from tidenode.clock import Clock
@@ -27,7 +28,8 @@ _WATCH_MS = 250  # how late a deadline may be noticed
 
 
 class Uplink:
-    """Carry `outbox` over `link`; `topic_of(measurement)` names each publish.
+    """Carry `outbox` over `link`; `topic_of(measurement)` names each publish, `limits` is
+    the section `link` of the configuration.
 
     `acknowledged` counts samples, `connects` connections made and `failures` those lost or
     not made, all since the start.
@@ -43,11 +45,7 @@ class Uplink:
         ready: "Callable[[], Awaitable[None]]",
         below: "Callable[[int], int]",
         warn: "Callable[[str], None]",
-        window: int,
-        keepalive_s: int,
-        ack_timeout_ms: int,
-        retry_delay_ms_min: int,
-        retry_delay_ms_max: int,
+        limits: "Any",
     ) -> None:
         self.acknowledged = self.connects = self.failures = 0
         self.connected = False
@@ -58,11 +56,11 @@ class Uplink:
         self._ready = ready  # waits for what dialling needs: network, time
         self._below = below  # a random integer from 0, below its argument
         self._warn = warn
-        self._window = Window(window)
-        self._ping_after_ms = keepalive_s * 500
-        self._ack_timeout_ms = ack_timeout_ms
-        self._retry_delay_ms_min = retry_delay_ms_min
-        self._retry_delay_ms_max = retry_delay_ms_max
+        self._window = Window(limits.window)
+        self._ping_after_ms = limits.keepalive_s * 500
+        self._ack_timeout_ms = limits.ack_timeout_ms
+        self._retry_delay_ms_min = limits.retry_delay_ms_min
+        self._retry_delay_ms_max = limits.retry_delay_ms_max
         self._again: list[tuple[int, Entry]] = []  # to resend in the kept session
         self._sent_sequence = -1  # the newest that was sent in this session
         self._attempts = 0  # failures in a row
@@ -119,24 +117,7 @@ class Uplink:
         self._pinged_at_ms = None
         self._ping_wanted = False
         self._wake.set()
-        ended = asyncio.Event()
-        errors: list[BaseException] = []
-
-        async def guard(part: "Coroutine[Any, Any, None]") -> None:
-            try:
-                await part
-            except Exception as error:  # re-raised below, where it is sorted
-                errors.append(error)
-                ended.set()
-
-        parts = (self._write(), self._read(), self._watch())
-        tasks = [asyncio.create_task(guard(part)) for part in parts]
-        try:
-            await ended.wait()
-        finally:
-            for task in tasks:
-                task.cancel()
-        raise errors[0]
+        await run_together((self._write(), self._read(), self._watch()))
 
     async def _write(self) -> None:
         """The only task that sends."""

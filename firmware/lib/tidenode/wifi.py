@@ -34,3 +34,10 @@ class Wifi:
                     return
                 await asyncio.sleep_ms(_POLL_MS)
             raise LinkError("no Wi-Fi %s: status %s" % (self._ssid, self._station.status()))
+
+
+class NoWifi:
+    """For a board that is wired, or that is a process."""
+
+    async def ensure(self) -> None:
+        """Return: there is nothing to join."""

@@ -1,0 +1,92 @@
+"""The board's application: start every stage, stop them in order.
+
+Flow: samplers -> batchers -> outbox -> uplink
+"""
+
+import asyncio
+
+from tidenode.together import run_together
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tidenode.outbox import Outbox
+    from tidenode.sampler import Sampler
+    from tidenode.timekeeper import Timekeeper
+    from tidenode.uplink import Uplink
+
+_FLUSH_CHECK_MS = 100  # how much older than `age_ms_max` a batch may grow
+_DRAIN_CHECK_MS = 50
+
+
+class Agent:
+    """Everything of one board, wired by `tidenode.app`."""
+
+    def __init__(
+        self,
+        *,
+        thing: str,
+        boot: int,
+        samplers: "Sequence[Sampler]",
+        outbox: "Outbox",
+        uplink: "Uplink",
+        timekeeper: "Timekeeper",
+    ) -> None:
+        self._thing = thing
+        self._boot = boot
+        self._samplers = samplers
+        self._batchers = [sampler.batcher for sampler in samplers]
+        self._outbox = outbox
+        self._uplink = uplink
+        self._timekeeper = timekeeper
+        self._stop_sampling = asyncio.Event()
+        self._drain_timeout_ms = 0
+
+    def stop(self, drain_timeout_ms: int) -> None:
+        """Stop sampling; `run` flushes, drains for at most `drain_timeout_ms` and returns."""
+        self._drain_timeout_ms = drain_timeout_ms
+        self._stop_sampling.set()
+
+    async def run(self) -> None:
+        """Run until `stop`. Raises whatever no stage could handle."""
+        ended = asyncio.Event()
+        await run_together(
+            (self._uplink.run(), self._timekeeper.run(), self._sample_then_drain(ended)), ended
+        )
+
+    def stats(self) -> dict[str, object]:
+        """Return the counts that ARCHITECTURE.md names under Board."""
+        return {
+            "thing": self._thing,
+            "boot": self._boot,
+            "sampled": sum([sampler.sampled for sampler in self._samplers]),
+            "accepted": sum([batcher.accepted for batcher in self._batchers]),
+            "acknowledged": self._uplink.acknowledged,
+            "dropped": self._outbox.dropped,
+            "queued_batches": len(self._outbox),
+            "connects": self._uplink.connects,
+            "connected": self._uplink.connected,
+        }
+
+    async def _sample_then_drain(self, ended: asyncio.Event) -> None:
+        stages = [self._flush_old()]
+        stages.extend([self._sample(sampler) for sampler in self._samplers])
+        await run_together(stages, self._stop_sampling)
+        for batcher in self._batchers:
+            batcher.flush()
+        for _ in range(self._drain_timeout_ms // _DRAIN_CHECK_MS):
+            if not len(self._outbox):
+                break
+            await asyncio.sleep_ms(_DRAIN_CHECK_MS)
+        ended.set()
+
+    async def _sample(self, sampler: "Sampler") -> None:
+        await self._timekeeper.known.wait()  # a sample without a time is none
+        await sampler.run()
+
+    async def _flush_old(self) -> None:
+        while True:
+            await asyncio.sleep_ms(_FLUSH_CHECK_MS)
+            for batcher in self._batchers:
+                batcher.flush_if_old()

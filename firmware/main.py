@@ -1,0 +1,20 @@
+"""Start the agent; after a fault that no stage could handle, start the board anew."""
+
+import asyncio
+import sys
+import time
+
+import machine
+from tidenode import app
+from tidenode.errors import ConfigError
+
+FAULT_PAUSE_MS = 5_000  # time to read the message and to stop a loop of faults by Ctrl-C
+
+try:
+    asyncio.run(app.build().run())
+except ConfigError:
+    raise  # starting anew would find the same file
+except Exception as error:  # the outermost loop of the board
+    sys.print_exception(error, sys.stderr)
+    time.sleep_ms(FAULT_PAUSE_MS)
+    machine.reset()

@@ -1,0 +1,52 @@
+"""Tell the host how the board does, and stop the board when the host says so.
+
+One JSON line a second on stdout, as ARCHITECTURE.md has it under Board. The board stops when
+its stdin is readable: that is, too, when the host has gone and left it alone.
+"""
+
+import asyncio
+import json
+import sys
+from asyncio import core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+_PERIOD_MS = 1_000
+_AGENT_CHECK_MS = 5
+
+
+def agent() -> "Any":
+    """Return the agent, once `main.py` has built it."""
+    app = sys.modules.get("tidenode.app")
+    return app and getattr(app, "running", None)
+
+
+def report(**more: object) -> None:
+    """Print the line of now."""
+    stats = agent().stats()
+    stats.update(more)
+    print(json.dumps(stats))
+
+
+async def report_for_ever() -> None:
+    """Print a line each second."""
+    while agent() is None:
+        await asyncio.sleep_ms(_AGENT_CHECK_MS)
+    while True:
+        report()
+        await asyncio.sleep_ms(_PERIOD_MS)
+
+
+async def stop_when_told(drain_timeout_ms: int) -> None:
+    """Stop the agent when stdin is readable or at its end."""
+    await _until_readable(sys.stdin)
+    while agent() is None:
+        await asyncio.sleep_ms(_AGENT_CHECK_MS)
+    agent().stop(drain_timeout_ms)
+
+
+def _until_readable(stream: "Any") -> "Iterator[None]":
+    yield core._io_queue.queue_read(stream)

