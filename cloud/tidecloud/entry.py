@@ -63,9 +63,11 @@ def _query() -> Query:
 
 def _store(settings: Settings) -> Store:
     if settings.store_engine == "liveanalytics":
+        # Told its endpoint, boto3 does not ask Timestream for one that a local cloud lacks.
+        url = settings.aws_endpoint_url
         return LiveAnalyticsStore(
-            write=boto3.client("timestream-write", config=_CLIENT),
-            query=boto3.client("timestream-query", config=_CLIENT),
+            write=boto3.client("timestream-write", config=_CLIENT, endpoint_url=url),
+            query=boto3.client("timestream-query", config=_CLIENT, endpoint_url=url),
             database=settings.store_database,
         )
     if settings.store_secret_arn is None:

@@ -2,7 +2,7 @@
 
 Flow: Kinesis -> ingest -> [pipeline] -> store | quarantine
 Pure: bytes and times in, rows and reasons out. One poison record never stops the others.
-Bounded by what comes in: a payload is at most `tidewire.limits.PAYLOAD_BYTES_MAX` long.
+Bounded by what comes in: a batch unpacks to `tidewire.limits.VALUES_MAX` values at most.
 """
 
 import math

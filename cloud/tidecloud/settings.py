@@ -18,6 +18,7 @@ class Settings:
     store_secret_arn: str | None
     store_database: str
     quarantine_bucket: str | None
+    aws_endpoint_url: str | None  # of a local cloud; on AWS each service has its own
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Settings":
@@ -28,6 +29,7 @@ class Settings:
             store_secret_arn=environment.get("STORE_SECRET_ARN") or None,
             store_database=environment.get("STORE_DATABASE", ""),
             quarantine_bucket=environment.get("QUARANTINE_BUCKET") or None,
+            aws_endpoint_url=environment.get("AWS_ENDPOINT_URL") or None,
         )
         mistakes = settings._mistakes()
         if mistakes:

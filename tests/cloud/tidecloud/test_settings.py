@@ -14,9 +14,14 @@ GOOD = {
 
 
 def test_a_whole_environment_is_read() -> None:
-    settings = Settings.read(GOOD | {"PATH": "/bin"})
-    assert settings == Settings("influxdb", GOOD["STORE_URL"], GOOD["STORE_SECRET_ARN"],
-                                "tidegauge", "aside")  # fmt: skip
+    assert Settings.read(GOOD | {"PATH": "/bin", "AWS_ENDPOINT_URL": ""}) == Settings(
+        store_engine="influxdb",
+        store_url=GOOD["STORE_URL"],
+        store_secret_arn=GOOD["STORE_SECRET_ARN"],
+        store_database="tidegauge",
+        quarantine_bucket="aside",
+        aws_endpoint_url=None,
+    )
 
 
 def test_liveanalytics_needs_no_url() -> None:
