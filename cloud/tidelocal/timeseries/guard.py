@@ -5,6 +5,7 @@ from the checked tree, never the caller's text. Behind this stand DuckDB's own l
 or network access, a locked configuration, a read-only transaction.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import cast
 
@@ -24,6 +25,10 @@ _WRITES = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Set, exp.Pragma, exp.Att
 _REFUSED_PREFIXES = ("pg_", "duckdb_", "pragma_", "read_", "current_setting", "getenv", "query",
     "has_", "json_execute", "json_serialize_sql", "col_description", "obj_description",
     "shobj_", "write_", "set_config", "getvariable", "txid_", "in_search_path")  # fmt: skip
+
+
+# It logs the statements that it does not know; what callers send is never logged.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
 class Functions:

@@ -263,6 +263,8 @@ def _values(names: Sequence[str], rows: Iterator[tuple[object, ...]]) -> exp.Que
 
 
 def _columns_statement(database: Database, name: str) -> str:
-    table = exp.to_table(name, dialect="duckdb")
+    table = guard.parse_one(f"FROM {name}", "duckdb").find(exp.Table)
+    if table is None:
+        raise QueryRefusedError(f"{name!r} is not the name of a table")
     wanted = exp.column("table_name").eq(_find(database, table.name).name)
     return exp.select("*").from_("information_schema.columns").where(wanted).sql("duckdb")

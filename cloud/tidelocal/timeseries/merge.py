@@ -49,7 +49,7 @@ class Stage:
         )
         with _Registered(connection, rows):
             connection.execute(
-                f"MERGE INTO {self.table.sql_name} AS t "
+                f"MERGE INTO {self.table.sql_name} AS t "  # noqa: S608 - names are quoted
                 f"USING (SELECT {keys}{values} FROM {_STAGE} GROUP BY {keys}) AS s "
                 f"ON {self._same_key(rows, tags)} "
                 f"WHEN MATCHED AND ({_any_differs(fields)}) THEN UPDATE SET {_replace(fields)} "
@@ -76,7 +76,7 @@ class Stage:
         newer = f"s.{_VERSION} > coalesce(t.{_VERSION}, 0)"
         with _Registered(connection, rows):
             refused: list[tuple[int, int]] = connection.execute(
-                f"SELECT s.{quoted(_SEQUENCE)}, coalesce(t.{_VERSION}, 0) "
+                f"SELECT s.{quoted(_SEQUENCE)}, coalesce(t.{_VERSION}, 0) "  # noqa: S608 - quoted
                 f"FROM {_STAGE} AS s JOIN {self.table.sql_name} AS t ON {same_key} "
                 f"WHERE NOT ({newer}) AND ({_any_differs(fields)})"
             ).fetchall()
@@ -98,7 +98,7 @@ class Stage:
         keys = ", ".join([_TIME, *map(quoted, tags)])
         with _Registered(connection, rows):
             numbered = connection.sql(
-                f"SELECT *, row_number() OVER (PARTITION BY {keys} "
+                f"SELECT *, row_number() OVER (PARTITION BY {keys} "  # noqa: S608 - quoted
                 f"ORDER BY {quoted(_SEQUENCE)}) AS occurrence FROM {_STAGE}"
             ).to_arrow_table()
         occurrence = numbered["occurrence"]
@@ -156,4 +156,5 @@ def _replace(names: Sequence[str]) -> str:
 
 def _insert(names: Sequence[str]) -> str:
     columns = [_TIME, *map(quoted, names)]
-    return f"INSERT ({', '.join(columns)}) VALUES ({', '.join('s.' + name for name in columns)})"
+    given = ", ".join("s." + name for name in columns)
+    return f"INSERT ({', '.join(columns)}) VALUES ({given})"  # noqa: S608 - names are quoted

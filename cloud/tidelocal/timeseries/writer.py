@@ -201,7 +201,11 @@ class Writer:
             pass  # nothing was begun, or the failed COMMIT rolled back itself
         except duckdb.Error:
             log.exception("the store is unusable; opening it again")
-            self._connection = self._reopen()
+            self._connection.close()
+            try:
+                self._connection = self._reopen()
+            except duckdb.Error:
+                log.exception("the store cannot be opened; the next write tries again")
         if not isinstance(error, TimeSeriesError):
             log.warning("write failed error=%s", type(error).__name__)
 
@@ -221,7 +225,8 @@ def _subtract(
 
 
 def _explained(error: Exception) -> Exception:
-    text = str(error)
-    if isinstance(error, duckdb.IOException) or "No space left" in text:
-        return DiskFullError(f"the store could not write its file: {text.splitlines()[0]}")
+    # DuckDB wraps what the system said into errors of several types.
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, duckdb.IOException) or "Could not write file" in text:
+        return DiskFullError(f"the store could not write its file, nothing was stored: {text}")
     return error

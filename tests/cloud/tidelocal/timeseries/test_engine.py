@@ -14,7 +14,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tidelocal.timeseries import TimeSeriesEngine
 from tidelocal.timeseries.admission import Write
 from tidelocal.timeseries.errors import (
@@ -28,6 +27,7 @@ from tidelocal.timeseries.errors import (
 from tidelocal.timeseries.line_protocol import parse_lines
 from tidelocal.timeseries.points import WriteOutcome
 from tidelocal.timeseries.precision import Precision
+from tidelocal.timeseries.writer import WRITES_MAX
 
 SECOND_NS = 10**9
 _SLOW = "SELECT count(*) FROM range(100000000000) a, range(1000) b"
@@ -46,6 +46,18 @@ def _store(engine: TimeSeriesEngine, lines: str, **more: Any) -> WriteOutcome:
 def _rows(engine: TimeSeriesEngine, statement: str) -> list[tuple[Any, ...]]:
     rows = engine.query(statement).future.result().rows
     return list(zip(*rows.to_pydict().values(), strict=True))
+
+
+def _counts(engine: TimeSeriesEngine) -> list[tuple[int, int]]:
+    """Rows and distinct times of each table."""
+    return [
+        counts
+        for table in engine.catalog.database("d").tables.values()
+        for counts in _rows(
+            engine,
+            f"SELECT count(*), count(DISTINCT time) FROM {table.sql_name}",  # noqa: S608 - quoted
+        )
+    ]
 
 
 def test_a_key_is_stored_once_and_its_fields_are_united(engine: TimeSeriesEngine) -> None:
@@ -111,7 +123,8 @@ def test_names_that_need_quoting_are_stored_as_they_are(engine: TimeSeriesEngine
     _store(engine, 'a"\\ b,x"y=1 d;e--=2 5')
     table = engine.catalog.table("d", 'a" b')
     assert list(table.columns) == ['x"y', "d;e--"]
-    assert _rows(engine, f"SELECT * EXCLUDE (time) FROM {table.sql_name}") == [("1", 2.0)]
+    statement = f"SELECT * EXCLUDE (time) FROM {table.sql_name}"  # noqa: S608 - quoted
+    assert _rows(engine, statement) == [("1", 2.0)]
 
 
 def test_nanoseconds_are_kept(engine: TimeSeriesEngine) -> None:
@@ -174,10 +187,7 @@ def test_every_answered_write_survives_sigkill(tmp_path: Path) -> None:
                 answered = int(line)
         total = max(total, answered)
         with TimeSeriesEngine(path) as engine:
-            counts = [
-                _rows(engine, f"SELECT count(*), count(DISTINCT time) FROM {table.sql_name}")[0]
-                for table in engine.catalog.database("d").tables.values()
-            ]
+            counts = _counts(engine)
         # One write may have been under way; all that was answered is there, once, whole.
         assert sum(count for count, _ in counts) in {total, total + 20}
         assert all(count == distinct for count, distinct in counts)
@@ -213,11 +223,8 @@ def test_a_full_disk_refuses_whole_writes_and_the_store_goes_on(tmp_path: Path) 
     assert (done.returncode, failed) == (0, "failed DiskFullError"), done.stderr
     assert recovered.split()[0] == "recovered"
     with TimeSeriesEngine(path) as engine:
-        counts = [
-            _rows(engine, f"SELECT count(*) FROM {table.sql_name}")[0][0]
-            for table in engine.catalog.database("d").tables.values()
-        ]
-    assert sum(counts) == (int(numbers[-1]) if numbers else 0) + 1
+        counts = _counts(engine)
+    assert sum(count for count, _ in counts) == (int(numbers[-1]) if numbers else 0) + 1
 
 
 def test_too_little_room_on_the_disk_is_told_before_anything_is_written(tmp_path: Path) -> None:
@@ -243,10 +250,10 @@ def test_a_full_queue_refuses_at_once_and_takes_writes_again(engine: TimeSeriesE
     held = engine.change(hold)
     begun.wait()
     waiting = []
-    with pytest.raises(BusyError) as busy:
-        for number in range(10_000):
-            waiting.append(engine.write(_write(f"m x=1 {number}")))
-    assert len(waiting) == busy.value.queued_max
+    for number in range(WRITES_MAX):
+        waiting.append(engine.write(_write(f"m x=1 {number}")))
+    with pytest.raises(BusyError):
+        engine.write(_write("m x=1 -1"))
     go_on.set()
     held.result()
     assert all(future.result().stored == 1 for future in waiting)
@@ -301,10 +308,8 @@ def test_writers_and_readers_at_once_lose_nothing(engine: TimeSeriesEngine) -> N
     def write(thing: int) -> None:
         for batch in range(10):
             # Each batch overlaps the one before by half.
-            _store(
-                engine,
-                "".join(f"m,t=t{thing} v={n},f{thing}={n} {n}\n" for n in range(batch * 5, batch * 5 + 10)),
-            )  # fmt: skip
+            times = range(batch * 5, batch * 5 + 10)
+            _store(engine, "".join(f"m,t=t{thing} v={n},f{thing}={n} {n}\n" for n in times))
 
     reader = threading.Thread(target=read)
     writers = [threading.Thread(target=write, args=[thing]) for thing in range(4)]
@@ -349,7 +354,7 @@ def test_the_store_holds_what_a_dictionary_would(
     if model:
         table = engine.catalog.table("d", f"r{runs[0]}")
         rows: pa.Table = engine.query(
-            f"SELECT * REPLACE (epoch_ns(time) AS time) FROM {table.sql_name}"
+            f"SELECT * REPLACE (epoch_ns(time) AS time) FROM {table.sql_name}"  # noqa: S608 - quoted
         ).future.result().rows  # fmt: skip
         for row in rows.to_pylist():
             key = row.pop("time"), row.pop("t", None)
@@ -368,6 +373,7 @@ def shared_engine(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_the_file_belongs_to_one_process(engine: TimeSeriesEngine, tmp_path: Path) -> None:
     _store(engine, "m x=1 1")
     script = f"import duckdb; duckdb.connect({str(tmp_path / 'store.duckdb')!r})"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)  # fmt: skip  # noqa: E501
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert str(os.getpid()) in done.stderr

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-
 from tidelocal.timeseries.line import LineError, parse_line
 from tidelocal.timeseries.line_protocol import ParsedLines, original_lines, parse_lines
 from tidelocal.timeseries.points import FieldKind
@@ -197,8 +196,8 @@ def test_the_fast_parser_agrees_with_the_strict_one(text: str, precision: Precis
     refused: dict[int, str] = {}
     for number, line in enumerate([*lines] * 3, 1):
         alone = _parse(line, precision)
-        apart |= {number: point for point in _points(alone).values()}
-        refused |= {number: each.reason for each in alone.refused}
+        apart.update((number, point) for point in _points(alone).values())
+        refused.update((number, each.reason) for each in alone.refused)
     assert _points(together) == apart
     assert {each.position: each.reason for each in together.refused} == refused
 
