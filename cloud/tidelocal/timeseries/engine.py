@@ -47,6 +47,7 @@ class TimeSeriesEngine:
         free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path.parent).free,
     ) -> None:
         self.clock_ns = clock_ns
+        self.faces: dict[str, Any] = {}  # what a face keeps for as long as the engine lives
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()

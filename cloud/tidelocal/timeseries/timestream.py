@@ -7,7 +7,6 @@ Source: the API references of Timestream Write and Timestream Query (2018-11-01)
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import orjson
 
@@ -45,10 +44,11 @@ async def timestream_handle(
     endpoint: str = "localhost:4566",
 ) -> Answer:
     """Answer one call; `target` is the header X-Amz-Target. Never raises for its input."""
-    face = _FACES.get(engine)
+    face = engine.faces.get("timestream")
     if face is None:
-        face = _FACES[engine] = _Timestream(engine, region, account, endpoint)
-    return await face.answer(target, body)
+        face = engine.faces["timestream"] = _Timestream(engine, region, account, endpoint)
+    answer: Answer = await face.answer(target, body)
+    return answer
 
 
 class _Timestream:
@@ -103,9 +103,6 @@ class _Timestream:
 
     async def _describe_endpoints(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"Endpoints": [{"Address": self._endpoint, "CachePeriodInMinutes": 1440}]}
-
-
-_FACES: WeakKeyDictionary[TimeSeriesEngine, _Timestream] = WeakKeyDictionary()
 
 
 def _translated(error: TimeSeriesError) -> TimestreamError:

@@ -53,7 +53,7 @@ def _rows(store: TimeSeriesEngine, statement: str) -> list[tuple[Any, ...]]:
         ("SELECT count(*) FROM iox.cpu WHERE time <= '2026-09-21T14:10:20Z'", [(4,)]),
         ("SELECT count(*) FROM public.iox.cpu c WHERE c.time < now()", [(8,)]),
         (
-            "SELECT date_bin(INTERVAL '2 minutes', time) AS t, avg(load) FROM cpu GROUP BY t ORDER BY 1",
+            "SELECT date_bin(INTERVAL '2 minutes', time), avg(load) FROM cpu GROUP BY 1 ORDER BY 1",
             [
                 ("2026-09-21T14:08:00", 4.0),
                 ("2026-09-21T14:10:00", 2.5),
