@@ -30,12 +30,10 @@ COMPRESS_BYTES_MIN = 4_096
 ANSWER_BYTES_MAX = 4_000_000
 # A statement line is longer than this only when something is wrong with the server.
 ANSWER_LINE_BYTES_MAX = 1_000_000
-# The function has 60 s; Kinesis waits between its own retries, so one short retry is enough.
+# The query function has 29 s, so an answer that does not come is waited for once; an address
+# that does not answer is tried twice. Kinesis and the asker try again in their own time.
 TIMEOUT = urllib3.Timeout(connect=3, read=20)
-RETRIES = urllib3.Retry(
-    total=1, status=0, redirect=0, backoff_factor=0.2, allowed_methods=None, raise_on_redirect=False
-)
-
+RETRIES = urllib3.Retry(total=1, connect=1, read=0, status=0, redirect=0, backoff_factor=0.2)
 # The server names at most so many bad lines of a request.
 _NAMED_LINES_MAX = 100
 

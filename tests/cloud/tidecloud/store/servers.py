@@ -28,7 +28,7 @@ class Server:
     """What both stand-ins share: a port, faults to come, and what was asked of them."""
 
     def __init__(self) -> None:
-        self.faults: list[int] = []  # statuses of the next answers, one each
+        self.faults: list[int | None] = []  # statuses of the next answers; None lets one pass
         self.fault_from: int | None = None  # number of the request from which on all fail
         self.requests = 0
         self.bytes_max_seen = 0

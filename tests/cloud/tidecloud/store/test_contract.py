@@ -42,10 +42,10 @@ class FakeEngine:
     server: InfluxServer | TimestreamServer
 
     def in_small_requests(self, bytes_max: int) -> Store:
-        """Return a store that needs many requests; LiveAnalytics always does."""
+        """Return a store that needs many requests, one after the other."""
         if isinstance(self.server, InfluxServer):
             return influx_store(self.server.url, request_bytes_max=bytes_max)
-        return self.store
+        return timestream_store(self.server.url, calls_at_once=1)
 
     def table(self, name: str) -> list[dict[str, Any]]:
         rows = self.server.tables.get(name, {}).values()
@@ -159,11 +159,12 @@ def timestream_options(url: str) -> Any:
     }
 
 
-def timestream_store(url: str) -> LiveAnalyticsStore:
+def timestream_store(url: str, calls_at_once: int = 8) -> LiveAnalyticsStore:
     return LiveAnalyticsStore(
         write=boto3.client("timestream-write", **timestream_options(url)),
         query=boto3.client("timestream-query", **timestream_options(url)),
         database="tidegauge",
+        calls_at_once=calls_at_once,
     )
 
 
@@ -325,7 +326,7 @@ def test_a_refused_batch_is_not_lost_when_the_store_goes_away_after_it(
         make_rows(thing="bad", fields={"n": ["text"]}),
         *(make_rows(thing=f"more-{number}", fields={"n": [number]}) for number in range(9)),
     ]
-    fake.server.fault_from = fake.server.requests + 8
+    fake.server.faults = [None] * 5 + [503]
     with pytest.raises(StoreBusyError) as caught:
         fake.in_small_requests(500).write(batches, [make_entry(rows) for rows in batches])
     assert caught.value.batches_stored <= 1  # so that the refused one comes again and is told

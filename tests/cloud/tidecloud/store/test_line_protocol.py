@@ -64,6 +64,14 @@ def test_a_double_keeps_its_last_bit(value: float) -> None:
     assert read == value
 
 
+def test_readings_that_repeat_are_written_like_others() -> None:
+    values = [21.5, None, 21.5, 22.25] * 20
+    for column in (values, values[:1] * 80, [0.0, -0.0] * 40, [True] * 80, [7] * 80, ['"'] * 80):
+        lines = lines_of(Rows("t", "s", "m", range(80), {"x": column, "n": range(80)}))
+        read = [parse_line(line)[2].get("x") for line in lines]
+        assert list(map(repr, read)) == list(map(repr, column))
+
+
 def test_tags_are_escaped() -> None:
     (line,) = lines_of(Rows("a,b", "c d=e%s", "m", [1], {"100%": [1], "b": [None]}))
     assert line == r"m,site=c\ d\=e%s,thing=a\,b 100%=1i 1"
