@@ -18,7 +18,9 @@ HERE = Path(__file__).parent
 
 def bench_names() -> list[str]:
     """Return the names of the benches: the files here that define `run`."""
-    return sorted(p.stem for p in HERE.glob("[a-z]*.py") if "\ndef run() -> Figures:" in p.read_text())
+    return sorted(
+        p.stem for p in HERE.glob("[a-z]*.py") if "\ndef run() -> Figures:" in p.read_text()
+    )
 
 
 def main(only: list[str]) -> int:

@@ -4,6 +4,10 @@ from collections import namedtuple
 
 from tidewire.errors import WireMalformedError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 # The numbers are those of the wire, where 0 and above is the decimals of a DECIMAL.
 DECIMAL = 0
 INTEGER = -1
@@ -22,7 +26,7 @@ _INFINITY = float("inf")
 _EXACT_MAX = 1 << 24 if float((1 << 24) + 1) == float(1 << 24) else 1 << 53
 
 
-def column_of(name: str, values: list[object]) -> Column:
+def column_of(name: str, values: "Sequence[object]") -> Column:
     """Return the Column that holds `values` (int, float, bool, str, None) without loss.
 
     Ints become INTEGER. Floats, and ints among them, become DECIMAL where each is exact
