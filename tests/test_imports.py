@@ -13,7 +13,10 @@ HOUSES = {
     "tidegate": (ROOT / "greengrass_components/tidegate", frozenset({"tidewire"})),
     "tidecloud": (ROOT / "cloud/tidecloud", frozenset({"tidewire"})),
     "tidelocal": (ROOT / "cloud/tidelocal", frozenset({"tidewire", "tidecloud"})),
-    "tidectl": (ROOT / "tools/tidectl", frozenset({"tidewire", "tidecloud", "tidelocal"})),
+    "tidectl": (
+        ROOT / "tools/tidectl",
+        frozenset({"tidewire", "tidenode", "tidecloud", "tidelocal"}),
+    ),
 }
 # One home for each outside library that a whole program could grow around.
 ONE_HOME = {
