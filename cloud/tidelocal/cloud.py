@@ -1,11 +1,12 @@
 """Put the local cloud together: what starts in which order, and ends in the other.
 
-Flow: devices -> broker -> rules -> stream -> mappings -> function -> store
+Flow: device -> broker -> rules -> streams -> mappings -> function -> store
 """
 
 import asyncio
 import logging
 import os
+import time
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -13,12 +14,18 @@ from tidelocal.broker import Broker
 from tidelocal.checkpoint import Checkpoint
 from tidelocal.front import Front
 from tidelocal.function_log import FunctionLog
-from tidelocal.host import Host, Place
+from tidelocal.host import Answer, Host, Place, RuleHooks
 from tidelocal.http_server import HttpServer
+from tidelocal.journal import Journal
 from tidelocal.listeners import Listeners
+from tidelocal.mappings import Mappings
+from tidelocal.resource_types import LiveAnalyticsType, StoreType, TopicRuleType
+from tidelocal.rules import RuleEngine, RuleRefusedError
 from tidelocal.settings import Settings
 from tidelocal.state_directory import StateDirectory, write_whole
-from tidelocal.timeseries import TimeSeriesEngine, influx_app
+from tidelocal.stream import Streams
+from tidelocal.timeseries import TimeSeriesEngine, influx_app, timestream_handle
+from tidelocal.timestream_service import TARGET_PREFIX, TimestreamService
 
 log = logging.getLogger(__name__)
 
@@ -28,73 +35,138 @@ class LocalCloud:
 
     def __init__(self, settings: Settings, directory: StateDirectory, doors: Listeners) -> None:
         self._settings, self._directory, self._doors = settings, directory, doors
+        self._ports = doors.ports()
 
     async def run(self, ending: asyncio.Event) -> None:
         """Start everything, announce it, and end it when `ending` is set."""
         async with AsyncExitStack() as stack:
-            servers = await self._start(stack)
+            tasks = await self._start(stack)
             self._directory.announce(self._facts())
-            log.info("ready %s", self._facts())
+            log.info("ready http=%(http_url)s mqtt_port=%(mqtt_port)d store=%(store_url)s",
+                     self._facts())  # fmt: skip
             wait = asyncio.create_task(ending.wait())
-            done, _ = await asyncio.wait({wait, *servers}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({wait, *tasks}, return_when=asyncio.FIRST_COMPLETED)
             self._directory.withdraw()
+            wait.cancel()
             for task in done - {wait}:
-                task.result()  # raises what ended a server before its time
+                task.result()  # raises what ended a part before its time
 
     async def _start(self, stack: AsyncExitStack) -> set[asyncio.Task[None]]:
-        settings, directory = self._settings, self._directory
-        ports = self._doors.ports()
-        host = Host.load(
-            Place(
-                state=directory.folder("services"),
-                objects=directory.folder("objects"),
-                scratch=directory.fresh_folder("scratch"),
-                http_port=ports["http"],
-                region=settings.region,
-                account=settings.account,
-            )
-        )
+        """Start the parts; `stack` ends them, the last one first. Returns what must not end."""
+        directory = self._directory
+        host = self._load_host()
         engine = TimeSeriesEngine(directory.folder("store") / "tidegauge.duckdb")
         stack.callback(engine.close)
         function_log = FunctionLog(directory.folder("logs") / "functions.log")
         stack.callback(function_log.close)
         host.log_functions_to(function_log.write)
+        journal = Journal(directory.folder("journal"))
+        stack.callback(journal.close)
         checkpoint = Checkpoint(host)
+        rules = RuleEngine(
+            services=host, definitions=host.rules, clock_ms=_now_ms, flush=checkpoint.flush
+        )
+        host.replace_rules(
+            RuleHooks(
+                rules.check, rules.reload, rules.on_publish, rules.on_ingest, RuleRefusedError
+            )
+        )
+        streams = Streams(host=host, journal=journal, clock_ms=_now_ms)
+        host.replace_stream_upkeep(streams.next_sequence_number, streams.adopt)
+        self._add_timestream(host, engine)
 
         await host.start()
         stack.push_async_callback(host.stop)
-        write_whole(directory.path / "ca.pem", host.ca_certificate_pem().encode())
-        saver = asyncio.create_task(checkpoint.run())
-        stack.push_async_callback(_end, saver)
-        stack.push_async_callback(checkpoint.flush)
+        log.info("records restored count=%d", streams.restore())
+        rules.reload()
+        mappings = Mappings(
+            host=host,
+            streams=streams,
+            checkpoint=checkpoint,
+            folder=directory.folder("mappings"),
+            clock_ms=_now_ms,
+        )
+        streams.listen(mappings.wake)
 
-        gateway = HttpServer(Front(host, checkpoint.touch), self._doors.http)
-        store = HttpServer(influx_app(engine, directory.store_token()), self._doors.store)
-        servers = set()
-        for server in (store, gateway):
-            servers.add(server.start())
+        def on_change() -> None:
+            checkpoint.touch()
+            streams.adopt()
+            mappings.touch()
+
+        token = directory.store_token()
+        servers = {
+            HttpServer(influx_app(engine, token), self._doors.store),
+            HttpServer(Front(host, on_change), self._doors.http),
+        }
+        tasks = {server.start() for server in servers}
+        stack.push_async_callback(checkpoint.flush)
+        for server in servers:
             stack.push_async_callback(server.stop)
+        for work in (checkpoint.run(), mappings.run()):
+            task = asyncio.create_task(work)
+            tasks.add(task)
+            stack.push_async_callback(_cancel, task)
+        stack.push_async_callback(mappings.end)
         broker = Broker(host)
         await broker.open(self._doors.mqtt)
         stack.push_async_callback(broker.close)
-        checkpoint.touch()
+        write_whole(directory.path / "ca.pem", host.ca_certificate_pem().encode())
+        on_change()
         await checkpoint.flush()  # the CA exists from now on, whatever happens
-        return servers
+        return tasks
+
+    def _load_host(self) -> Host:
+        settings, directory = self._settings, self._directory
+        return Host.load(
+            Place(
+                state=directory.folder("services"),
+                objects=directory.folder("objects"),
+                scratch=directory.fresh_folder("scratch"),
+                http_port=self._ports["http"],
+                region=settings.region,
+                account=settings.account,
+            )
+        )
+
+    def _add_timestream(self, host: Host, engine: TimeSeriesEngine) -> None:
+        settings = self._settings
+
+        async def call(target: str, body: bytes) -> Answer:
+            return await timestream_handle(
+                engine,
+                target,
+                body,
+                region=settings.region,
+                account=settings.account,
+                endpoint=f"127.0.0.1:{self._ports['http']}",
+            )
+
+        host.add_service("timestream", TARGET_PREFIX, TimestreamService(host, call))
+        live_analytics = LiveAnalyticsType(call)
+        store = StoreType(host, port=self._ports["store"], token=self._directory.store_token())
+        host.add_resource_type("AWS::IoT::TopicRule", TopicRuleType(host).kind())
+        host.add_resource_type("AWS::Timestream::InfluxDBCluster", store.kind())
+        host.add_resource_type("AWS::Timestream::Database", live_analytics.database_kind())
+        host.add_resource_type("AWS::Timestream::Table", live_analytics.table_kind())
 
     def _facts(self) -> dict[str, Any]:
-        address, ports = self._settings.listen, self._doors.ports()
+        address = self._settings.listen
         return {
             "pid": os.getpid(),
-            "http_url": f"http://{address}:{ports['http']}",
+            "http_url": f"http://{address}:{self._ports['http']}",
             "mqtt_host": address,
-            "mqtt_port": ports["mqtt"],
-            "store_url": f"http://{address}:{ports['store']}",
+            "mqtt_port": self._ports["mqtt"],
+            "store_url": f"http://{address}:{self._ports['store']}",
             "ca_path": str(self._directory.path / "ca.pem"),
             "region": self._settings.region,
             "account": self._settings.account,
         }
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait({task})
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

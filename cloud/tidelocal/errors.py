@@ -19,7 +19,11 @@ class ContractError(LocalCloudError):
         self.version, self.breaches = version, breaches
 
 
-class StorageFullError(LocalCloudError):
+class BackPressureError(LocalCloudError):
+    """There is no room now: the sender keeps what it has and tries again."""
+
+
+class StorageFullError(BackPressureError):
     """The disk took no more bytes; nothing of this write was kept."""
 
     def __init__(self, path: str, reason: str) -> None:
@@ -27,7 +31,7 @@ class StorageFullError(LocalCloudError):
         self.path, self.reason = path, reason
 
 
-class StreamFullError(LocalCloudError):
+class StreamFullError(BackPressureError):
     """A stream holds all that it may hold of what nobody has consumed yet."""
 
     def __init__(self, stream: str, have_bytes: int, bytes_max: int) -> None:

@@ -14,9 +14,7 @@ from xml.sax.saxutils import escape
 from tidelocal.host import Host, Message, Receive, Send
 
 # The rest under these prefixes resets, configures or reads across accounts.
-_OPEN_PATHS = frozenset(
-    {"/_ministack/health", "/_ministack/ready", "/_ministack/iot/ca.pem"}
-)
+_OPEN_PATHS = frozenset({"/_ministack/health", "/_ministack/ready", "/_ministack/iot/ca.pem"})
 _CLOSED_PREFIXES = ("/_ministack", "/_localstack")
 _SCOPE = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 # Calls that only read or move data; any other may change what a restart must find again.
@@ -88,9 +86,12 @@ async def _answer(
     send: Send, status: int, code: str, message: str, *, as_xml: bool = False
 ) -> None:
     if as_xml:
-        kind, body = "text/xml", (
-            f"<ErrorResponse><Error><Code>{code}</Code><Message>{escape(message)}</Message>"
-            "</Error></ErrorResponse>"
+        kind, body = (
+            "text/xml",
+            (
+                f"<ErrorResponse><Error><Code>{code}</Code><Message>{escape(message)}</Message>"
+                "</Error></ErrorResponse>"
+            ),
         )
     else:
         kind, body = "application/json", json.dumps({"__type": code, "message": message})

@@ -127,9 +127,7 @@ class MqttSession:
 
     async def feed(self, data: bytes) -> bool:
         """Handle the packets in `data`; false when the connection must end."""
-        return bool(
-            await self._iot._feed_session(self._session, data, _SESSION_BUFFER_BYTES_MAX)
-        )
+        return bool(await self._iot._feed_session(self._session, data, _SESSION_BUFFER_BYTES_MAX))
 
     async def end(self) -> None:
         """Publish the will when it is due, keep or forget the session."""
@@ -161,6 +159,7 @@ class Host:
         self._to_lifespan: asyncio.Queue[Message] = asyncio.Queue()
         self._from_lifespan: asyncio.Queue[Message] = asyncio.Queue()
         self._lifespan: asyncio.Task[None] | None = None
+        self._adopt_streams: Callable[[], None] = lambda: None
         # Asking its catalogue about an unknown service loads every botocore model: 2.6 s on
         # the loop and 390 MB. Saying yes makes it name the service, which `serves` then refuses.
         self._router._is_aws_service_name = lambda _name: True
@@ -195,9 +194,7 @@ class Host:
     async def start(self) -> None:
         """Load the kept state and start the services."""
         self._lifespan = asyncio.create_task(
-            self._app.app(
-                {"type": "lifespan"}, self._to_lifespan.get, self._from_lifespan.put
-            )
+            self._app.app({"type": "lifespan"}, self._to_lifespan.get, self._from_lifespan.put)
         )
         await self._lifespan_step("startup")
 
@@ -293,9 +290,7 @@ class Host:
 
     def scope(self, account: str, region: str) -> AbstractContextManager[None]:
         """Act for `account` in `region` within the block."""
-        return cast(
-            "AbstractContextManager[None]", self._responses.request_scope(account, region)
-        )
+        return cast("AbstractContextManager[None]", self._responses.request_scope(account, region))
 
     def caller(self) -> tuple[str, str]:
         """Return the account and region of the request being answered."""
@@ -372,9 +367,7 @@ class Host:
         async def on_publish(
             account_id: str, region: str, topic: str, payload: bytes, client_id: str | None = None
         ) -> None:
-            await hooks.on_publish(
-                self._publish_of(account_id, region, topic, payload, client_id)
-            )
+            await hooks.on_publish(self._publish_of(account_id, region, topic, payload, client_id))
 
         async def on_ingest(
             account_id: str,
@@ -419,6 +412,7 @@ class Host:
 
     def put_record(self, account: str, region: str, stream: str, key: str, data: bytes) -> None:
         """Append `data` to a stream."""
+        self._adopt_streams()
         text = base64.b64encode(data).decode()
         with self.scope(account, region):
             answer = self._kinesis._put_record(
@@ -503,9 +497,14 @@ class Host:
 
     # ---- streams and their mappings ----
 
-    def replace_stream_upkeep(self, next_sequence_number: Callable[[], str]) -> None:
-        """Leave expiry, numbering, delivery and the keeping of records to us."""
-        kinesis = self._kinesis
+    def replace_stream_upkeep(
+        self, next_sequence_number: Callable[[], str], adopt: Callable[[], None]
+    ) -> None:
+        """Leave expiry, numbering, delivery and the keeping of records to us.
+
+        `adopt` runs before a rule's record is put: its stream may be new.
+        """
+        kinesis, self._adopt_streams = self._kinesis, adopt
         self._lambda._poll_kinesis = lambda: False
         kinesis._expire_records = lambda _stream: None
         kinesis._next_sequence_number = next_sequence_number

@@ -23,9 +23,7 @@ class Listeners:
 
     def ports(self) -> dict[str, int]:
         """Return the port of each door."""
-        return {
-            name: getattr(self, name).getsockname()[1] for name in ("http", "mqtt", "store")
-        }
+        return {name: getattr(self, name).getsockname()[1] for name in ("http", "mqtt", "store")}
 
     def close(self) -> None:
         """Give the ports back."""
