@@ -13,23 +13,35 @@ if TYPE_CHECKING:
 
 # T and P are those of the worked example in the BMP280's data sheet (BST-BMP280-DS001,
 # section 3.12), whose formulae the BME280 shares; H are those of a real chip.
-T1, T2, T3 = 27_504, 26_435, -1_000
-P1, P2, P3, P4, P5, P6, P7, P8, P9 = (
-    36_477,
-    -10_685,
-    3_024,
-    2_855,
-    140,
-    -7,
-    15_500,
-    -14_600,
-    6_000,
-)
-H1, H2, H3, H4, H5, H6 = 75, 365, 0, 313, 50, 30
+_T1 = 27_504
+_T2 = 26_435
+_T3 = -1_000
+_P1 = 36_477
+_P2 = -10_685
+_P3 = 3_024
+_P4 = 2_855
+_P5 = 140
+_P6 = -7
+_P7 = 15_500
+_P8 = -14_600
+_P9 = 6_000
+_H1 = 75
+_H2 = 365
+_H3 = 0
+_H4 = 313
+_H5 = 50
+_H6 = 30
 
-_ID, _RESET, _CTRL_HUM, _STATUS, _CTRL_MEAS, _CONFIG = 0xD0, 0xE0, 0xF2, 0xF3, 0xF4, 0xF5
+
+_ID = 0xD0
+_RESET = 0xE0
+_CTRL_HUM = 0xF2
+_STATUS = 0xF3
+_CTRL_MEAS = 0xF4
+_CONFIG = 0xF5
 _DATA = 0xF7
-_SLEEP, _NORMAL = 0, 3
+_SLEEP = 0
+_NORMAL = 3
 _RESET_WORD = 0xB6
 _STANDBY_MS = (1, 63, 125, 250, 500, 1_000, 10, 20)
 _MEASURE_MS = 10
@@ -71,10 +83,10 @@ class Bme280:
         registers[:] = bytes(256)
         registers[_ID] = 0x60
         registers[0x88:0xA2] = struct.pack(
-            "<HhhHhhhhhhhhxB", T1, T2, T3, P1, P2, P3, P4, P5, P6, P7, P8, P9, H1
+            "<HhhHhhhhhhhhxB", _T1, _T2, _T3, _P1, _P2, _P3, _P4, _P5, _P6, _P7, _P8, _P9, _H1
         )
         registers[0xE1:0xE8] = struct.pack(
-            "<hBBBBb", H2, H3, H4 >> 4, H4 & 15 | (H5 & 15) << 4, H5 >> 4, H6
+            "<hBBBBb", _H2, _H3, _H4 >> 4, _H4 & 15 | (_H5 & 15) << 4, _H5 >> 4, _H6
         )
         registers[_DATA : _DATA + 8] = b"\x80\x00\x00\x80\x00\x00\x80\x00"
         self._humidity_on = False
@@ -115,27 +127,27 @@ def _raw_of(wanted: float, formula: "Callable[[int], float]", bits: int) -> int:
 
 
 def _fine(raw: int) -> float:
-    first = (raw / 16_384 - T1 / 1_024) * T2
-    rest = raw / 131_072 - T1 / 8_192
-    return first + rest * rest * T3
+    first = (raw / 16_384 - _T1 / 1_024) * _T2
+    rest = raw / 131_072 - _T1 / 8_192
+    return first + rest * rest * _T3
 
 
 def _pressure_pa(raw: int, fine: float) -> float:
     first = fine / 2 - 64_000
-    second = first * first * P6 / 32_768 + first * P5 * 2
-    second = second / 4 + P4 * 65_536
-    first = (P3 * first * first / 524_288 + P2 * first) / 524_288
-    first = (1 + first / 32_768) * P1
+    second = first * first * _P6 / 32_768 + first * _P5 * 2
+    second = second / 4 + _P4 * 65_536
+    first = (_P3 * first * first / 524_288 + _P2 * first) / 524_288
+    first = (1 + first / 32_768) * _P1
     pressure = (1_048_576 - raw - second / 4_096) * 6_250 / first
     return (
         pressure
-        + (P9 * pressure * pressure / 2_147_483_648 + pressure * P8 / 32_768 + P7) / 16
+        + (_P9 * pressure * pressure / 2_147_483_648 + pressure * _P8 / 32_768 + _P7) / 16
     )
 
 
 def _humidity_percent(raw: int, fine: float) -> float:
     value = fine - 76_800
-    value = (raw - (H4 * 64 + H5 / 16_384 * value)) * (
-        H2 / 65_536 * (1 + H6 / 67_108_864 * value * (1 + H3 / 67_108_864 * value))
+    value = (raw - (_H4 * 64 + _H5 / 16_384 * value)) * (
+        _H2 / 65_536 * (1 + _H6 / 67_108_864 * value * (1 + _H3 / 67_108_864 * value))
     )
-    return value * (1 - H1 * value / 524_288)
+    return value * (1 - _H1 * value / 524_288)

@@ -19,9 +19,9 @@ _AGENT_CHECK_MS = 5
 
 
 def agent() -> "Any":
-    """Return the agent, once `main.py` has built it."""
-    app = sys.modules.get("tidenode.app")
-    return app and getattr(app, "running", None)
+    """Return the agent, once it runs."""
+    module = sys.modules.get("tidenode.agent")
+    return module and module.running
 
 
 def report(**more: object) -> None:

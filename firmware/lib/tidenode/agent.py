@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tidenode.timekeeper import Timekeeper
     from tidenode.uplink import Uplink
 
+# The agent of this program, for a console beside it to watch and stop.
+running: "Agent | None" = None
+
 _FLUSH_CHECK_MS = 100  # how much older than `age_ms_max` a batch may grow
 _DRAIN_CHECK_MS = 50
 
@@ -50,6 +53,8 @@ class Agent:
 
     async def run(self) -> None:
         """Run until `stop`. Raises whatever no stage could handle."""
+        global running
+        running = self
         ended = asyncio.Event()
         await run_together(
             (self._uplink.run(), self._timekeeper.run(), self._sample_then_drain(ended)), ended

@@ -1,19 +1,19 @@
-"""Wire the agent: the one place where stages, hardware and configuration meet.
+"""Wire the agent: the one place where stages, hardware and configuration meet."""
 
-`running` is the agent of this program, for a console beside it to watch and stop.
-"""
-
+import gc
 import os
+import sys
 import time
 
 import machine
 import network
 
-from tidenode import config, drivers, log, sntp
+import tidenode
+from tidenode import config, drivers, log
 from tidenode.agent import Agent
 from tidenode.batcher import Batcher
 from tidenode.boots import count_boot
-from tidenode.clock import Clock, set_wall_ms, wall_ms
+from tidenode.clock import Clock, WallClock
 from tidenode.link import Link
 from tidenode.outbox import Outbox
 from tidenode.resolver import Resolver
@@ -21,59 +21,82 @@ from tidenode.sampler import Sampler
 from tidenode.timekeeper import Timekeeper
 from tidenode.topics import Topics
 from tidenode.uplink import Uplink
-from tidenode.wifi import NoWifi, Wifi
 from tidewire.encoder import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from typing import Any
 
 OUTBOX = "/outbox"
-running: "Agent | None" = None
 
 
 def build() -> Agent:
     """Return the agent that /config.json describes. Raises ConfigError."""
-    global running
     settings = config.load("/config.json", drivers.options_of)
-    clock = Clock(ticks_ms=time.ticks_ms, ticks_diff=time.ticks_diff, wall_ms=wall_ms(time))
+    wall = WallClock(time, machine)
+    clock = Clock(ticks_ms=time.ticks_ms, ticks_diff=time.ticks_diff, wall_ms=wall.read_ms())
     boot = count_boot(OUTBOX)
     outbox = Outbox(folder=OUTBOX, bytes_max=settings.outbox.bytes_max)
-    wifi = Wifi(network=network, **settings.wifi._asdict()) if settings.wifi else NoWifi()
     resolver = Resolver()
     timekeeper = Timekeeper(
         clock=clock,
-        ask=sntp.Sntp(settings.clock, clock, resolver).ask if settings.clock.sntp_host else None,
-        ready=wifi.ensure,
-        set_wall_ms=lambda utc_ms: set_wall_ms(time, machine, utc_ms),
+        ask=_asker(settings.clock, clock, resolver),
+        online=_online(settings.wifi),
+        set_wall_ms=wall.set_ms,
         resync_ms=settings.clock.resync_s * 1_000,
         warn=log.warn,
     )
-
-    async def before_dialling() -> None:
-        await wifi.ensure()
-        await timekeeper.known.wait()  # TLS checks dates
-
     uplink = Uplink(
         link=_link(settings, resolver),
         outbox=outbox,
         clock=clock,
         topic_of=Topics(settings.site, settings.thing, settings.basic_ingest),
-        ready=before_dialling,
-        below=_random_below,
+        ready=timekeeper.ready_to_dial,
+        urandom=os.urandom,
         warn=log.warn,
         limits=settings.link,
     )
-    samplers = [_sampler(one, settings, boot, outbox, clock) for one in settings.measurements]
-    running = Agent(
+    return Agent(
         thing=settings.thing,
         boot=boot,
-        samplers=samplers,
+        samplers=[_sampler(one, settings, boot, outbox, clock) for one in settings.measurements],
         outbox=outbox,
         uplink=uplink,
         timekeeper=timekeeper,
     )
-    return running
+
+
+def forget_start() -> None:
+    """Give back the heap of the modules that only the start needs, this one too.
+
+    They are 10 KB, of a heap in which TLS has to fit. The caller drops its own references,
+    and no stage may have been given a function of theirs.
+    """
+    for name in ("config", "boots", "app"):
+        sys.modules.pop("tidenode." + name, None)
+        if hasattr(tidenode, name):
+            delattr(tidenode, name)
+    gc.collect()
+
+
+# What only some boards need is imported here and not above: a module is kilobytes of heap.
+
+
+def _online(settings: "Any") -> "Callable[[], Awaitable[None]] | None":
+    if settings is None:
+        return None
+    from tidenode.wifi import Wifi
+
+    return Wifi(network, settings).ensure
+
+
+def _asker(settings: "Any", clock: Clock, resolver: Resolver) -> "Callable[[], Awaitable[int]] | None":
+    if settings.sntp_host is None:
+        return None
+    from tidenode.sntp import Sntp
+
+    return Sntp(settings, clock, resolver).ask
 
 
 def _link(settings: "Any", resolver: Resolver) -> Link:
@@ -112,10 +135,6 @@ def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Cloc
         batcher=batcher,
         warn=log.warn,
     )
-
-
-def _random_below(limit: int) -> int:
-    return int.from_bytes(os.urandom(4), "big") % limit
 
 
 def _bytes_of(path: str) -> bytes:

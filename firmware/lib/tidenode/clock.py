@@ -61,18 +61,23 @@ class Clock:
         return True
 
 
-def wall_ms(time: "Any") -> int:
-    """Return the time of the VM's module `time` as UTC milliseconds."""
-    return int(time.time_ns()) // 1_000_000 + _epoch_shift_s(time) * 1_000
+class WallClock:
+    """The chip's own clock, by the VM's modules `time` and `machine`, in UTC milliseconds."""
 
+    def __init__(self, time: "Any", machine: "Any") -> None:
+        self._time = time
+        self._machine = machine
+        self._epoch_shift_s = 946_684_800 if time.gmtime(0)[0] == 2000 else 0
 
-def set_wall_ms(time: "Any", machine: "Any", utc_ms: int) -> None:
-    """Set the chip's clock, which TLS checks certificates against."""
-    seconds = utc_ms // 1_000 - _epoch_shift_s(time)
-    year, month, day, hour, minute, second, weekday = time.gmtime(seconds)[:7]
-    microseconds = utc_ms % 1_000 * 1_000
-    machine.RTC().datetime((year, month, day, weekday, hour, minute, second, microseconds))
+    def read_ms(self) -> int:
+        """Return what the chip believes; near its epoch where it was never set."""
+        return int(self._time.time_ns()) // 1_000_000 + self._epoch_shift_s * 1_000
 
-
-def _epoch_shift_s(time: "Any") -> int:
-    return 946_684_800 if time.gmtime(0)[0] == 2000 else 0
+    def set_ms(self, utc_ms: int) -> None:
+        """Set it: TLS checks certificates against it."""
+        moment = self._time.gmtime(utc_ms // 1_000 - self._epoch_shift_s)
+        year, month, day, hour, minute, second, weekday = moment[:7]
+        microseconds = utc_ms % 1_000 * 1_000
+        self._machine.RTC().datetime(
+            (year, month, day, weekday, hour, minute, second, microseconds)
+        )

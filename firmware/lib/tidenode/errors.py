@@ -25,8 +25,4 @@ class OutboxError(NodeError):
 
 
 class LinkError(NodeError):
-    """The network, the broker or the time server failed us; trying again may help."""
-
-
-class MqttError(LinkError):
-    """The broker sent bytes that are not MQTT 3.1.1, or refused the connection."""
+    """Network, broker or time server failed us, or broke a protocol; another try may help."""

@@ -4,7 +4,7 @@ Pure: bytes in, bytes out. A packet that is read comes as (kind, number); of a C
 number is session present << 8 | return code, of a PUBACK its packet id.
 """
 
-from tidenode.errors import MqttError
+from tidenode.errors import LinkError
 
 CONNACK = 2
 PUBACK = 4
@@ -56,13 +56,13 @@ def write_publish_head(
 
 
 def session_present(connack: int) -> bool:
-    """Return what a CONNACK says of the session. Raises MqttError where it refuses."""
+    """Return what a CONNACK says of the session. Raises LinkError where it refuses."""
     code, flags = connack & 255, connack >> 8
     if code:
         reason = _REFUSALS[code] if code < len(_REFUSALS) else "unknown code"
-        raise MqttError("broker refused: %s (%d)" % (reason, code))
+        raise LinkError("broker refused: %s (%d)" % (reason, code))
     if flags > 1:
-        raise MqttError("CONNACK flags %d" % flags)
+        raise LinkError("CONNACK flags %d" % flags)
     return flags == 1
 
 
@@ -82,7 +82,7 @@ class Reader:
         self._number = 0
 
     def feed(self, data: bytes | memoryview) -> list[tuple[int, int]]:
-        """Return the packets that end in `data`. Raises MqttError."""
+        """Return the packets that end in `data`. Raises LinkError."""
         packets: list[tuple[int, int]] = []
         for byte in data:
             if self._first < 0:
@@ -105,11 +105,11 @@ class Reader:
         self._shift += 7
         if byte & 128:
             if self._shift == 28:
-                raise MqttError("length of more than four bytes")
+                raise LinkError("length of more than four bytes")
             return True
         kind = self._first >> 4
         if kind in _BODY_BYTES and (self._first & 15 or self._length != _BODY_BYTES[kind]):
-            raise MqttError("packet 0x%02x of %d bytes" % (self._first, self._length))
+            raise LinkError("packet 0x%02x of %d bytes" % (self._first, self._length))
         self._left = self._length
         return False
 
@@ -124,7 +124,7 @@ class Reader:
 
 def _write_head(out: bytearray, first: int, length: int) -> int:
     if length > _LENGTH_MAX:
-        raise MqttError("packet of %d bytes, at most %d" % (length, _LENGTH_MAX))
+        raise LinkError("packet of %d bytes, at most %d" % (length, _LENGTH_MAX))
     out[0] = first
     at = 1
     while True:

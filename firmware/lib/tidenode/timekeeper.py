@@ -19,14 +19,17 @@ _RETRY_MS = 5_000
 
 
 class Timekeeper:
-    """Keep `clock` right by `ask()`, which returns UTC ms; `ask` None believes the board."""
+    """Keep `clock` right by `ask()`, which returns UTC ms; `ask` None believes the board.
+
+    `online()` waits for the network; None means that there is nothing to wait for.
+    """
 
     def __init__(
         self,
         *,
         clock: "Clock",
         ask: "Callable[[], Awaitable[int]] | None",
-        ready: "Callable[[], Awaitable[None]]",
+        online: "Callable[[], Awaitable[None]] | None",
         set_wall_ms: "Callable[[int], None]",
         resync_ms: int,
         warn: "Callable[[str], None]",
@@ -35,10 +38,16 @@ class Timekeeper:
         self.failures = 0
         self._clock = clock
         self._ask = ask
-        self._ready = ready
+        self._online = online
         self._set_wall_ms = set_wall_ms
         self._resync_ms = resync_ms
         self._warn = warn
+
+    async def ready_to_dial(self) -> None:
+        """Return when there is a network, and the time by which TLS checks dates."""
+        if self._online:
+            await self._online()
+        await self.known.wait()
 
     async def run(self) -> None:
         """Set the clock until cancelled; return at once where there is nobody to ask."""
@@ -52,7 +61,8 @@ class Timekeeper:
             await asyncio.sleep_ms(self._resync_ms)
         while True:
             try:
-                await self._ready()
+                if self._online:
+                    await self._online()
                 utc_ms = await self._ask()
                 if self._clock.set_utc_ms(utc_ms):
                     self._set_wall_ms(utc_ms)

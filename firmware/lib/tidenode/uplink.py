@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tidenode.link import Link
     from tidenode.outbox import Entry, Outbox
 
-_FRAME_BYTES = 1024  # grows to the largest publish sent
+_FRAME_BYTES = 512  # grows to the largest publish sent
 _WATCH_MS = 250  # how late a deadline may be noticed
 
 
@@ -43,7 +43,7 @@ class Uplink:
         clock: "Clock",
         topic_of: "Callable[[str], bytes]",
         ready: "Callable[[], Awaitable[None]]",
-        below: "Callable[[int], int]",
+        urandom: "Callable[[int], bytes]",
         warn: "Callable[[str], None]",
         limits: "Any",
     ) -> None:
@@ -54,7 +54,7 @@ class Uplink:
         self._clock = clock
         self._topic_of = topic_of
         self._ready = ready  # waits for what dialling needs: network, time
-        self._below = below  # a random integer from 0, below its argument
+        self._urandom = urandom
         self._warn = warn
         self._window = Window(limits.window)
         self._ping_after_ms = limits.keepalive_s * 500
@@ -98,7 +98,7 @@ class Uplink:
             self._retry_delay_ms_max, self._retry_delay_ms_min << min(self._attempts, 16)
         )
         self._attempts += 1
-        return self._below(ceiling_ms + 1)
+        return int.from_bytes(self._urandom(4), "big") % (ceiling_ms + 1)
 
     async def _session(self, kept: bool) -> None:
         """Publish over the open link until something breaks, then raise it."""

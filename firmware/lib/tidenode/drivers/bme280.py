@@ -23,11 +23,18 @@ OPTIONS: "Spec" = (
     ("address", int, 0x76, 0x76, 0x77),  # SDO to ground, or to supply
 )
 
-_ID, _ID_BME280 = 0xD0, 0x60
-_RESET, _RESET_WORD = 0xE0, 0xB6
-_CTRL_HUM, _STATUS, _CTRL_MEAS, _CONFIG = 0xF2, 0xF3, 0xF4, 0xF5
-_DATA, _DATA_BYTES = 0xF7, 8
-_CALIBRATION_1, _CALIBRATION_2 = 0x88, 0xE1
+_ID = 0xD0
+_ID_BME280 = 0x60
+_RESET = 0xE0
+_RESET_WORD = 0xB6
+_CTRL_HUM = 0xF2
+_STATUS = 0xF3
+_CTRL_MEAS = 0xF4
+_CONFIG = 0xF5
+_DATA = 0xF7
+_DATA_BYTES = 8
+_CALIBRATION_1 = 0x88
+_CALIBRATION_2 = 0xE1
 _NORMAL_X1 = 0x27  # temperature and pressure once each, normal mode
 _HUMIDITY_X1 = 0x01
 _STANDBY_125_MS = 0x40  # no filter; a new value eight times a second
