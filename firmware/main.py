@@ -16,7 +16,7 @@ FAULT_PAUSE_MS = 5_000  # time to read the message and to stop a loop of faults 
 
 try:
     agent = app.build()
-    app = app.forget_start()
+    app.forget_start()
     asyncio.run(agent.run())
 except ConfigError:
     raise  # starting anew would find the same file

@@ -93,6 +93,7 @@ class SimulatedBoard:
         """Boot. Raises BoardError."""
         if self.running:
             raise BoardError(f"the board on {self._image_path} runs already")
+        stand_ins = compile_folder(FIRMWARE / "sim")
         command = [
             _micropython(),
             "-X",
@@ -102,12 +103,12 @@ class SimulatedBoard:
             json.dumps(
                 {
                     "image": str(self._image_path.resolve()),
+                    "stand_ins": str(stand_ins),
                     "seed": self._seed,
                     "drain_timeout_ms": self._drain_timeout_ms,
                 }
             ),
         ]
-        stand_ins = compile_folder(FIRMWARE / "sim")
         self._lock = _locked(self._image_path)
         environment = {
             "MICROPYPATH": f"{stand_ins}:.frozen",

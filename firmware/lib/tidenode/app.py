@@ -6,9 +6,7 @@ import sys
 import time
 
 import machine
-import network
 
-import tidenode
 from tidenode import config, drivers, log
 from tidenode.agent import Agent
 from tidenode.batcher import Batcher
@@ -70,14 +68,14 @@ def build() -> Agent:
 def forget_start() -> None:
     """Give back the heap of the modules that only the start needs, this one too.
 
-    They are 10 KB, of a heap in which TLS has to fit. The caller drops its own references,
-    and no stage may have been given a function of theirs.
+    They are 12 KB, of a heap in which TLS has to fit. They are emptied, since something on
+    the stack may still name them; no stage may have been given a function of theirs.
     """
+    modules, collect = sys.modules, gc.collect
     for name in ("config", "boots", "app"):
-        sys.modules.pop("tidenode." + name, None)
-        if hasattr(tidenode, name):
-            delattr(tidenode, name)
-    gc.collect()
+        module = modules.pop("tidenode." + name)
+        module.__dict__.clear()
+    collect()
 
 
 # What only some boards need is imported here and not above: a module is kilobytes of heap.
@@ -86,6 +84,8 @@ def forget_start() -> None:
 def _online(settings: "Any") -> "Callable[[], Awaitable[None]] | None":
     if settings is None:
         return None
+    import network
+
     from tidenode.wifi import Wifi
 
     return Wifi(network, settings).ensure
