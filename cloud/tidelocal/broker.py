@@ -65,7 +65,7 @@ class Broker:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(limit=2 * READ_BYTES, loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-        assert self._context is not None
+        assert self._context is not None  # noqa: S101 `open` made it before accepting
         try:
             tls = await loop.start_tls(
                 transport, protocol, self._context, server_side=True,
@@ -164,7 +164,7 @@ class _Acceptor(asyncio.Protocol):
         self._broker = broker
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 a TCP server makes no other
         transport.pause_reading()
         self._broker.accept(transport)
 

@@ -45,7 +45,7 @@ class Checkpoint:
                 raise
 
     async def run(self) -> None:
-        """Write what changed every PERIOD_S until cancelled; a full disk is logged, then retried."""
+        """Write what changed every PERIOD_S until cancelled; a full disk is logged and retried."""
         while True:
             await asyncio.sleep(PERIOD_S)
             moving = self._host.stacks_in_progress()

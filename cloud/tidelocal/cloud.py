@@ -100,8 +100,7 @@ class LocalCloud:
         }
         tasks = {server.start() for server in servers}
         stack.push_async_callback(checkpoint.flush)
-        for server in servers:
-            stack.push_async_callback(server.stop)
+        stack.push_async_callback(_stop_all, servers)
         for work in (checkpoint.run(), mappings.run()):
             task = asyncio.create_task(work)
             tasks.add(task)
@@ -161,6 +160,10 @@ class LocalCloud:
             "region": self._settings.region,
             "account": self._settings.account,
         }
+
+
+async def _stop_all(servers: set[HttpServer]) -> None:
+    await asyncio.gather(*(server.stop() for server in servers))
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

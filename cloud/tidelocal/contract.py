@@ -18,8 +18,10 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
         "async app(scope, receive, send)",
         "_get_module(name)",
         "_build_persistence_save_dict()",
-        "_enforce_data_plane(service, iam_action, headers, query_params, request_id, resource_arn,"
-        " service_context, auth_error_response, named_resource)",
+        (
+            "_enforce_data_plane(service, iam_action, headers, query_params, request_id,"
+            " resource_arn, service_context, auth_error_response, named_resource)"
+        ),
         "AUTH",
         "SERVICE_HANDLERS",
     ),
@@ -33,8 +35,10 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
     "iot": (
         "async _evaluate_topic_rules(account_id, region, topic, payload, client_id)",
         "async _run_rule_actions(account_id, region, rule, payload, topic, client_id)",
-        "async broker_publish(account_id, region, topic, payload, qos, retain, properties,"
-        " client_id, principal)",
+        (
+            "async broker_publish(account_id, region, topic, payload, qos, retain, properties,"
+            " client_id, principal)"
+        ),
         "async _feed_session(session, data, max_buffer)",
         "async _mtls_context()",
         "_mtls_resolve_identity(der)",
@@ -75,8 +79,10 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
     ),
     "lambda_runtime": ("Worker(func_name, config, code_zip)", "reset()", "_workers"),
     "s3": (
-        "async handle_request(method, path, headers, body, query_params, signed_path,"
-        " enforce_bucket_region, internal, access_point_region, access_point)",
+        (
+            "async handle_request(method, path, headers, body, query_params, signed_path,"
+            " enforce_bucket_region, internal, access_point_region, access_point)"
+        ),
     ),
     "sqs": ("_get_q(url, action)", "_act_send_message(data, qurl)", "_Err", "_queues"),
     "secretsmanager": ("_secrets", "_create_secret(data)", "_delete_secret(data)"),

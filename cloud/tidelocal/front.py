@@ -22,6 +22,7 @@ _DATA_TARGETS = re.compile(
     r"(?:Kinesis_20131202\.(?:Put|Get|Describe|List|Subscribe)|Timestream_20181101\."
     r"|AmazonSQS\.Receive|\w+\.(?:Describe|Get|List))"
 )
+_DATA_PREFIXES = ("/_aws/execute-api/", "/topics/")
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ class Front:
             )
             return
         await self._host.serve(scope, receive, send)
+        if path.startswith(_DATA_PREFIXES):
+            return
         if method not in _READING_METHODS and not _DATA_TARGETS.match(
             headers.get("x-amz-target", "")
         ):

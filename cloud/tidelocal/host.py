@@ -124,6 +124,16 @@ class MqttSession:
         )
         self._session.certificate_id = identity.certificate_id
         self._session.provisioning_template = identity.claim_template
+        self._refusal = ""
+        allows = self._session._policy_allows
+
+        def allows_and_notes(action: str, resource: str) -> bool:
+            allowed = bool(allows(action, resource))
+            if not allowed:
+                self._refusal = f"its policies do not allow {action} on {resource}"
+            return allowed
+
+        self._session._policy_allows = allows_and_notes
 
     async def feed(self, data: bytes) -> bool:
         """Handle the packets in `data`; false when the connection must end."""
@@ -140,8 +150,8 @@ class MqttSession:
 
     @property
     def reason(self) -> str:
-        """Why the session ended, in AWS's words."""
-        return str(self._session.disconnect_reason())
+        """Why the session ended: the refused packet, else AWS's word for it."""
+        return self._refusal or str(self._session.disconnect_reason()).lower().replace("_", " ")
 
 
 class Host:
@@ -169,12 +179,13 @@ class Host:
     def load(cls, place: Place) -> "Host":
         """Import MiniStack with `place` in the environment; raises `ContractError`."""
         _set_environment(place)
-        import ministack.app
-        import ministack.core.lambda_runtime
-        import ministack.core.persistence
-        import ministack.core.responses
-        import ministack.core.router
-        import ministack.services.cloudformation.provisioners
+        # Only now: its switches are read at import.
+        import ministack.app  # noqa: PLC0415
+        import ministack.core.lambda_runtime  # noqa: PLC0415
+        import ministack.core.persistence  # noqa: PLC0415
+        import ministack.core.responses  # noqa: PLC0415
+        import ministack.core.router  # noqa: PLC0415
+        import ministack.services.cloudformation.provisioners  # noqa: PLC0415
 
         core = ministack.core
         modules = {name: ministack.app._get_module(name) for name in _SERVICES}
@@ -206,7 +217,7 @@ class Host:
     async def _lifespan_step(self, step: str) -> None:
         await self._to_lifespan.put({"type": f"lifespan.{step}"})
         answer = asyncio.create_task(self._from_lifespan.get())
-        assert self._lifespan is not None
+        assert self._lifespan is not None  # noqa: S101 `start` made it
         await asyncio.wait({answer, self._lifespan}, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             answer.cancel()
@@ -367,9 +378,11 @@ class Host:
         async def on_publish(
             account_id: str, region: str, topic: str, payload: bytes, client_id: str | None = None
         ) -> None:
-            await hooks.on_publish(self._publish_of(account_id, region, topic, payload, client_id))
+            await hooks.on_publish(
+                self._publish_of(account_id, region, topic=topic, payload=payload, client=client_id)
+            )
 
-        async def on_ingest(
+        async def on_ingest(  # noqa: PLR0917 called as MiniStack's own was
             account_id: str,
             region: str,
             rule: dict[str, Any] | None,
@@ -377,7 +390,9 @@ class Host:
             topic: str = "",
             client_id: str | None = None,
         ) -> None:
-            publish = self._publish_of(account_id, region, topic, payload or b"", client_id)
+            publish = self._publish_of(
+                account_id, region, topic=topic, payload=payload or b"", client=client_id
+            )
             await hooks.on_ingest(publish, rule["ruleName"] if rule else "")
 
         iot.put_topic_rule, iot.delete_topic_rule = put_checked, delete_and_tell
@@ -387,7 +402,7 @@ class Host:
         iot._evaluate_topic_rules, iot._run_rule_actions = on_publish, on_ingest
 
     def _publish_of(
-        self, account: str, region: str, topic: str, payload: bytes, client: str | None
+        self, account: str, region: str, *, topic: str, payload: bytes, client: str | None
     ) -> Publish:
         principal, trace_id = self._iot._rule_message_identity.get()
         source_ip = self._iot._publish_source_ip.get()
@@ -410,7 +425,7 @@ class Host:
 
     # ---- services that actions and mappings call; all raise `ServiceCallError` ----
 
-    def put_record(self, account: str, region: str, stream: str, key: str, data: bytes) -> None:
+    def put_record(self, account: str, region: str, *, stream: str, key: str, data: bytes) -> None:
         """Append `data` to a stream."""
         self._adopt_streams()
         text = base64.b64encode(data).decode()
@@ -421,7 +436,14 @@ class Host:
         _raise_for("kinesis", answer)
 
     async def put_object(
-        self, account: str, region: str, bucket: str, key: str, body: bytes, headers: dict[str, str]
+        self,
+        account: str,
+        region: str,
+        *,
+        bucket: str,
+        key: str,
+        body: bytes,
+        headers: dict[str, str],
     ) -> None:
         """Write an object."""
         with self.scope(account, region):

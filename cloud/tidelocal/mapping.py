@@ -38,6 +38,10 @@ class Effects(Protocol):
 
     def now_ms(self) -> int: ...
 
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
+        """Return whether `event` came within `seconds`."""
+        ...
+
 
 @dataclass(slots=True)
 class _Part:
@@ -96,10 +100,7 @@ class ShardMapping:
                 # A window ahead of the whole window means that the clock was set back.
                 if full or not 0 < wait_s <= settings.window_s:
                     return batch
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._arrived.wait()
-            except TimeoutError:
+            if not await self._effects.wait(self._arrived, wait_s):
                 return batch
         return []
 
@@ -201,11 +202,7 @@ class ShardMapping:
 
     async def _pause(self) -> None:
         delay_s = min(RETRY_DELAY_S_MIN * 2 ** min(self._failures - 1, 10), RETRY_DELAY_S_MAX)
-        try:
-            async with asyncio.timeout(delay_s):
-                await self._ending.wait()
-        except TimeoutError:
-            pass
+        await self._effects.wait(self._ending, delay_s)
 
     def _event_record(self, record: Record) -> dict[str, Any]:
         number = record["SequenceNumber"]

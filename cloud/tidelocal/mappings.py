@@ -25,7 +25,7 @@ from tidelocal.state_directory import write_whole
 from tidelocal.stream import ShardRecords, Streams
 
 PERIOD_S = 1.0  # how soon a new mapping or shard is seen, and how often streams forget
-END_S = 3.0  # what functions get to finish when the local cloud ends
+END_S = 2.5  # what functions get to finish when the local cloud ends
 
 log = logging.getLogger(__name__)
 Key = tuple[str, str]  # mapping, shard
@@ -75,11 +75,7 @@ class Mappings:
             self._streams.adopt()
             await self._refresh()
             self._streams.forget(self._consumed)
-            try:
-                async with asyncio.timeout(PERIOD_S):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
+            await self.wait(self._changed, PERIOD_S)
 
     async def end(self) -> None:
         """Let what is at the functions finish, within END_S; the rest is delivered again."""
@@ -95,17 +91,7 @@ class Mappings:
     # ---- following ----
 
     async def _refresh(self) -> None:
-        wanted: dict[Key, tuple[MappingSettings, ShardRecords, dict[str, Any]]] = {}
-        for mapping in self._host.mappings():
-            if not is_enabled(mapping):
-                continue
-            try:
-                settings = read_settings(mapping)
-            except MappingRefusedError as error:
-                self._refuse(mapping, str(error))
-                continue
-            for shard, records in self._streams.shards_of(settings.stream_arn).items():
-                wanted[settings.uuid, shard] = settings, records, mapping
+        wanted = self._wanted()
         for key, (settings, delivery, task) in list(self._running.items()):
             if key not in wanted or wanted[key][0] != settings or task.done():
                 delivery.end()
@@ -120,6 +106,21 @@ class Mappings:
         for uuid in set(self._positions) - known:
             del self._positions[uuid]
             self._path(uuid).unlink(missing_ok=True)
+
+    def _wanted(self) -> dict[Key, tuple[MappingSettings, ShardRecords, dict[str, Any]]]:
+        """Return what should be running now."""
+        wanted: dict[Key, tuple[MappingSettings, ShardRecords, dict[str, Any]]] = {}
+        for mapping in self._host.mappings():
+            if not is_enabled(mapping):
+                continue
+            try:
+                settings = read_settings(mapping)
+            except MappingRefusedError as error:
+                self._refuse(mapping, str(error))
+                continue
+            for shard, records in self._streams.shards_of(settings.stream_arn).items():
+                wanted[settings.uuid, shard] = settings, records, mapping
+        return wanted
 
     def _start(
         self, settings: MappingSettings, records: ShardRecords, mapping: dict[str, Any]
@@ -175,6 +176,14 @@ class Mappings:
     async def invoke(self, function_arn: str, event: dict[str, Any]) -> FunctionResult:
         """Call the function in a thread."""
         return await asyncio.to_thread(self._host.invoke, function_arn, event)
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
+        """Wait by the loop's clock."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await event.wait()
+        except TimeoutError:
+            return False
 
     async def send_failure(self, destination_arn: str, document: str) -> None:
         """Put `document` on the on-failure queue, and keep it."""

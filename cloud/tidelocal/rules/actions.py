@@ -24,10 +24,19 @@ PARTITION_KEY_CHARACTERS_MAX = 256
 class Services(Protocol):
     """What actions call; each raises `ServiceCallError` when the service refuses."""
 
-    def put_record(self, account: str, region: str, stream: str, key: str, data: bytes) -> None: ...
+    def put_record(
+        self, account: str, region: str, *, stream: str, key: str, data: bytes
+    ) -> None: ...
 
     async def put_object(
-        self, account: str, region: str, bucket: str, key: str, body: bytes, headers: dict[str, str]
+        self,
+        account: str,
+        region: str,
+        *,
+        bucket: str,
+        key: str,
+        body: bytes,
+        headers: dict[str, str],
     ) -> None: ...
 
     def send_message(self, account: str, region: str, queue_url: str, body: str) -> None: ...
@@ -104,7 +113,11 @@ def _kinesis(settings: _Settings, services: Services) -> Action:
     async def run(message: Message, output: Output) -> None:
         partition_key = key(message)[:PARTITION_KEY_CHARACTERS_MAX]
         services.put_record(
-            message.account, message.region, stream, partition_key, output_bytes(output)
+            message.account,
+            message.region,
+            stream=stream,
+            key=partition_key,
+            data=output_bytes(output),
         )
 
     return Action("kinesis", stream, run)
@@ -119,9 +132,13 @@ def _s3(settings: _Settings, services: Services) -> Action:
 
     async def run(message: Message, output: Output) -> None:
         await services.put_object(
-            message.account, message.region, bucket, key(message), output_bytes(output),
-            dict(headers),
-        )  # fmt: skip
+            message.account,
+            message.region,
+            bucket=bucket,
+            key=key(message),
+            body=output_bytes(output),
+            headers=dict(headers),
+        )
 
     return Action("s3", bucket, run)
 

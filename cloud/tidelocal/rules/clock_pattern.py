@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PART = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+")
 _SHORT, _LONG = 3, 4
-LETTERS = frozenset("yYMdDHhmsSaEZz")
 
 
 def render(pattern: str, at_ms: int, zone: str) -> str:
@@ -21,22 +20,21 @@ def _part(part: re.Match[str], at: datetime) -> str:
     whole, quoted, letter = part.group(0), part.group(1), part.group(2)
     if quoted is not None:
         return quoted.replace("''", "'") or "'"
-    if letter is None:
-        return whole
-    width = len(whole)
+    return whole if letter is None else _field(letter, len(whole), at)
+
+
+def _field(letter: str, width: int, at: datetime) -> str:
+    """Write one field of `at`; the width of its letters chooses digits, or short or long words."""
+    words = {"a": "%p", "Z": "%z", "z": "%Z", "E": "%A" if width >= _LONG else "%a"}
+    if letter == "M" and width >= _SHORT:
+        words["M"] = "%B" if width >= _LONG else "%b"
+    if letter in words:
+        return at.strftime(words[letter])
     if letter == "S":
         return f"{at.microsecond:06d}".ljust(width, "0")[:width]
-    if letter == "M" and width >= _SHORT:
-        return at.strftime("%B" if width >= _LONG else "%b")
-    if letter in "yY" and width == 2:  # noqa: PLR2004 two-digit year
-        return f"{at.year % 100:02d}"
-    if letter == "E":
-        return at.strftime("%A" if width >= _LONG else "%a")
-    texts = {"a": "%p", "Z": "%z", "z": "%Z"}
-    if letter in texts:
-        return at.strftime(texts[letter])
+    year = at.year % 100 if width == 2 else at.year  # noqa: PLR2004 two-digit year
     numbers = {
-        "y": at.year, "Y": at.year, "M": at.month, "d": at.day, "D": at.timetuple().tm_yday,
+        "y": year, "Y": year, "M": at.month, "d": at.day, "D": at.timetuple().tm_yday,
         "H": at.hour, "h": at.hour % 12 or 12, "m": at.minute, "s": at.second,
     }  # fmt: skip
     if letter not in numbers:

@@ -60,8 +60,8 @@ def equal(left: Value, right: Value) -> bool | Undefined:
     if left is UNDEFINED or right is UNDEFINED:
         return UNDEFINED
     if isinstance(left, bool) or isinstance(right, bool):
-        return isinstance(left, bool) and isinstance(right, bool) and left == right
+        return bool(left is right)
     if is_number(left) != is_number(right):
         numbers = to_number(left), to_number(right)
-        return UNDEFINED not in numbers and numbers[0] == numbers[1]
-    return type(left) is type(right) and left == right or is_number(left) and left == right
+        return bool(UNDEFINED not in numbers and numbers[0] == numbers[1])
+    return bool(left == right) and (type(left) is type(right) or is_number(left))

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from lark import Token, Tree
 
 from tidelocal.rules import clock_pattern
-from tidelocal.rules.conversion import equal, is_number, to_boolean, to_number, to_text
+from tidelocal.rules.conversion import equal, to_boolean, to_number, to_text
 from tidelocal.rules.errors import RuleRefusedError
 from tidelocal.rules.functions import ABSENT, FUNCTIONS, Function
-from tidelocal.rules.message import UNDEFINED, Message, Value
+from tidelocal.rules.message import UNDEFINED, Message, Undefined, Value
 
 Evaluate = Callable[[Message], Value]
 Node = Tree[Token]
@@ -155,9 +155,9 @@ def _compare(node: Node) -> Evaluate:
 
     def order(message: Message) -> Value:
         first, second = to_number(left(message)), to_number(right(message))
-        if not is_number(first) or not is_number(second):
+        if isinstance(first, Undefined) or isinstance(second, Undefined):
             return UNDEFINED
-        return holds(first, second)  # type: ignore[arg-type]  # is_number narrowed both
+        return holds(first, second)
 
     return order
 
@@ -177,7 +177,7 @@ def _operate(sign: str, left: Value, right: Value) -> Value:
         texts = to_text(left), to_text(right)
         return UNDEFINED if UNDEFINED in texts else f"{texts[0]}{texts[1]}"
     first, second = to_number(left), to_number(right)
-    if not is_number(first) or not is_number(second):
+    if isinstance(first, Undefined) or isinstance(second, Undefined):
         return UNDEFINED
     try:
         return _ARITHMETIC[sign](first, second)
@@ -212,7 +212,7 @@ def _signed(node: Node) -> Evaluate:
 
     def negate(message: Message) -> Value:
         number = to_number(inner(message))
-        return -number if is_number(number) else UNDEFINED  # type: ignore[operator]
+        return UNDEFINED if isinstance(number, Undefined) else -number
 
     return negate
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tidelocal.rules import clock_pattern
-from tidelocal.rules.conversion import is_number, to_number, to_text
-from tidelocal.rules.message import UNDEFINED, Message, Value
+from tidelocal.rules.conversion import to_number, to_text
+from tidelocal.rules.message import UNDEFINED, Message, Undefined, Value
 
 Body = Callable[..., Value]
 
@@ -46,10 +46,10 @@ def _of_texts(body: Callable[..., Value]) -> Body:
 def _of_number(body: Callable[[float], Value]) -> Body:
     def call(_message: Message, value: Value) -> Value:
         number = to_number(value)
-        if not is_number(number):
+        if isinstance(number, Undefined):
             return UNDEFINED
         try:
-            return body(number)  # type: ignore[arg-type]  # is_number narrowed it
+            return body(number)
         except (ValueError, OverflowError):
             return UNDEFINED
 
@@ -78,10 +78,10 @@ def _encode(_message: Message, value: Value, scheme: Value) -> Value:
 
 def _parse_time(_message: Message, pattern: Value, at_ms: Value, zone: Value = "UTC") -> Value:
     number = to_number(at_ms)
-    if not isinstance(pattern, str) or not isinstance(zone, str) or not is_number(number):
+    if not isinstance(pattern, str) or not isinstance(zone, str) or isinstance(number, Undefined):
         return UNDEFINED
     try:
-        return clock_pattern.render(pattern, int(number), zone)  # type: ignore[call-overload]
+        return clock_pattern.render(pattern, int(number), zone)
     except (ValueError, OverflowError, KeyError):
         return UNDEFINED
 
@@ -151,10 +151,11 @@ FUNCTIONS: Mapping[str, Function] = {
     "upper": Function(_of_text(str.upper), 1, 1),
 }
 # Functions of AWS that a rule may name but that do not run here yet.
-ABSENT = frozenset(
-    "acos asin atan atan2 aws_lambda bitand bitor bitxor bitnot cast chr cos cosh decode exp "
-    "get_dynamodb get_mqtt_property get_or_default get_registry_data get_secret get_thing_shadow "
-    "get_user_properties ln log lpad machinelearning_predict md2 mod nanvl power rand "
-    "regexp_matches regexp_replace regexp_substr remainder rpad sha224 sha384 sign sin sinh "
-    "sql_version substring tan tanh time_to_epoch transform trunc".split()
-)
+_ABSENT_TEXT = """
+acos asin atan atan2 aws_lambda bitand bitor bitxor bitnot cast chr cos cosh decode exp
+get_dynamodb get_mqtt_property get_or_default get_registry_data get_secret get_thing_shadow
+get_user_properties ln log lpad machinelearning_predict md2 mod nanvl power rand regexp_matches
+regexp_replace regexp_substr remainder rpad sha224 sha384 sign sin sinh sql_version substring
+tan tanh time_to_epoch transform trunc
+"""
+ABSENT = frozenset(_ABSENT_TEXT.split())

@@ -109,7 +109,7 @@ def _explain(text: str, error: UnexpectedInput) -> str:
             return f"the SQL ends too early: {text!r}"
         found = str(error.token)
     elif isinstance(error, UnexpectedCharacters):
-        found = text[error.pos_in_stream]
+        found = text[error.pos_in_stream or 0]
     position = error.pos_in_stream or 0
     before = text[:position].split()
     for word in (found.upper(), before[-1].upper() if before else ""):

@@ -36,7 +36,9 @@ class Rule:
         except LocalCloudError as error:
             failures.append(_failure("SelectClause", self.name, error))
             output = None
-        for action in self.actions if output is not None else ():
+        for action in self.actions:
+            if output is None:
+                break
             try:
                 await action.run(message, output)
             except BackPressureError:

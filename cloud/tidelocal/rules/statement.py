@@ -73,7 +73,7 @@ def _step(node: Tree[Token]) -> Callable[[Message, dict[str, Any]], None]:
     if node.data == "everything":
         return _add_everything
     expression, _as, alias = node.children
-    assert isinstance(expression, Tree)
+    assert isinstance(expression, Tree)  # noqa: S101 the grammar says so
     evaluate = compile_expression(expression)
     if isinstance(alias, Tree):
         path = [str(level) for level in alias.children]
