@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 import tidewire
 from tidewire import BOOLEAN, DECIMAL, FLOAT, INTEGER, TEXT, Batch, Column, decode, encode
 
@@ -120,7 +119,11 @@ def random_batch(dice: random.Random) -> Batch:
 
 def random_column(dice: random.Random, name: str, count: int) -> Column:
     kind = dice.choice([INTEGER, DECIMAL, DECIMAL, DECIMAL, FLOAT, BOOLEAN, TEXT])
-    base, reach, step = dice.randint(-(10**9), 10**9), 10 ** dice.randint(0, 9), dice.choice([1, 10])
+    base, reach, step = (
+        dice.randint(-(10**9), 10**9),
+        10 ** dice.randint(0, 9),
+        dice.choice([1, 10]),
+    )
     draw = {
         INTEGER: lambda: dice.getrandbits(64) - (1 << 63),
         DECIMAL: lambda: base + step * round(dice.gauss(0, reach)),

@@ -30,9 +30,9 @@ def run_valid(vector):
     batch = batch_of(vector["batch"])
     decoded = decode(data)
     if decoded != batch:
-        return "decoded as {}".format(decoded)
+        return f"decoded as {decoded}"
     if vector.get("ours", True) and encode(batch) != data:
-        return "encoded as {}".format(encode(batch).hex())
+        return f"encoded as {encode(batch).hex()}"
     if encode(decoded) != encode(batch):
         return "what was decoded is encoded otherwise"
     return None
@@ -41,9 +41,9 @@ def run_valid(vector):
 def run_invalid(vector):
     try:
         decode(bytes.fromhex(vector["hex"]))
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         name = type(error).__name__
-        return None if name == vector["error"] else "raised {}: {}".format(name, error)
+        return None if name == vector["error"] else f"raised {name}: {error}"
     return "was taken"
 
 
