@@ -11,6 +11,11 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import cast
 
+from tidecloud.aggregate import is_aggregated, parts_of
+from tidecloud.errors import RecordError
+from tidecloud.ledger import LedgerEntry
+from tidecloud.record import Record, open_envelope
+from tidecloud.rows import Rows, Value
 from tidewire import (
     FLOAT,
     TEXT,
@@ -22,12 +27,6 @@ from tidewire import (
 )
 from tidewire.foreign import decode as decode_foreign
 from tidewire.topic import parse as parse_topic
-
-from tidecloud.aggregate import is_aggregated, parts_of
-from tidecloud.errors import RecordError
-from tidecloud.ledger import LedgerEntry
-from tidecloud.record import Record, open_envelope
-from tidecloud.rows import Rows, Value
 
 FUTURE_MS_MAX = 10 * 60 * 1000  # a clock that far ahead was never set right
 PAST_AT_MS_MIN = 946_684_800_000  # 2000-01-01: the epoch of a board whose clock was never set

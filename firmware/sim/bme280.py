@@ -140,8 +140,7 @@ def _pressure_pa(raw: int, fine: float) -> float:
     first = (1 + first / 32_768) * _P1
     pressure = (1_048_576 - raw - second / 4_096) * 6_250 / first
     return (
-        pressure
-        + (_P9 * pressure * pressure / 2_147_483_648 + pressure * _P8 / 32_768 + _P7) / 16
+        pressure + (_P9 * pressure * pressure / 2_147_483_648 + pressure * _P8 / 32_768 + _P7) / 16
     )
 
 

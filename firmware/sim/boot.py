@@ -13,10 +13,10 @@ import json
 import os
 import sys
 import time
-import vfs
 
 import console
 import flash
+import vfs
 
 _CHIP = (0, 0x76)  # the bus and the address of the one simulated chip, the driver's defaults
 

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import cbor2
 from rich.table import Table
-from tidewire import Batch, decode, encode, foreign, real_values
 
 from tests.bench.figures import Figures
 from tests.bench.recordings import house, pump
+from tidewire import Batch, decode, encode, foreign, real_values
 
 T = TypeVar("T")
 ROUNDS_MAX = 5  # the best counts: the machine is not ours alone

@@ -153,9 +153,7 @@ class SimulatedBoard:
         self._release()
         return code
 
-    def wait_for(
-        self, wanted: Callable[[BoardStats], bool], timeout_s: float = 30.0
-    ) -> BoardStats:
+    def wait_for(self, wanted: Callable[[BoardStats], bool], timeout_s: float = 30.0) -> BoardStats:
         """Return the first line that is `wanted`. Raises BoardError with the log's last line."""
         with self._changed:
             self._changed.wait_for(

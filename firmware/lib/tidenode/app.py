@@ -91,7 +91,9 @@ def _online(settings: "Any") -> "Callable[[], Awaitable[None]] | None":
     return Wifi(network, settings).ensure
 
 
-def _asker(settings: "Any", clock: Clock, resolver: Resolver) -> "Callable[[], Awaitable[int]] | None":
+def _asker(
+    settings: "Any", clock: Clock, resolver: Resolver
+) -> "Callable[[], Awaitable[int]] | None":
     if settings.sntp_host is None:
         return None
     from tidenode.sntp import Sntp

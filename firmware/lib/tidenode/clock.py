@@ -46,8 +46,7 @@ class Clock:
     def utc_ms(self) -> int:
         """Return the time. It descends only where `set_utc_ms` took more than HELD_MS_MAX."""
         now_ms = self._start_at_ms + self.monotonic_ms()
-        if now_ms > self._latest_ms:
-            self._latest_ms = now_ms
+        self._latest_ms = max(self._latest_ms, now_ms)
         return self._latest_ms
 
     def set_utc_ms(self, utc_ms: int) -> bool:

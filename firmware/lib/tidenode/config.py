@@ -142,9 +142,7 @@ def parse(document: object, options_of: "Options") -> "Any":
     )
 
 
-def _measurements(
-    entries: object, options_of: "Options", mistakes: list[str]
-) -> "tuple[Any, ...]":
+def _measurements(entries: object, options_of: "Options", mistakes: list[str]) -> "tuple[Any, ...]":
     if not isinstance(entries, list) or not 1 <= len(entries) <= MEASUREMENTS_MAX:
         mistakes.append("measurements: must be a list of 1 to %d" % MEASUREMENTS_MAX)
         return ()

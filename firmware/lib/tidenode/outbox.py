@@ -190,9 +190,7 @@ class Outbox:
         self._remove(_name(entry))
         self._count(entry, _touch, "")
 
-    def _count(
-        self, entry: Entry, create: "Callable[[str, str], None]", source: str
-    ) -> None:
+    def _count(self, entry: Entry, create: "Callable[[str, str], None]", source: str) -> None:
         before = self._tally
         self.dropped += entry.samples
         tally = "%d.%d.dropped" % (self.dropped, entry.sequence)

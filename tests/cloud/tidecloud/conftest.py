@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+
 from tidecloud import LedgerEntry, Record, Rows, Value
 
 RECEIVED_AT_MS = 1_780_000_000_000

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tidecloud import Record, RecordError
 from tidecloud.aggregate import MAGIC, is_aggregated, parts_of
 

@@ -7,10 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from tidecloud import Record, SettingsError, entry
 
 from tests.cloud.tidecloud.store.servers import InfluxServer, TimestreamServer
 from tests.cloud.tidecloud.test_pipeline import batch
+from tidecloud import Record, SettingsError, entry
 
 
 class AwsServer:

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.cloud.tidecloud.conftest import RECEIVED_AT_MS
+from tests.cloud.tidecloud.test_aggregate import aggregate
+from tests.cloud.tidecloud.test_pipeline import batch
 from tidecloud import (
     LedgerEntry,
     QuarantineError,
@@ -20,10 +24,6 @@ from tidecloud import (
 from tidecloud.handlers import Ingest, Query
 from tidecloud.pipeline import Aside
 from tidecloud.store import Answer, AnswerColumn, Refusal
-
-from tests.cloud.tidecloud.conftest import RECEIVED_AT_MS
-from tests.cloud.tidecloud.test_aggregate import aggregate
-from tests.cloud.tidecloud.test_pipeline import batch
 
 EventOf = Callable[[Sequence[Record]], dict[str, Any]]
 MakeRecord = Callable[..., Record]

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tidecloud import Record
-from tidecloud.pipeline import FUTURE_MS_MAX, Accepted, Aside, process
-from tidewire import FLOAT, Batch, Column, column_of, encode
 
 from tests.cloud.tidecloud.conftest import RECEIVED_AT_MS
 from tests.cloud.tidecloud.test_aggregate import aggregate
+from tidecloud import Record
+from tidecloud.pipeline import FUTURE_MS_MAX, Accepted, Aside, process
+from tidewire import FLOAT, Batch, Column, column_of, encode
 
 STORED_AT_MS = RECEIVED_AT_MS + 100
 Envelope = Callable[..., bytes]

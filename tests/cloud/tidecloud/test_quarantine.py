@@ -8,6 +8,7 @@ from dataclasses import replace
 import boto3
 import pytest
 from botocore.stub import ANY, Stubber
+
 from tidecloud import QuarantineError, Record
 from tidecloud.pipeline import Aside
 from tidecloud.quarantine import S3Quarantine, document_of, key_of

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tidecloud import QueryError
 from tidecloud.query import ROWS_DEFAULT, ROWS_MAX, Question, question_of
 

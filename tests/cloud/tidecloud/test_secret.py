@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 from botocore.stub import Stubber
+
 from tidecloud import StoreBusyError
 from tidecloud.secret import SecretToken, token_of
 

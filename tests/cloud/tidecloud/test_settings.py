@@ -1,6 +1,7 @@
 """A function says all that is wrong with its environment at once."""
 
 import pytest
+
 from tidecloud import SettingsError
 from tidecloud.settings import Settings
 

@@ -5,6 +5,7 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tidecloud import QueryError
 from tidecloud.statement import limited, read_only
 

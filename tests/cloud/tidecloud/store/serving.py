@@ -9,6 +9,7 @@ from typing import Any
 
 import hypercorn.asyncio
 import hypercorn.config
+
 from tidelocal.timeseries import TimeSeriesEngine, timestream_handle
 
 

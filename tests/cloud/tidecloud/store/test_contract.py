@@ -12,12 +12,12 @@ import boto3
 import pytest
 import urllib3
 from botocore.config import Config
-from tidecloud import LEDGER_TABLE, LedgerEntry, Rows, StoreBusyError
-from tidecloud.store import InfluxDbStore, LiveAnalyticsStore, Store
-from tidelocal.timeseries import TimeSeriesEngine, influx_app
 
 from tests.cloud.tidecloud.store.servers import InfluxServer, TimestreamServer
 from tests.cloud.tidecloud.store.serving import served, timestream_app
+from tidecloud import LEDGER_TABLE, LedgerEntry, Rows, StoreBusyError
+from tidecloud.store import InfluxDbStore, LiveAnalyticsStore, Store
+from tidelocal.timeseries import TimeSeriesEngine, influx_app
 
 TOKEN = "secret-token"
 MakeRows = Callable[..., Rows]

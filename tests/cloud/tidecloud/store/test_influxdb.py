@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import urllib3
-from tidecloud import LedgerEntry, QueryError, Rows, StoreBusyError
-from tidecloud.store import InfluxDbStore
 
 from tests.cloud.tidecloud.store.servers import InfluxServer
+from tidecloud import LedgerEntry, QueryError, Rows, StoreBusyError
+from tidecloud.store import InfluxDbStore
 
 MakeRows = Callable[..., Rows]
 MakeEntry = Callable[..., LedgerEntry]

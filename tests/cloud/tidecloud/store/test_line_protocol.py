@@ -4,10 +4,10 @@ import math
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tidecloud import LedgerEntry, Rows
-from tidecloud.store.line_protocol import ledger_line, lines_of
 
 from tests.cloud.tidecloud.store.servers import parse_line, split_lines
+from tidecloud import LedgerEntry, Rows
+from tidecloud.store.line_protocol import ledger_line, lines_of
 
 FIRST_NS = 1_780_000_000_000_000_000
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)

@@ -6,10 +6,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from tidecloud import LedgerEntry, QueryError, Rows, StoreBusyError
-from tidecloud.store import LiveAnalyticsStore
 
 from tests.cloud.tidecloud.store.servers import TimestreamServer
+from tidecloud import LedgerEntry, QueryError, Rows, StoreBusyError
+from tidecloud.store import LiveAnalyticsStore
 
 MakeRows = Callable[..., Rows]
 MakeEntry = Callable[..., LedgerEntry]

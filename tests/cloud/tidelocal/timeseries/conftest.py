@@ -12,6 +12,7 @@ import hypercorn.asyncio
 import hypercorn.config
 import pytest
 import urllib3
+
 from tidelocal.timeseries import TimeSeriesEngine, influx_app, timestream_handle
 
 TOKEN = "a-token"

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tidelocal.timeseries import TimeSeriesEngine
 from tidelocal.timeseries.admission import Write
 from tidelocal.timeseries.errors import (

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pyarrow.parquet as pq
 import pytest
+
 from tidelocal.timeseries import TimeSeriesEngine, influx_app
 from tidelocal.timeseries.definition import Definition
 from tidelocal.timeseries.http_request import BODY_BYTES_MAX

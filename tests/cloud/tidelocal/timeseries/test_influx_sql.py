@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tidelocal.timeseries import TimeSeriesEngine, guard, influx_sql
 from tidelocal.timeseries.admission import Write
 from tidelocal.timeseries.answer_format import plain_columns

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from tidelocal.timeseries.line import LineError, parse_line
 from tidelocal.timeseries.line_protocol import ParsedLines, original_lines, parse_lines
 from tidelocal.timeseries.points import FieldKind

@@ -159,9 +159,7 @@ class Broker:
                 self.received.append(publish)
                 if self._chance.random() < self.faults.cut:
                     writer.transport.abort()
-                elif self.faults.acknowledge and (
-                    self._chance.random() >= self.faults.drop_puback
-                ):
+                elif self.faults.acknowledge and (self._chance.random() >= self.faults.drop_puback):
                     puback = bytes((PUBACK << 4, 2)) + publish.packet_id.to_bytes(2, "big")
                     if self.faults.puback_delay_s:
                         self._loop.call_later(self.faults.puback_delay_s, writer.write, puback)

@@ -3,6 +3,7 @@
 import string
 
 from hypothesis import strategies as st
+
 from tidewire import BOOLEAN, DECIMAL, FLOAT, INTEGER, TEXT, Batch, Column
 from tidewire.limits import COUNTER_MAX, INTEGER_MAX, INTEGER_MIN, TIME_MS_MAX
 from tidewire.names import RESERVED_FIELDS

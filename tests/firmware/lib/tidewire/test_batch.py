@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from tests.firmware.lib.tidewire.strategies import batches
 from tidewire import (
     BOOLEAN,
     DECIMAL,
@@ -23,8 +25,6 @@ from tidewire import (
     encode,
     limits,
 )
-
-from tests.firmware.lib.tidewire.strategies import batches
 
 T0_MS = 1_700_000_000_000
 LEVEL = Column("level", INTEGER, 0, [1, 2, 3])

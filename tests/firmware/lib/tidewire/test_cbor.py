@@ -8,11 +8,11 @@ import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.firmware.lib.tidewire.strategies import floats, integers, texts
 from tidewire import WireError, WireLimitError, WireMalformedError, WireTruncatedError, limits
 from tidewire.cbor_reader import Tag, read
 from tidewire.cbor_writer import write
-
-from tests.firmware.lib.tidewire.strategies import floats, integers, texts
 
 items = st.recursive(
     st.none() | st.booleans() | integers | floats | texts | st.binary(max_size=30),

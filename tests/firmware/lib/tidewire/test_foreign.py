@@ -7,6 +7,7 @@ import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tidewire import (
     BOOLEAN,
     DECIMAL,

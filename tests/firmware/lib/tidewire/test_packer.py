@@ -7,11 +7,11 @@ from itertools import accumulate
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.firmware.lib.tidewire.strategies import integer_lists, integers
 from tidewire import WireMalformedError
 from tidewire.packer import DELTA, INDEXED, RICE, pack, pack_bits
 from tidewire.unpacker import unpack, unpack_bits
-
-from tests.firmware.lib.tidewire.strategies import integer_lists, integers
 
 DICE = random.Random(7)
 MODES = {

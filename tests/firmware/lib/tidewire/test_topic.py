@@ -2,10 +2,10 @@
 
 import pytest
 from hypothesis import given
-from tidewire import WireMalformedError, topic
-from tidewire.names import check_field
 
 from tests.firmware.lib.tidewire.strategies import measurements, places
+from tidewire import WireMalformedError, topic
+from tidewire.names import check_field
 
 
 @given(places, places, measurements)

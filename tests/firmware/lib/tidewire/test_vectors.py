@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import tidewire
 from tidewire import BOOLEAN, DECIMAL, FLOAT, INTEGER, TEXT, Batch, Column, decode, encode
 
