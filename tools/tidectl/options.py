@@ -1,0 +1,32 @@
+"""Options that several verbs take, worded once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from tidectl.home import Home
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+pass_home = click.make_pass_decorator(Home)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--target` and `--region`."""
+    command = click.option("--region", help="AWS region, else the one of your profile.")(command)
+    return click.option(
+        "--target",
+        type=click.Choice(["local", "aws"]),
+        default="local",
+        envvar="TIDEGAUGE_TARGET",
+        show_default=True,
+        help="The local cloud, or AWS with your credentials.",
+    )(command)
+
+
+def examples(*lines: str) -> str:
+    """Return the epilog of a command's help."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

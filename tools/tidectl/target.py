@@ -1,0 +1,152 @@
+"""Where a command works: the local cloud or AWS, spoken to by the same code.
+
+Everything that tidectl asks of a cloud goes through `Target.client`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from tidectl.errors import TidectlError
+from tidectl.home import Home
+from tidectl.local_process import LocalFacts, LocalProcess
+
+LOCAL, AWS = "local", "aws"
+STACK_NAME = "tidegauge"
+AWS_MQTT_PORT = 8883
+AWS_ROOT = "Amazon Root CA 1"  # signs the endpoints of type iot:Data-ATS
+LOCAL_CREDENTIAL = "test"
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=60
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where things connect, and the certificate authority that vouches for it."""
+
+    host: str
+    port: int
+    root_der: bytes
+
+
+@dataclass(frozen=True)
+class Target:
+    """One cloud: `name` is local or aws; `local` has the facts of a local cloud."""
+
+    name: str
+    session: boto3.Session
+    local: LocalFacts | None = None
+
+    @property
+    def region(self) -> str:
+        """The region all resources are in."""
+        return str(self.session.region_name)
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of `service`."""
+        endpoint = self.local.http_url if self.local else None
+        return _client(self.session, service, endpoint)
+
+    def account(self) -> str:
+        """Return the account number; raises `TidectlError` without valid credentials."""
+        try:
+            return str(self.client("sts").get_caller_identity()["Account"])
+        except (ClientError, BotoCoreError) as error:
+            raise TidectlError(
+                f"no valid AWS credentials: {error}",
+                "set AWS_PROFILE, or run `aws configure sso`; `--target local` needs none",
+            ) from error
+
+    def broker(self) -> Broker:
+        """Return where things connect."""
+        if self.local:
+            root = x509.load_pem_x509_certificate(Path(self.local.ca_path).read_bytes())
+            return Broker(
+                self.local.mqtt_host, self.local.mqtt_port, root.public_bytes(Encoding.DER)
+            )
+        answer = self.client("iot").describe_endpoint(endpointType="iot:Data-ATS")
+        return Broker(answer["endpointAddress"], AWS_MQTT_PORT, amazon_root_der())
+
+    def stack_outputs(self) -> Mapping[str, str]:
+        """Return the outputs of the deployed stack; raises `TidectlError` when there is none."""
+        try:
+            (stack,) = self.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            raise TidectlError(
+                f"there is no stack {STACK_NAME} in {self}", f"make it: {self.deploy_command}"
+            ) from error
+        outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", ())}
+        if not outputs:
+            raise TidectlError(
+                f"the stack {STACK_NAME} is {stack['StackStatus']} and has no outputs yet",
+                f"wait, or look at it again with {self.deploy_command}",
+            )
+        return outputs
+
+    @property
+    def deploy_command(self) -> str:
+        """What to type to deploy here."""
+        return "tidectl up" if self.local else "tidectl deploy --target aws"
+
+    def __str__(self) -> str:
+        return "the local cloud" if self.local else f"AWS {self.region}"
+
+
+def local_target(facts: LocalFacts) -> Target:
+    """Return the local cloud that `facts` describe."""
+    session = boto3.Session(
+        aws_access_key_id=LOCAL_CREDENTIAL,
+        aws_secret_access_key=LOCAL_CREDENTIAL,
+        region_name=facts.region,
+    )
+    return Target(LOCAL, session, facts)
+
+
+def find_target(name: str, home: Home, *, region: str | None = None) -> Target:
+    """Return the target called `name`; raises `TidectlError` when it can't be reached."""
+    if name == LOCAL:
+        facts = LocalProcess(home).facts()
+        if facts is None:
+            raise TidectlError("the local cloud is not running", "start it: tidectl up")
+        return local_target(facts)
+    try:
+        session = boto3.Session(region_name=region)
+    except BotoCoreError as error:  # a profile that is not in the configuration
+        raise TidectlError(str(error), "see `aws configure list-profiles`") from error
+    if session.region_name is None:
+        raise TidectlError("no AWS region is set", "give --region, or set AWS_REGION")
+    return Target(AWS, session)
+
+
+@lru_cache(maxsize=1)
+def amazon_root_der() -> bytes:
+    """Return the root of AWS IoT's endpoints, from the bundle botocore trusts itself."""
+    bundle = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
+    for certificate in x509.load_pem_x509_certificates(bundle):
+        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        if [name.value for name in names] == [AWS_ROOT]:
+            return certificate.public_bytes(Encoding.DER)
+    raise TidectlError(f"{AWS_ROOT} is not in botocore's bundle", "reinstall: pip install botocore")
+
+
+@lru_cache(maxsize=64)  # a client takes 20 ms to make, and verbs ask for the same few
+def _client(session: boto3.Session, service: str, endpoint: str | None) -> Any:
+    try:
+        return session.client(  # type: ignore[call-overload]  # the name of any service
+            service, endpoint_url=endpoint, config=_CONFIG
+        )
+    except BotoCoreError as error:
+        raise TidectlError(f"no client of {service}: {error}", "set AWS_REGION") from error

@@ -1,0 +1,1 @@
+"""One verb of `tidectl` a file, each with its `command`."""
