@@ -1,1 +1,1 @@
-"""x"""
+"""The command line: deploys the stack, provisions things, runs boards, asks the store."""

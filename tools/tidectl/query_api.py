@@ -52,19 +52,13 @@ class QueryApi:
         self.engine = outputs["StoreEngine"]
         self._url = outputs["QueryUrl"]
         self._session, self._region = target.session, target.region
-        # The host of a local API is in no name server: the local cloud tells it by its name.
-        self._connect_url = self._url
-        if target.local:
-            self._connect_url = target.local.http_url + urlsplit(self._url).path
         self._pool = urllib3.PoolManager(retries=_RETRIES, timeout=_TIMEOUT)
 
     def ask(self, sql: str, rows_max: int = ROWS_MAX) -> Answer:
         """Return the answer to one statement; raises `TidectlError` with the store's reason."""
         body = json.dumps({"sql": sql, "rows_max": rows_max}).encode()
         try:
-            response = self._pool.request(
-                "POST", self._connect_url, body=body, headers=self._signed(body)
-            )
+            response = self._pool.request("POST", self._url, body=body, headers=self._signed(body))
         except urllib3.exceptions.HTTPError as error:
             raise StoreUnavailableError(
                 f"the query API does not answer: {error}", "tidectl status"

@@ -215,6 +215,17 @@ class SimulatedBoard:
             self._lock = None
 
 
+def image_in_use(image_path: Path) -> bool:
+    """Return whether a board runs on the image; one that does not exist is free."""
+    if not image_path.exists():
+        return False
+    try:
+        _locked(image_path).close()
+    except BoardError:
+        return True
+    return False
+
+
 def _parsed(line: str) -> BoardStats | None:
     try:
         fields: Any = json.loads(line)

@@ -270,7 +270,7 @@ def _changes(client: Any, answer: Mapping[str, Any]) -> Iterator[Change]:
 
 def _events(client: Any, stack: Mapping[str, Any]) -> list[Event]:
     """Return the events of `stack`, the oldest first."""
-    found: list[tuple[datetime, Event]] = []
+    found: list[tuple[datetime, Event]] = []  # newest first, as they come
     for page in client.get_paginator("describe_stack_events").paginate(StackName=stack["StackId"]):
         for item in page["StackEvents"]:
             event = Event(
@@ -281,4 +281,6 @@ def _events(client: Any, stack: Mapping[str, Any]) -> list[Event]:
                 item.get("ResourceStatusReason", ""),
             )
             found.append((item["Timestamp"], event))
-    return [event for _, event in sorted(found, key=lambda pair: pair[0])]
+    found.reverse()
+    found.sort(key=lambda pair: pair[0])  # events of one instant keep their order
+    return [event for _, event in found]

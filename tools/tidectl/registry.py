@@ -1,0 +1,94 @@
+"""Things and their certificates in AWS IoT's registry, local or real.
+
+What a failed registration made is taken back, so that trying again starts from nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tidectl.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A signed certificate, active and attached to its thing and policy."""
+
+    certificate_pem: str
+    certificate_id: str
+    certificate_arn: str
+
+
+class Registry:
+    """The registry of `target`."""
+
+    def __init__(self, target: Target) -> None:
+        self._iot = target.client("iot")
+        self._policy = target.stack_outputs()["ThingPolicyName"]
+
+    def has(self, thing: str) -> bool:
+        """Return whether a thing of this name is registered."""
+        try:
+            self._iot.describe_thing(thingName=thing)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                return False
+            raise
+        return True
+
+    def certificates(self, thing: str) -> list[str]:
+        """Return the ARNs of the certificates that speak for `thing`."""
+        return list(self._principals(thing))
+
+    def register(self, thing: str, request_pem: str, keep: Callable[[Registration], Any]) -> None:
+        """Have the request signed for `thing` and give the registration to `keep`.
+
+        When `keep` or any step fails, all steps before it are undone.
+        """
+        with ExitStack() as undo:
+            if not self.has(thing):
+                self._iot.create_thing(thingName=thing)
+                undo.callback(self._iot.delete_thing, thingName=thing)
+            answer = self._iot.create_certificate_from_csr(
+                certificateSigningRequest=request_pem, setAsActive=True
+            )
+            registration = Registration(
+                answer["certificatePem"], answer["certificateId"], answer["certificateArn"]
+            )
+            undo.callback(self._delete_certificate, registration.certificate_id)
+            self._iot.attach_policy(policyName=self._policy, target=registration.certificate_arn)
+            undo.callback(
+                self._iot.detach_policy,
+                policyName=self._policy,
+                target=registration.certificate_arn,
+            )
+            self._iot.attach_thing_principal(
+                thingName=thing, principal=registration.certificate_arn
+            )
+            undo.callback(
+                self._iot.detach_thing_principal,
+                thingName=thing,
+                principal=registration.certificate_arn,
+            )
+            keep(registration)
+            undo.pop_all()
+
+    def revoke(self, thing: str, certificate_arn: str) -> None:
+        """Take a certificate from `thing` and delete it: its holder is locked out."""
+        self._iot.detach_thing_principal(thingName=thing, principal=certificate_arn)
+        for policy in self._iot.list_attached_policies(target=certificate_arn)["policies"]:
+            self._iot.detach_policy(policyName=policy["policyName"], target=certificate_arn)
+        self._delete_certificate(certificate_arn.rpartition("/")[2])
+
+    def _principals(self, thing: str) -> Iterator[str]:
+        if self.has(thing):
+            pages = self._iot.get_paginator("list_thing_principals").paginate(thingName=thing)
+            for page in pages:
+                yield from page["principals"]
+
+    def _delete_certificate(self, certificate_id: str) -> None:
+        self._iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
+        self._iot.delete_certificate(certificateId=certificate_id)

@@ -1,0 +1,221 @@
+"""Provision a thing: its registration in the cloud, its files on this machine.
+
+Flow: key -> signing request -> registry -> certificate -> <home>/things/<thing>/ -> board
+A thing that is there already is left alone unless its certificate is to be replaced.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tidectl import firmware_image
+from tidectl.errors import TidectlError
+from tidectl.firmware_image import FirmwareImageError
+from tidectl.home import Home
+from tidectl.identity import certificate_der, make_identity
+from tidectl.registry import Registration, Registry
+from tidectl.simulated_board import image_in_use
+from tidectl.target import Target
+from tidewire.errors import WireError
+from tidewire.names import check_site, check_thing
+
+# What a board measures when it is told nothing else: its weather and its own health.
+DEFAULT_SETTINGS: Mapping[str, Any] = {
+    "measurements": [
+        {"name": "climate", "driver": "bme280", "period_ms": 1_000},
+        {"name": "health", "driver": "chip", "period_ms": 10_000},
+    ]
+}
+SETTLED = ("thing", "site", "broker")  # what provisioning itself decides
+
+
+@dataclass(frozen=True, slots=True)
+class ThingFolder:
+    """The files of one thing, readable by their owner only."""
+
+    path: Path
+
+    @property
+    def thing(self) -> str:
+        """The thing's name."""
+        return self.path.name
+
+    @property
+    def certificate_path(self) -> Path:
+        """The certificate, DER."""
+        return self.path / "cert.der"
+
+    @property
+    def key_path(self) -> Path:
+        """The private key, SEC 1 DER."""
+        return self.path / "key.der"
+
+    @property
+    def root_path(self) -> Path:
+        """The certificate authority of the broker, DER."""
+        return self.path / "root.der"
+
+    @property
+    def config_path(self) -> Path:
+        """The board's configuration, JSON."""
+        return self.path / "config.json"
+
+    @property
+    def image_path(self) -> Path:
+        """The flash image; a thing without a board has none."""
+        return self.path / "flash.img"
+
+    @property
+    def log_path(self) -> Path:
+        """What the simulated board logs."""
+        return self.path / "board.log"
+
+    def facts(self) -> dict[str, Any]:
+        """Return what provisioning noted: target, site, broker, certificate; never the key."""
+        try:
+            document: dict[str, Any] = json.loads((self.path / "thing.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise TidectlError(
+                f"there is no thing {self.thing} here", f"make it: tidectl provision {self.thing}"
+            ) from error
+        return document
+
+
+def provision(
+    target: Target,
+    home: Home,
+    thing: str,
+    *,
+    site: str = "home",
+    settings: Mapping[str, Any] | None = None,
+    board: bool = True,
+    rotate: bool = False,
+) -> ThingFolder:
+    """Return the folder of `thing`, registered in `target`; raises `TidectlError`.
+
+    `settings` are the board's configuration, all but its name, site and broker; when None, what
+    it was before stays. Without `board` there is no flash
+    image. With `rotate` a thing that exists gets a new certificate, its old ones are revoked,
+    and what waits on its flash stays.
+    """
+    _check_names(thing, site)
+    folder = ThingFolder(home.thing_folder(thing))
+    registry = Registry(target)
+    old = registry.certificates(thing)
+    if not rotate:
+        _refuse_to_overwrite(folder, target, old)
+    if image_in_use(folder.image_path):
+        raise TidectlError(f"the board of {thing} is running", "end it first")
+    config = _config(target, thing, site, _settings(folder) if settings is None else settings)
+    identity = make_identity(thing)
+    root_der = target.broker().root_der
+
+    def keep(registration: Registration) -> None:
+        certificate = certificate_der(registration.certificate_pem)
+        draft = home.make(folder.path.with_name(f".{thing}.new"))
+        try:
+            files: dict[str, bytes] = {
+                "config.json": json.dumps(config, indent=2).encode() + b"\n",
+                "cert.der": certificate,
+                "key.der": identity.key_der,
+                "root.der": root_der,
+                "thing.json": _facts(target, config, registration),
+            }
+            for name, data in files.items():
+                _write(draft / name, data)
+            if board:
+                _make_image(folder, draft, config, (certificate, identity.key_der, root_der))
+            home.make(folder.path)
+            for made in sorted(draft.iterdir()):
+                made.replace(folder.path / made.name)
+        except FirmwareImageError as error:
+            raise TidectlError(str(error), "see firmware/README.md for the keys") from error
+        except OSError as error:
+            raise TidectlError(f"can't write {draft}: {error.strerror}", "free some space") from (
+                error
+            )
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    registry.register(thing, identity.request_pem, keep)
+    for certificate_arn in old:
+        registry.revoke(thing, certificate_arn)
+    return folder
+
+
+def _check_names(thing: str, site: str) -> None:
+    try:
+        check_thing(thing)
+        check_site(site)
+    except WireError as error:
+        raise TidectlError(str(error), "names are 1 to 64 of A-Z a-z 0-9 _ : -") from error
+
+
+def _refuse_to_overwrite(folder: ThingFolder, target: Target, old: list[str]) -> None:
+    if old or (folder.path / "thing.json").exists():
+        where = str(folder.path) if folder.path.exists() else str(target)
+        raise TidectlError(
+            f"{folder.thing} exists already in {where}",
+            f"for a new certificate: tidectl provision {folder.thing} --rotate",
+        )
+
+
+def _settings(folder: ThingFolder) -> Mapping[str, Any]:
+    """Return what the thing was told before, else the defaults."""
+    try:
+        config = json.loads(folder.config_path.read_bytes())
+    except FileNotFoundError:
+        return DEFAULT_SETTINGS
+    return {key: value for key, value in config.items() if key not in SETTLED}
+
+
+def _config(target: Target, thing: str, site: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    settled = sorted(settings.keys() & set(SETTLED))
+    if settled:
+        raise TidectlError(
+            f"{', '.join(settled)} can't be set in the configuration",
+            "provisioning sets the thing, its site and its broker",
+        )
+    broker = target.broker()
+    config = {
+        "thing": thing,
+        "site": site,
+        "broker": {"host": broker.host, "port": broker.port},
+        **settings,
+    }
+    if target.local:  # a simulated board has this machine's clock
+        config.setdefault("clock", {"sntp_host": None})
+    return config
+
+
+def _make_image(
+    folder: ThingFolder, draft: Path, config: dict[str, Any], identity: tuple[bytes, bytes, bytes]
+) -> None:
+    """Make the draft's image; one that exists is updated, so that its outbox stays."""
+    image_path = draft / folder.image_path.name
+    if folder.image_path.exists():
+        firmware_image.save_image(image_path, folder.image_path.read_bytes())
+        firmware_image.update_image(image_path, config, *identity)
+    else:
+        firmware_image.save_image(image_path, firmware_image.build_image(config, *identity))
+
+
+def _facts(target: Target, config: Mapping[str, Any], registration: Registration) -> bytes:
+    document = {
+        "target": target.name,
+        "region": target.region,
+        "site": config["site"],
+        "broker": config["broker"],
+        "certificate_id": registration.certificate_id,
+        "certificate_arn": registration.certificate_arn,
+    }
+    return json.dumps(document, indent=2).encode() + b"\n"
+
+
+def _write(path: Path, data: bytes) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)

@@ -1,0 +1,67 @@
+"""`tidectl provision`: make a thing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tidectl.errors import TidectlError
+from tidectl.home import Home
+from tidectl.options import examples, json_option, pass_home, target_options
+from tidectl.output import err, print_json, say
+from tidectl.target import find_target
+from tidectl.thing import provision
+
+
+@click.command(
+    epilog=examples(
+        "tidectl provision greenhouse-1 --site farm",
+        "tidectl provision greenhouse-1 --rotate          # new certificate, old one revoked",
+        "tidectl provision pump-7 --config pump.json --target aws",
+    )
+)
+@click.argument("thing")
+@click.option("--site", default="home", show_default=True, help="The place the thing is at.")
+@click.option(
+    "--config", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON with the board's configuration, all but thing, site and broker.",
+)  # fmt: skip
+@click.option("--rotate", is_flag=True, help="Replace the certificate of a thing that exists.")
+@target_options
+@json_option
+@pass_home
+def command(
+    home: Home,
+    thing: str,
+    site: str,
+    config: Path | None,
+    rotate: bool,
+    target: str,
+    region: str | None,
+    as_json: bool,
+) -> None:
+    """Make a thing: certificate, policy, flash image.
+
+    The private key is made here and stays here, readable by you alone; only its signing
+    request goes to the cloud.
+    """
+    settings = _settings(config) if config else None
+    cloud = find_target(target, home, region=region)
+    with err.status(f"registering {thing} in {cloud}"):
+        folder = provision(cloud, home, thing, site=site, settings=settings, rotate=rotate)
+    if as_json:
+        print_json({"thing": thing, "site": site, "folder": str(folder.path), **folder.facts()})
+        return
+    say(f"{thing} may connect; its files are in {folder.path}")
+    say(f"next: tidectl device run {thing}")
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise TidectlError(f"{path} is not JSON: {error}", "see firmware/README.md") from error
+    if not isinstance(document, dict):
+        raise TidectlError(f"{path} must hold a JSON object", "see firmware/README.md")
+    return document
