@@ -5,13 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.line.line import Line
 from tests.local_cloud import CloudProcess
+from tidectl.home import Home
+from tidectl.local_process import LocalProcess
+from tidectl.stack import deploy
+from tidectl.target import Target, local_target
 
 
 @pytest.fixture(scope="session")
 def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudProcess]:
     """A running local cloud that all tests share: give what you make a name of your own."""
-    with CloudProcess(tmp_path_factory.mktemp("cloud") / "state") as cloud:
+    with CloudProcess(tmp_path_factory.mktemp("home") / "local") as cloud:
         yield cloud
 
 
@@ -28,3 +33,20 @@ def own_cloud(tmp_path: Path) -> Iterator[Callable[..., CloudProcess]]:
     yield start
     for cloud in clouds:
         cloud.__exit__()
+
+
+@pytest.fixture(scope="session")
+def deployed(local_cloud: CloudProcess) -> Target:
+    """The shared local cloud with the stack deployed, as tidectl sees it."""
+    facts = LocalProcess(Home(local_cloud.state.parent)).facts()
+    assert facts
+    target = local_target(facts)
+    deploy(target)
+    return target
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    """A line of the test's own, whose every part may be broken."""
+    with Line(tmp_path) as line:
+        yield line

@@ -1,0 +1,5 @@
+"""`python -m tidectl` is `tidectl`."""
+
+from tidectl.cli import main
+
+main()
