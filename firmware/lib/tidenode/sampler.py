@@ -2,8 +2,8 @@
 
 Flow: sensor -> [sampler] -> batcher
 Deadlines are absolute, so that periods don't drift; those that passed while the board was
-busy, or at which the sensor had no value yet, are counted as `missed`. A failing sensor is counted in `errors` and tried
-again at the next deadline; it stops nobody else.
+busy, or at which the sensor had no value yet, are counted as `missed`. A failing sensor is
+counted in `errors` and tried again at the next deadline; it stops nobody else.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ class Sampler:
             self._failing = True
             return
         self._failing = False
-        if all([value is None for value in values]):
+        if all(value is None for value in values):
             self.missed += 1  # a chip's first moments: what holds no value is no sample
             return
         time_ms = self._clock.utc_ms()
