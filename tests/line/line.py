@@ -13,6 +13,7 @@ from typing import Any, Self
 import psutil
 
 from tidectl import firmware_image
+from tidectl.errors import TidectlError
 from tidectl.home import Home
 from tidectl.local_process import LocalProcess
 from tidectl.query_api import QueryApi
@@ -118,6 +119,18 @@ class Line:
             api.ask(f"SELECT COUNT(*) FROM {table} WHERE thing = '{thing}'").one()  # noqa: S608  names of this file
             for table in ("climate", "health")
         )
+
+    def ledger_samples(self) -> dict[str, int]:
+        """Return the samples of each thing by the ledger."""
+        try:
+            answer = QueryApi(self.target).ask(
+                "SELECT thing, SUM(samples) FROM tidegauge_ledger GROUP BY thing"
+            )
+        except TidectlError as error:
+            if "tidegauge_ledger" not in str(error):
+                raise
+            return {}  # the table comes with its first rows
+        return {thing: int(count) for thing, count in answer.rows}
 
     def wait_until_stored(self) -> None:
         """Return when each thing has at least as many samples in the store as it counted."""

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    load_der_private_key,
 )
 from cryptography.x509.oid import NameOID
 
@@ -19,6 +20,11 @@ class Identity:
 
     key_der: bytes  # SEC 1, what MicroPython's TLS reads
     request_pem: str
+
+    def key_pem(self) -> bytes:
+        """Return the key as programs on this machine read it."""
+        key = load_der_private_key(self.key_der, password=None)
+        return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 
     def __repr__(self) -> str:
         return "Identity(...)"  # the key must not reach a log

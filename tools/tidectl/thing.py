@@ -74,6 +74,10 @@ class ThingFolder:
         """What the simulated board logs."""
         return self.path / "board.log"
 
+    def pem_paths(self) -> tuple[Path, Path]:
+        """Return where the certificate and the key are as PEM, which programs here read."""
+        return self.path / "cert.pem", self.path / "key.pem"
+
     def facts(self) -> dict[str, Any]:
         """Return what provisioning noted: target, site, broker, certificate; never the key."""
         try:
@@ -98,9 +102,9 @@ def provision(
     """Return the folder of `thing`, registered in `target`; raises `TidectlError`.
 
     `settings` are the board's configuration, all but its name, site and broker; when None, what
-    it was before stays. Without `board` there is no flash
-    image. With `rotate` a thing that exists gets a new certificate, its old ones are revoked,
-    and what waits on its flash stays.
+    it was before stays. Without `board` there is no flash image, but PEM files beside the DER
+    ones. With `rotate` a thing that exists gets a new certificate, its old ones are revoked, and
+    what waits on its flash stays.
     """
     _check_names(thing, site)
     folder = ThingFolder(home.thing_folder(thing))
@@ -129,6 +133,9 @@ def provision(
                 _write(draft / name, data)
             if board:
                 _make_image(folder, draft, config, (certificate, identity.key_der, root_der))
+            else:
+                _write(draft / "cert.pem", registration.certificate_pem.encode())
+                _write(draft / "key.pem", identity.key_pem())
             home.make(folder.path)
             for made in sorted(draft.iterdir()):
                 made.replace(folder.path / made.name)
