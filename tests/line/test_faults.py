@@ -4,16 +4,15 @@ import io
 import random
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from types import MappingProxyType
 
 import pytest
 
 from tests.line.line import Line, wait_until
 from tests.line.proxy import FaultyProxy
 from tidectl import functions_zip
-from tidectl.stack import deploy
 
 FAULT_S = 1.5
 SEED = 20_261_124
@@ -96,7 +95,7 @@ def test_a_function_that_dies_after_storing_stores_nothing_twice(line: Line) -> 
     board = line.board("repeated")
     with _function(line, handler="crashing.ingest", crashing=CRASHING):
         board.wait_for(lambda stats: stats.acknowledged >= 50)
-        wait_until("it stored something", lambda: _has_rows(line, "repeated"))
+        wait_until("it stored something", lambda: "repeated" in line.ledger_samples())
         time.sleep(FAULT_S)  # the fault's own length
     line.drain(board)
     line.assert_whole()
@@ -107,17 +106,17 @@ def test_an_absent_store_costs_nothing(line: Line, fault: str) -> None:
     facts = line.target.local
     assert facts
     with FaultyProxy(facts.store_port) as way:
-        deploy(line.target, {"StorePort": str(way.port)})
-        board = line.board("unstored")
-        board.wait_for(lambda stats: stats.acknowledged > 0)
-        wait_until("the store is in use", lambda: way.connections > 0)
-        getattr(way, fault)()
-        count = board.wait_for(lambda stats: stats.connected).acknowledged
-        board.wait_for(lambda stats: stats.acknowledged > count + 50)
-        time.sleep(FAULT_S)  # the fault's own length
-        way.accept()
-        line.drain(board)
-        line.assert_whole()
+        with _function(line, environment={"STORE_URL": f"http://127.0.0.1:{way.port}"}):
+            board = line.board("unstored")
+            board.wait_for(lambda stats: stats.acknowledged > 0)
+            wait_until("the store is in use", lambda: way.connections > 0)
+            getattr(way, fault)()
+            count = board.wait_for(lambda stats: stats.connected).acknowledged
+            board.wait_for(lambda stats: stats.acknowledged > count + 50)
+            time.sleep(FAULT_S)  # the fault's own length
+            way.accept()
+            line.drain(board)
+            line.assert_whole()
     assert way.faults[fault] >= 1
 
 
@@ -145,20 +144,33 @@ def test_records_that_come_twice_are_stored_once(line: Line) -> None:
 
 
 @contextmanager
-def _function(line: Line, *, handler: str, crashing: str = "") -> Iterator[None]:
-    """Give the ingest function another handler for a while."""
+def _function(
+    line: Line,
+    *,
+    handler: str = "",
+    crashing: str = "",
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[None]:
+    """Give the ingest function another handler, code or environment for a while."""
     functions = line.target.client("lambda")
     name = line.target.stack_outputs()["IngestFunctionName"]
-    before = functions.get_function_configuration(FunctionName=name)["Handler"]
+    before = functions.get_function_configuration(FunctionName=name)
+    variables = before["Environment"]["Variables"]
     good = functions_zip.build().data
     if crashing:
         functions.update_function_code(FunctionName=name, ZipFile=_with_crash(good, crashing))
-    functions.update_function_configuration(FunctionName=name, Handler=handler)
+    functions.update_function_configuration(
+        FunctionName=name,
+        Handler=handler or before["Handler"],
+        Environment={"Variables": {**variables, **environment}},
+    )
     try:
         yield
     finally:
         functions.update_function_code(FunctionName=name, ZipFile=good)
-        functions.update_function_configuration(FunctionName=name, Handler=before)
+        functions.update_function_configuration(
+            FunctionName=name, Handler=before["Handler"], Environment={"Variables": variables}
+        )
 
 
 def _with_crash(zipped: bytes, source: str) -> bytes:
@@ -166,15 +178,3 @@ def _with_crash(zipped: bytes, source: str) -> bytes:
     with zipfile.ZipFile(packed, "a") as archive:
         archive.writestr("crashing.py", source)
     return packed.getvalue()
-
-
-def _has_rows(line: Line, thing: str) -> bool:
-    try:
-        return line.stored(thing) > 0
-    except Exception as error:  # the table comes with its first rows
-        return _is_absent_table(error)
-
-
-def _is_absent_table(error: Any) -> bool:
-    assert "not" in str(error)
-    return False
