@@ -39,6 +39,13 @@ class Registry:
             raise
         return True
 
+    def things(self, count_max: int) -> list[str]:
+        """Return the names of registered things, `count_max` at most."""
+        pages = self._iot.get_paginator("list_things").paginate(
+            PaginationConfig={"MaxItems": count_max}
+        )
+        return [thing["thingName"] for page in pages for thing in page["things"]]
+
     def certificates(self, thing: str) -> list[str]:
         """Return the ARNs of the certificates that speak for `thing`."""
         return list(self._principals(thing))

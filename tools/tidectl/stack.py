@@ -72,7 +72,7 @@ class Stack:
         A stack that can't be made leaves nothing but the buckets and the store it retains.
         """
         client = self._target.client("cloudformation")
-        before = self._describe(client)
+        before = self._target.stack()
         if before and before["StackStatus"] in _UNUSABLE:
             client.delete_stack(StackName=STACK_NAME)
             self._wait(client, before["StackId"], on_event)
@@ -82,7 +82,7 @@ class Stack:
         name, changes = self._change_set(client, before, bucket)
         if changes:
             client.execute_change_set(StackName=STACK_NAME, ChangeSetName=name)
-            stack = self._describe(client)
+            stack = self._target.stack()
             if stack is None:
                 raise TidectlError(f"the stack {STACK_NAME} vanished", "deploy again")
             self._wait(client, stack["StackId"], on_event, seen)
@@ -91,22 +91,13 @@ class Stack:
     def plan(self) -> tuple[Change, ...]:
         """Return what `deploy` would change. Where there is no stack yet, nothing is asked."""
         client = self._target.client("cloudformation")
-        before = self._describe(client)
+        before = self._target.stack()
         if before is None or before["StackStatus"] in _UNUSABLE:
             return first_plan(self._given)
         name, changes = self._change_set(client, before, self._bucket_name())
         if changes:
             client.delete_change_set(StackName=STACK_NAME, ChangeSetName=name)
         return changes
-
-    def _describe(self, client: Any) -> dict[str, Any] | None:
-        try:
-            stack: dict[str, Any] = client.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
-        except ClientError as error:
-            if "does not exist" in str(error):
-                return None
-            raise
-        return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
 
     def _bucket_name(self) -> str:
         return f"tidegauge-artifacts-{self._target.account()}-{self._target.region}"

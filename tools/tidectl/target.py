@@ -78,17 +78,25 @@ class Target:
         answer = self.client("iot").describe_endpoint(endpointType="iot:Data-ATS")
         return Broker(answer["endpointAddress"], AWS_MQTT_PORT, amazon_root_der())
 
+    def stack(self) -> dict[str, Any] | None:
+        """Return what CloudFormation says of the stack, or None when there is none."""
+        try:
+            answer = self.client("cloudformation").describe_stacks(StackName=STACK_NAME)
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+        stack: dict[str, Any] = answer["Stacks"][0]
+        return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
+
     def stack_outputs(self) -> Mapping[str, str]:
         """Return the outputs of the deployed stack; raises `TidectlError` when there is none."""
-        try:
-            (stack,) = self.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
-        except ClientError as error:
-            if "does not exist" not in str(error):
-                raise
+        stack = self.stack()
+        if stack is None:
             raise TidectlError(
                 f"there is no stack {STACK_NAME} in {self}", f"make it: {self.deploy_command}"
-            ) from error
-        outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", ())}
+            )
+        outputs = outputs_of(stack)
         if not outputs:
             raise TidectlError(
                 f"the stack {STACK_NAME} is {stack['StackStatus']} and has no outputs yet",
@@ -103,6 +111,11 @@ class Target:
 
     def __str__(self) -> str:
         return "the local cloud" if self.local else f"AWS {self.region}"
+
+
+def outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    """Return the outputs of a stack by name; one that is being made has none."""
+    return {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", ())}
 
 
 def local_target(facts: LocalFacts) -> Target:
