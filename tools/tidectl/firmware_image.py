@@ -32,7 +32,7 @@ FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 SIZE_BYTES = 1 << 20
 BLOCK_BYTES = 4096  # an erase block of the flash, and MicroPython's LittleFS block
 # MicroPython mounts with these; another geometry would not find its files.
-_GEOMETRY = {
+_GEOMETRY: Mapping[str, Any] = {
     "block_size": BLOCK_BYTES,
     "read_size": 32,
     "prog_size": 32,

