@@ -4,6 +4,7 @@ Flow: SQL -> [POST /query, SigV4] -> API Gateway -> query function -> store
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,11 +14,15 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from tidectl.errors import TidectlError
+from tidectl.tables import Tables
 from tidectl.target import Target
 
 ROWS_MAX = 10_000  # what one answer of the query function can hold
 _OK, _MISTAKE, _NO_STORE = 200, 400, 503
+_HINT_MISTAKE = "every measurement is a table, its fields are columns beside time, site and thing"
+_HINT_ABSENT = "a table is there once its first batch is stored; see what reports: tidectl status"
 _TIMEOUT = urllib3.Timeout(connect=5, read=35)  # an API's integration ends after 30 s
+_ABSENT = re.compile(r"\b(table|database)\b.*\bnot found|\bnot found\b.*\b(table|database)\b", re.I)
 _RETRIES = urllib3.Retry(connect=3, read=0, status=0, redirect=0, backoff_factor=0.2)
 
 
@@ -44,12 +49,16 @@ class StoreUnavailableError(TidectlError):
     """The store or the way to it does not answer now: asking again may help."""
 
 
+class NothingStoredError(TidectlError):
+    """The table asked for does not exist: a store makes it with the first batch of its kind."""
+
+
 class QueryApi:
-    """The query API of the stack deployed in `target`."""
+    """The query API of the stack deployed in `target`; `tables` names what it can be asked of."""
 
     def __init__(self, target: Target) -> None:
         outputs = target.stack_outputs()
-        self.engine = outputs["StoreEngine"]
+        self.tables = Tables(outputs["StoreEngine"], outputs["StoreDatabase"])
         self._url = outputs["QueryUrl"]
         self._session, self._region = target.session, target.region
         self._pool = urllib3.PoolManager(retries=_RETRIES, timeout=_TIMEOUT)

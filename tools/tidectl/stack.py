@@ -80,7 +80,7 @@ class Stack:
         seen = {event.event_id for event in _events(client, before)} if before else set[str]()
         bucket = self._put_code()
         name, changes = self._change_set(client, before, bucket)
-        if changes:
+        if name:
             client.execute_change_set(StackName=STACK_NAME, ChangeSetName=name)
             stack = self._target.stack()
             if stack is None:
@@ -95,7 +95,7 @@ class Stack:
         if before is None or before["StackStatus"] in _UNUSABLE:
             return first_plan(self._given)
         name, changes = self._change_set(client, before, self._bucket_name())
-        if changes:
+        if name:
             client.delete_change_set(StackName=STACK_NAME, ChangeSetName=name)
         return changes
 
@@ -139,7 +139,10 @@ class Stack:
     def _change_set(
         self, client: Any, before: Mapping[str, Any] | None, bucket: str
     ) -> tuple[str, tuple[Change, ...]]:
-        """Return the name of a change set and its changes; without changes it is gone already."""
+        """Return the name of a change set, empty when there is nothing to do, and its changes.
+
+        One without changes of resources may still change outputs.
+        """
         creates = before is None or before["StackStatus"] == "REVIEW_IN_PROGRESS"
         name = f"tidectl-{uuid.uuid4().hex[:12]}"
         client.create_change_set(
@@ -159,7 +162,7 @@ class Stack:
                 client.delete_change_set(StackName=STACK_NAME, ChangeSetName=name)
                 reason = answer.get("StatusReason", "")
                 if any(text in reason for text in _NO_CHANGES):
-                    return name, ()
+                    return "", ()
                 raise TidectlError(
                     f"CloudFormation refused the change: {reason}", "see --parameter and --dry-run"
                 )

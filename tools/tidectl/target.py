@@ -40,6 +40,16 @@ class Broker:
     root_der: bytes
 
 
+class Outputs(dict[str, str]):
+    """The outputs of a stack by name; one that is not there means an older template."""
+
+    def __missing__(self, name: str) -> str:
+        raise TidectlError(
+            f"the stack {STACK_NAME} has no output {name}: it is older than this tidectl",
+            "bring it up to date: tidectl up, or tidectl deploy --target aws",
+        )
+
+
 @dataclass(frozen=True)
 class Target:
     """One cloud: `name` is local or aws; `local` has the facts of a local cloud."""
@@ -89,7 +99,7 @@ class Target:
         stack: dict[str, Any] = answer["Stacks"][0]
         return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
 
-    def stack_outputs(self) -> Mapping[str, str]:
+    def stack_outputs(self) -> Outputs:
         """Return the outputs of the deployed stack; raises `TidectlError` when there is none."""
         stack = self.stack()
         if stack is None:
@@ -113,9 +123,9 @@ class Target:
         return "the local cloud" if self.local else f"AWS {self.region}"
 
 
-def outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
+def outputs_of(stack: Mapping[str, Any]) -> Outputs:
     """Return the outputs of a stack by name; one that is being made has none."""
-    return {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", ())}
+    return Outputs((item["OutputKey"], item["OutputValue"]) for item in stack.get("Outputs", ()))
 
 
 def local_target(facts: LocalFacts) -> Target:
