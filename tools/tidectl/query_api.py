@@ -76,7 +76,9 @@ class QueryApi:
             return _answer_of(response.json())
         reason = _reason_of(response.data)
         if response.status == _MISTAKE:
-            raise TidectlError(reason, "a measurement is a table, beside time, site and thing")
+            if _ABSENT.search(reason):
+                raise NothingStoredError(reason, _HINT_ABSENT)
+            raise TidectlError(reason, _HINT_MISTAKE)
         if response.status in (401, 403):
             raise TidectlError(
                 f"the query API refused your credentials: {reason}",
