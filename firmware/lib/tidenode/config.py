@@ -116,15 +116,15 @@ def parse(document: object, options_of: "Options") -> "Any":
     top = _section(document, "", TOP, mistakes, known)
     _checked(check_thing, top, "thing", "", mistakes)
     _checked(check_site, top, "site", "", mistakes)
-    parts = {}
+    parts: dict[str, Any] = {}
     for name, spec in SECTIONS:
         if name == "wifi" and document.get(name) is None:
             parts[name] = None
         else:
             parts[name] = _section(document.get(name, {}), name + ".", spec, mistakes)
-    link = parts["link"]
-    if not mistakes and link["retry_delay_ms_min"] > link["retry_delay_ms_max"]:
-        mistakes.append("link.retry_delay_ms_min is above link.retry_delay_ms_max")
+    lowest, highest = parts["link"]["retry_delay_ms_min"], parts["link"]["retry_delay_ms_max"]
+    if lowest is not None and highest is not None and lowest > highest:
+        mistakes.append("link.retry_delay_ms_min: is above link.retry_delay_ms_max, %d" % highest)
     measurements = _measurements(document.get("measurements"), options_of, mistakes)
     if mistakes:
         raise ConfigError(mistakes)
@@ -165,7 +165,8 @@ def _measurements(entries: object, options_of: "Options", mistakes: list[str]) -
         if values["name"] is not None and values["name"] in names:
             mistakes.append("%sname: %s is taken" % (path, values["name"]))
         names.add(values["name"])
-        own = _section(entry, path, options or (), mistakes, None)
+        # What is no object was noted above.
+        own = _section(entry, path, options, mistakes, None) if options else {}
         found.append(Measurement(options=own, **values))
     return tuple(found)
 
@@ -177,7 +178,7 @@ def _section(
 
     `more`: further keys that may be there; None lets all others be.
     """
-    values: dict[str, Any] = dict([(key, None) for key, *_ in spec])
+    values: dict[str, Any] = {key: None for key, *_ in spec}
     if not isinstance(document, dict):
         mistakes.append("%s: must be an object" % path[:-1])
         return values

@@ -9,7 +9,8 @@ of which is one atomic commit of LittleFS:
 
     <sequence>.<samples>.<bytes>.<measurement>   a batch
     <sequence>.sent                              the newest batch, acknowledged
-    <dropped>.<sequence>.dropped                 samples ever dropped; a dropped batch renamed
+    <dropped>.<sequence>.dropped                 samples ever dropped, and the newest batch
+                                                 among them; a dropped batch renamed
     new                                          a batch being written; never read
 
 The newest name keeps the sequence, so that it goes on after a restart with nothing queued.
@@ -42,8 +43,9 @@ class Outbox:
         self._bytes_max = bytes_max
         self._block_bytes = block_bytes
         self._entries: list[Entry] = []
-        self._sent: int | None = None
+        self._sent = -1  # the newest batch, where it was acknowledged
         self._tally = ""  # the name that holds `dropped`
+        self._tally_sequence = -1
         self.dropped = 0
         self.next_sequence = 0
         self.queued_bytes = 0
@@ -78,9 +80,9 @@ class Outbox:
                 raise OutboxError("flash error %s" % error.errno)
         self._entries.append(entry)
         self.queued_bytes += need_bytes
-        if self._sent is not None:
+        if self._sent >= 0:
             self._remove(_mark(self._sent))
-            self._sent = None
+            self._sent = -1
         self.pushed()
         return entry
 
@@ -138,36 +140,34 @@ class Outbox:
         except OSError as error:
             if error.errno != errno.EEXIST:
                 raise
-        stale = []
+        marks: list[int] = []
+        tallies: list[tuple[int, int]] = []
         for name in os.listdir(self._folder):
             kind, numbers, text = _parse(name)
             if kind == "batch":
                 self._entries.append(Entry(numbers[0], numbers[1], numbers[2], text))
-                self._reach(numbers[0])
             elif kind == "sent":
-                self._reach(numbers[0])
-                if self._sent is None or numbers[0] > self._sent:
-                    stale.append("" if self._sent is None else _mark(self._sent))
-                    self._sent = numbers[0]
-                else:
-                    stale.append(name)
+                marks.append(numbers[0])
             elif kind == "dropped":
-                self._reach(numbers[1])
-                if numbers[0] > self.dropped:
-                    stale.append(self._tally)
-                    self._tally, self.dropped = name, numbers[0]
-                else:
-                    stale.append(name)
+                tallies.append((numbers[0], numbers[1]))
             elif kind == "new":
-                stale.append(name)
-        self._entries.sort()
-        self.queued_bytes = sum([self._occupied_bytes(entry) for entry in self._entries])
-        for name in stale:
-            if name:
                 self._remove(name)
-
-    def _reach(self, sequence: int) -> None:
-        self.next_sequence = max(self.next_sequence, sequence + 1)
+        self._entries.sort()
+        marks.sort()
+        tallies.sort()
+        if marks:
+            self._sent = marks.pop()
+        if tallies:
+            self.dropped, self._tally_sequence = tallies.pop()
+            self._tally = _tally(self.dropped, self._tally_sequence)
+        newest = self._entries[-1].sequence if self._entries else -1
+        self.next_sequence = max(newest, self._sent, self._tally_sequence) + 1
+        self.queued_bytes = sum([self._occupied_bytes(entry) for entry in self._entries])
+        # A cut left older ones beside them.
+        for mark in marks:
+            self._remove(_mark(mark))
+        for dropped, sequence in tallies:
+            self._remove(_tally(dropped, sequence))
 
     def _write(self, name: str, payload: bytes) -> None:
         path = self._path(_NEW)
@@ -193,7 +193,9 @@ class Outbox:
     def _count(self, entry: Entry, create: "Callable[[str, str], None]", source: str) -> None:
         before = self._tally
         self.dropped += entry.samples
-        tally = "%d.%d.dropped" % (self.dropped, entry.sequence)
+        # It may be the only name that keeps a higher sequence, so it never goes back.
+        self._tally_sequence = max(self._tally_sequence, entry.sequence)
+        tally = _tally(self.dropped, self._tally_sequence)
         try:
             create(source, self._path(tally))
             self._tally = tally
@@ -227,6 +229,10 @@ def _name(entry: Entry) -> str:
 
 def _mark(sequence: int) -> str:
     return "%d.sent" % sequence
+
+
+def _tally(dropped: int, sequence: int) -> str:
+    return "%d.%d.dropped" % (dropped, sequence)
 
 
 def _parse(name: str) -> tuple[str, list[int], str]:

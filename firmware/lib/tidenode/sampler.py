@@ -8,6 +8,7 @@ counted in `errors` and tried again at the next deadline; it stops nobody else.
 
 import asyncio
 
+from tidenode.clock import HELD_MS_MAX
 from tidenode.errors import SensorError
 from tidewire.limits import INTEGER_MAX, INTEGER_MIN
 
@@ -72,8 +73,8 @@ class Sampler:
             self.missed += 1  # a chip's first moments: what holds no value is no sample
             return
         time_ms = self._clock.utc_ms()
-        if time_ms == self._last_ms:
-            time_ms += 1  # a store keeps one sample per instant
+        if 0 <= self._last_ms - time_ms <= HELD_MS_MAX:
+            time_ms = self._last_ms + 1  # a store keeps one sample per instant
         self._last_ms = time_ms
         self.sampled += 1
         self.batcher.add(time_ms, values)

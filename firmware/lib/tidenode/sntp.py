@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-from asyncio.stream import Stream
 
 from tidenode.errors import LinkError
 
@@ -60,7 +59,7 @@ class Sntp:
             nonce = os.urandom(8)
             began_ms = self._clock.monotonic_ms()
             sender.send(request(nonce))
-            reply = await Stream(sender).read(PACKET_BYTES)
+            reply = await asyncio.StreamReader(sender).read(PACKET_BYTES)
             round_trip_ms = self._clock.monotonic_ms() - began_ms
             return utc_ms_of(reply, nonce) + round_trip_ms // 2
         finally:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from tidenode.clock import Clock
 
-_RETRY_MS = 5_000
-
 
 class Timekeeper:
     """Keep `clock` right by `ask()`, which returns UTC ms; `ask` None believes the board.
@@ -33,6 +31,7 @@ class Timekeeper:
         set_wall_ms: "Callable[[int], None]",
         resync_ms: int,
         warn: "Callable[[str], None]",
+        retry_ms: int = 5_000,
     ) -> None:
         self.known = asyncio.Event()
         self.failures = 0
@@ -42,6 +41,7 @@ class Timekeeper:
         self._set_wall_ms = set_wall_ms
         self._resync_ms = resync_ms
         self._warn = warn
+        self._retry_ms = retry_ms
 
     async def ready_to_dial(self) -> None:
         """Return when there is a network, and the time by which TLS checks dates."""
@@ -73,4 +73,4 @@ class Timekeeper:
             except LINK_FAILURES as error:
                 self._warn("no time yet: %r" % error)
             self.failures += 1
-            await asyncio.sleep_ms(_RETRY_MS)
+            await asyncio.sleep_ms(self._retry_ms)

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 def find(name: str) -> "ModuleType":
     """Return the module of the driver `name`. Raises ImportError."""
-    if name.strip("abcdefghijklmnopqrstuvwxyz0123456789_"):
+    if not name or name.strip("abcdefghijklmnopqrstuvwxyz0123456789_"):
         raise ImportError(name)  # a path can't hide in a name
-    module: Any = __import__("tidenode.drivers." + name, None, None, ("FIELDS",))
-    return module  # type: ignore[no-any-return]  # __import__ is untyped
+    module: ModuleType = __import__("tidenode.drivers." + name, None, None, ("FIELDS",))
+    if not hasattr(module, "create"):
+        raise ImportError(name)  # this package itself
+    return module
 
 
 def options_of(name: str) -> "Any":

@@ -1,0 +1,136 @@
+"""Samples become batches by count or by age, and none disappears uncounted."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tidenode.batcher import Batcher
+from tidenode.clock import FLOOR_MS
+from tidenode.config import BatchLimits
+from tidenode.outbox import Outbox
+from tidewire import DECIMAL, INTEGER, Batch, WireLimitError, decode, encode
+
+FIELDS = (("temperature_c", 2), ("count", 0))
+
+
+class Bench:
+    """A batcher over a real outbox, a clock that a test turns and an ear for warnings."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now_ms = 0
+        self.warnings: list[str] = []
+        self.outbox = Outbox(folder=str(folder / "outbox"), bytes_max=65_536)
+
+    def monotonic_ms(self) -> int:
+        return self.now_ms
+
+    def batcher(self, samples_max: int = 5, encode: Callable[[Batch], bytes] = encode) -> Batcher:
+        return Batcher(
+            site="farm",
+            thing="board-1",
+            measurement="climate",
+            boot=3,
+            fields=FIELDS,
+            limits=BatchLimits(samples_max=samples_max, age_ms_max=1_000),
+            outbox=self.outbox,
+            clock=self,
+            encode=encode,
+            warn=self.warnings.append,
+        )
+
+    def batches(self) -> list[Batch]:
+        found, after = [], -1
+        while entry := self.outbox.next_after(after):
+            payload = bytearray(entry.size_bytes)
+            self.outbox.read_into(entry, memoryview(payload))
+            batch = decode(bytes(payload))
+            assert (batch.sequence, len(batch.times_ms)) == (entry.sequence, entry.samples)
+            found.append(batch)
+            after = entry.sequence
+        return found
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_a_full_batch_goes_to_the_outbox_at_once(bench: Bench) -> None:
+    batcher = bench.batcher(samples_max=2)
+    batcher.add(FLOOR_MS, (2150, 7))
+    assert len(bench.outbox) == batcher.accepted == 0
+    batcher.add(FLOOR_MS + 10, (2151, None))
+    assert batcher.accepted == 2
+    (batch,) = bench.batches()
+    assert batch[:6] == ("farm", "board-1", "climate", 3, 0, [FLOOR_MS, FLOOR_MS + 10])
+    assert batch.columns == [
+        ("temperature_c", DECIMAL, 2, [2150, 2151]),
+        ("count", INTEGER, 0, [7, None]),
+    ]
+
+
+def test_an_old_batch_goes_though_it_is_not_full(bench: Bench) -> None:
+    batcher = bench.batcher()
+    bench.now_ms = 5_000
+    batcher.flush_if_old()
+    batcher.add(FLOOR_MS, (1, 1))
+    bench.now_ms += 999
+    batcher.flush_if_old()
+    assert len(bench.outbox) == 0
+    bench.now_ms += 1
+    batcher.flush_if_old()
+    batcher.flush_if_old()
+    assert [len(batch.times_ms) for batch in bench.batches()] == [1]
+
+
+def test_a_time_that_descends_begins_another_batch(bench: Bench) -> None:
+    batcher = bench.batcher()
+    for time_ms in (FLOOR_MS + 9, FLOOR_MS + 9, FLOOR_MS, FLOOR_MS + 1):
+        batcher.add(time_ms, (0, 0))
+    batcher.flush()
+    assert [batch.times_ms for batch in bench.batches()] == [
+        [FLOOR_MS + 9, FLOOR_MS + 9],
+        [FLOOR_MS, FLOOR_MS + 1],
+    ]
+
+
+def test_batchers_share_one_sequence(bench: Bench) -> None:
+    first, second = bench.batcher(samples_max=1), bench.batcher(samples_max=1)
+    for batcher in (first, second, first):
+        batcher.add(FLOOR_MS, (0, 0))
+    assert [batch.sequence for batch in bench.batches()] == [0, 1, 2]
+
+
+def test_what_the_outbox_refuses_is_counted_and_told(bench: Bench, tmp_path: Path) -> None:
+    bench.outbox = Outbox(folder=str(tmp_path / "small"), bytes_max=4_096)
+    batcher = bench.batcher(samples_max=2, encode=lambda _: bytes(4_097))
+    for _ in range(2):
+        batcher.add(FLOOR_MS, (0, 0))
+    assert (batcher.accepted, bench.outbox.dropped) == (0, 2)
+    assert bench.warnings == [
+        "batch dropped measurement=climate: batch of 4097 bytes, outbox of 4096"
+    ]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), WireLimitError("samples", 9, 8)])
+def test_a_batch_that_can_not_be_encoded_is_counted_and_the_next_one_goes(
+    bench: Bench, error: Exception
+) -> None:
+    failing = True
+
+    def encode_later(batch: Batch) -> bytes:
+        if failing:
+            raise error
+        return encode(batch)
+
+    batcher = bench.batcher(samples_max=2, encode=encode_later)
+    for _ in range(2):
+        batcher.add(FLOOR_MS, (0, 0))
+    assert (batcher.accepted, bench.outbox.dropped, bench.outbox.next_sequence) == (0, 2, 1)
+    assert len(bench.warnings) == 1
+    failing = False
+    for _ in range(2):
+        batcher.add(FLOOR_MS + 1, (0, 0))
+    (batch,) = bench.batches()
+    assert (batch.sequence, batch.times_ms) == (1, [FLOOR_MS + 1] * 2)

@@ -1,0 +1,39 @@
+"""Names are looked up beside the loop, numbers at once."""
+
+import asyncio
+import socket
+
+from tidenode.resolver import Resolver
+
+
+async def test_a_number_and_a_name_have_an_address():
+    resolver = Resolver()
+    number = await resolver.resolve("127.0.0.1", 8883)
+    assert number == socket.getaddrinfo("127.0.0.1", 8883)[0][-1]
+    name = await resolver.resolve("localhost", 8883)
+    assert name
+
+
+async def test_an_unknown_name_is_an_os_error_each_time():
+    resolver = Resolver()
+    for _ in range(2):
+        try:
+            await resolver.resolve("no such name", 8883)
+        except OSError:
+            continue
+        raise AssertionError("found")
+
+
+async def test_the_loop_goes_on_while_a_name_is_looked_up():
+    turns = 0
+
+    async def turn():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep_ms(0)
+
+    task = asyncio.create_task(turn())
+    await Resolver().resolve("localhost", 8883)
+    task.cancel()
+    assert turns >= 1

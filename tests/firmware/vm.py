@@ -1,0 +1,43 @@
+"""The board's VM for tests: MicroPython on a board's heap, the firmware compiled as it ships."""
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tidectl.firmware_image import FIRMWARE, compiled
+
+MICROPYTHON = Path(sys.executable).parent / "micropython"
+HEAP_BYTES = 110 * 1024
+_RUN_S_MAX = 100.0
+
+
+def run(script: Path, *arguments: str, heap_bytes: int = HEAP_BYTES) -> Any:
+    """Return the JSON that `script` prints last; an exception in it fails with its traceback."""
+    lib = library()
+    done = subprocess.run(
+        [MICROPYTHON, "-X", f"heapsize={heap_bytes}", script, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_RUN_S_MAX,
+        env={"MICROPYPATH": f"{lib.name}:.frozen", "HOME": lib.name},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@cache
+def library() -> TemporaryDirectory[str]:
+    """Return a folder with the firmware's packages and stand-ins, bytecode only."""
+    folder = TemporaryDirectory(prefix="tidegauge-lib")
+    for root in (FIRMWARE / "lib", FIRMWARE / "sim"):
+        for source in root.rglob("*.py"):
+            name = source.relative_to(root)
+            target = Path(folder.name, name).with_suffix(".mpy")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(compiled(source, name.as_posix()))
+    return folder
