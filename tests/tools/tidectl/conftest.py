@@ -1,0 +1,64 @@
+"""Fixtures for the command line: itself, run in this process, and certificates of any kind."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.local_cloud import CloudProcess
+from tidectl.cli import main
+from tidectl.home import Home
+from tidectl.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Return the document of `--json`, the last line of the answer."""
+        return json.loads(self.out.splitlines()[-1])
+
+    def complaint(self) -> str:
+        """Return the error line of a command that failed as it should: one line and a hint."""
+        assert self.code == 1, self
+        assert "Traceback" not in self.err
+        lines = self.err.splitlines()
+        errors = [line for line in lines if line.startswith("error:")]
+        assert len(errors) == 1, self.err
+        assert lines[-1].startswith("hint:"), self.err
+        return errors[0].removeprefix("error:").strip()
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def tidectl(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """Run `tidectl` with arguments, at a home of its own unless `home` is given."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str, home: Path | None = None) -> Done:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main(["--home", str(home or tmp_path / "home"), *arguments])
+        written = capsys.readouterr()
+        assert isinstance(end.value.code, int)
+        return Done(end.value.code, written.out, written.err)
+
+    return run
+
+
+@pytest.fixture
+def shared_home(local_cloud: CloudProcess, deployed: Target) -> Home:  # noqa: ARG001  deployed first
+    """The home of the shared local cloud, the stack deployed: things need names of their own."""
+    return Home(local_cloud.state.parent)
