@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Entry = namedtuple("Entry", ("sequence", "samples", "size_bytes", "measurement"))
 
 _NEW = "new"
+_ENOSPC = 28  # LittleFS's number on every port; MicroPython's errno has no name for it
 
 
 class Outbox:
@@ -73,7 +74,7 @@ class Outbox:
                 self._write(_name(entry), payload)
                 break
             except OSError as error:
-                if error.errno == errno.ENOSPC and self._entries:
+                if error.errno == _ENOSPC and self._entries:
                     self._drop_oldest()
                     continue
                 self._lose(entry)

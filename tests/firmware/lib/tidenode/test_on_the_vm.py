@@ -7,6 +7,7 @@ import pytest
 
 from tests.firmware import vm
 
+HEAP_BYTES = 1 << 20  # some cases hold a flash in RAM
 FOLDER = Path(__file__).parent
 CASES = [
     (path.stem, node.name)
@@ -18,4 +19,4 @@ CASES = [
 
 @pytest.mark.parametrize(("file", "case"), CASES)
 def test_a_case_passes_on_the_vm(file: str, case: str) -> None:
-    assert vm.run(FOLDER / "vm_cases.py", file, case) == "passed"
+    assert vm.run(FOLDER / "vm_cases.py", file, case, heap_bytes=HEAP_BYTES) == "passed"

@@ -17,9 +17,12 @@ from hypothesis.stateful import (
     rule,
 )
 
+from tests.firmware import vm
 from tidenode.errors import OutboxError
 from tidenode.outbox import Entry, Outbox
 
+CUTS = Path(__file__).with_name("outbox_cuts_run.py")
+CUTS_HEAP_BYTES = 16 << 20  # two flashes in RAM: it is the harness that needs it
 BLOCK = 4_096
 BLOCKS_MAX = 4
 
@@ -217,3 +220,18 @@ def test_a_batch_that_can_not_be_written_is_counted_and_the_next_one_is_kept(fol
     assert outbox.push("climate", 60, b"payload").sequence == 1
     again = opened(folder)
     assert (len(again), again.dropped, again.next_sequence) == (1, 60, 2)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_a_power_cut_at_any_operation_of_the_flash_costs_nothing_durable(seed: int) -> None:
+    result = vm.run(CUTS, str(seed), "outbox", heap_bytes=CUTS_HEAP_BYTES)
+    assert result["failures"] == 0, f"seed {seed}: {result['first']}"
+    assert result["operations"] >= 400
+    assert result["cuts"] == 2 * result["operations"]
+    assert result["dropped"] > 0
+    assert result["boots"] > 1
+
+
+def test_the_power_cuts_find_an_outbox_that_promises_before_it_is_durable() -> None:
+    result = vm.run(CUTS, "1", "hasty", heap_bytes=CUTS_HEAP_BYTES)
+    assert result["failures"] >= 100
