@@ -170,10 +170,11 @@ def _lambda(settings: _Settings, services: Services) -> Action:
 
 def _republish(settings: _Settings, services: Services) -> Action:
     settings.only("topic", "qos")
-    topic, qos = settings.template("topic"), int(settings.given.get("qos") or 0)
+    topic, qos_text = settings.template("topic"), str(settings.given.get("qos") or 0)
     role = str(settings.given.get("roleArn") or "")
-    if qos not in (0, 1):
-        raise RuleRefusedError(f"the action 'republish' has qos 0 or 1, not {qos}")
+    if qos_text not in ("0", "1"):
+        raise RuleRefusedError(f"the action 'republish' has qos 0 or 1, not {qos_text}")
+    qos = int(qos_text)
 
     async def run(message: Message, output: Output) -> None:
         target = topic(message)

@@ -106,7 +106,9 @@ class RuleEngine:
         token = _depth.set(depth + 1)
         self.matched += 1
         try:
-            self.failed += await rule.run(message, self._flush)
+            # Not `+= await`: it would forget what was counted meanwhile.
+            failures = await rule.run(message, self._flush)
+            self.failed += failures
         except UndeliveredError:
             self.undelivered += 1
             raise

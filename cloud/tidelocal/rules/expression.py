@@ -10,9 +10,16 @@ from collections.abc import Callable, Mapping
 from lark import Token, Tree
 
 from tidelocal.rules import clock_pattern
-from tidelocal.rules.conversion import equal, to_boolean, to_number, to_text
+from tidelocal.rules.conversion import (
+    equal,
+    in_range,
+    number_of,
+    to_boolean,
+    to_number,
+    to_text,
+)
 from tidelocal.rules.errors import RuleRefusedError
-from tidelocal.rules.functions import ABSENT, FUNCTIONS, Function
+from tidelocal.rules.functions import ABSENT, ENCODING, FUNCTIONS, Function
 from tidelocal.rules.message import UNDEFINED, Message, Undefined, Value
 
 Evaluate = Callable[[Message], Value]
@@ -20,12 +27,14 @@ Node = Tree[Token]
 _ORDER: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
-_DECIMAL_MARKS = frozenset(".eE")
 
 
 def compile_expression(node: Node) -> Evaluate:
     """Return the closure of `node`; raises `RuleRefusedError`."""
-    return _COMPILERS[node.data](node)
+    try:
+        return _COMPILERS[node.data](node)
+    except RecursionError as error:
+        raise RuleRefusedError("the SQL is nested too deeply") from error
 
 
 def _nodes(node: Node) -> list[Node]:
@@ -46,8 +55,10 @@ def _constant(value: Value) -> Evaluate:
 
 
 def _number(node: Node) -> Evaluate:
-    text = _token(node)
-    return _constant(float(text) if _DECIMAL_MARKS & set(text) else int(text))
+    number = number_of(_token(node))
+    if isinstance(number, Undefined):
+        raise RuleRefusedError(f"{_token(node)} is beyond the numbers of IoT SQL")
+    return _constant(number)
 
 
 def _attribute(node: Node) -> Evaluate:
@@ -84,7 +95,7 @@ def _call(node: Node) -> Evaluate:
         if function.most != function.least:
             wanted += f" to {function.most}"
         raise RuleRefusedError(f"{name}() takes {wanted} arguments, not {len(argument_nodes)}")
-    _check_pattern(name, argument_nodes)
+    _check_literals(name.lower(), argument_nodes)
     arguments = [_argument(name, function, at, each) for at, each in enumerate(argument_nodes)]
     body = function.body
     if not arguments:
@@ -103,14 +114,18 @@ def _argument(name: str, function: Function, at: int, node: Node) -> Evaluate:
     return lambda message: message.payload
 
 
-def _check_pattern(name: str, arguments: list[Node]) -> None:
-    """Refuse a date pattern that could never be written."""
-    if name.lower() == "parse_time" and arguments[0].data == "text":
+def _check_literals(name: str, arguments: list[Node]) -> None:
+    """Refuse a date pattern or an encoding that could never be written."""
+    if name == "parse_time" and arguments[0].data == "text":
         pattern = unquoted(_token(arguments[0]))
         try:
             clock_pattern.render(pattern, 0, "UTC")
         except ValueError as error:
             raise RuleRefusedError(f"parse_time() of {pattern!r}: {error}") from error
+    if name == "encode" and arguments[1].data == "text":
+        scheme = unquoted(_token(arguments[1]))
+        if scheme != ENCODING:
+            raise RuleRefusedError(f"encode() writes {ENCODING!r} alone, not {scheme!r}")
 
 
 def _logic(node: Node) -> Evaluate:
@@ -179,8 +194,10 @@ def _operate(sign: str, left: Value, right: Value) -> Value:
     first, second = to_number(left), to_number(right)
     if isinstance(first, Undefined) or isinstance(second, Undefined):
         return UNDEFINED
+    if sign != "+" and (isinstance(left, str) or isinstance(right, str)):
+        first, second = float(first), float(second)  # a text makes it a Decimal
     try:
-        return _ARITHMETIC[sign](first, second)
+        return in_range(_ARITHMETIC[sign](first, second))
     except (ZeroDivisionError, OverflowError):
         return UNDEFINED
 

@@ -15,6 +15,7 @@ from tidelocal.rules.conversion import to_number, to_text
 from tidelocal.rules.message import UNDEFINED, Message, Undefined, Value
 
 Body = Callable[..., Value]
+ENCODING = "base64"  # the only one that AWS has
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,22 @@ def _of_number(body: Callable[[float], Value]) -> Body:
     return call
 
 
-def _topic(message: Message, segment: Value = None) -> Value:
-    if segment is None:
+def _is_index(value: Value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _topic(message: Message, *segments: Value) -> Value:
+    if not segments:
         return message.topic
+    (segment,) = segments
     levels = message.topic.split("/")
-    if isinstance(segment, int) and 1 <= segment <= len(levels):
+    if _is_index(segment) and 1 <= segment <= len(levels):
         return levels[segment - 1]
     return UNDEFINED
 
 
 def _encode(_message: Message, value: Value, scheme: Value) -> Value:
-    if scheme != "base64":
+    if scheme != ENCODING:
         return UNDEFINED
     if not isinstance(value, bytes):
         text = to_text(value)
@@ -82,14 +88,14 @@ def _parse_time(_message: Message, pattern: Value, at_ms: Value, zone: Value = "
         return UNDEFINED
     try:
         return clock_pattern.render(pattern, int(number), zone)
-    except (ValueError, OverflowError, KeyError):
+    except (ValueError, OverflowError, KeyError, OSError):  # of the zone's name, or its file's
         return UNDEFINED
 
 
 def _get(_message: Message, value: Value, key: Value) -> Value:
     if isinstance(value, dict) and isinstance(key, str):
         return value.get(key, UNDEFINED)
-    if isinstance(value, (list, str)) and isinstance(key, int) and 0 <= key < len(value):
+    if isinstance(value, (list, str)) and _is_index(key) and 0 <= key < len(value):
         return value[key]
     return UNDEFINED
 
@@ -106,6 +112,8 @@ def _concat(_message: Message, *values: Value) -> Value:
 
 
 def _round(number: float) -> int:
+    if isinstance(number, int):
+        return number
     # Ties go away from zero, unlike Python's.
     return int(math.copysign(math.floor(abs(number) + 0.5), number))
 

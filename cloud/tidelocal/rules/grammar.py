@@ -4,6 +4,7 @@ After AWS IoT SQL (developer guide, "AWS IoT SQL reference"). What the grammar d
 (SET, CASE, SELECT VALUE, nested SELECT, object and array literals) is refused, by name.
 """
 
+import re
 from functools import cache
 
 from lark import Lark, Token, Tree
@@ -52,7 +53,7 @@ NULL.2: /NULL\b/i
 UNDEFINED.2: /UNDEFINED\b/i
 STAR: "*"
 TIMES: "/" | "%"
-PLUS_MINUS: "+" | "-"
+PLUS_MINUS: /\+|-(?!-)/
 COMPARE: "<=" | ">=" | "<>" | "=" | "<" | ">"
 STRING: /'(?:[^']|'')*'/ | /"[^"]*"/
 NUMBER: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/
@@ -65,8 +66,11 @@ _ABSENT = {
     "SET": "SET variables", "CASE": "CASE", "VALUE": "SELECT VALUE", "SELECT": "a nested SELECT",
     "IN": "IN", "LIKE": "LIKE", "BETWEEN": "BETWEEN", "IS": "IS",
     "{": "an object literal", "[": "an array literal or index", "@": "a SET variable",
-    "!": "!= (write <>)",
+    "!": "!= (write <>)", "--": "a comment",
 }  # fmt: skip
+
+
+_WORD = re.compile(r"\w+|\S")
 
 
 @cache
@@ -110,8 +114,9 @@ def _explain(text: str, error: UnexpectedInput) -> str:
         found = str(error.token)
     elif isinstance(error, UnexpectedCharacters):
         found = text[error.pos_in_stream or 0]
+        found = "--" if text.startswith("--", error.pos_in_stream) else found
     position = error.pos_in_stream or 0
-    before = text[:position].split()
+    before = _WORD.findall(text[:position])
     for word in (found.upper(), before[-1].upper() if before else ""):
         if word in _ABSENT:
             return f"{_ABSENT[word]} is not in this local cloud's IoT SQL (character {position})"

@@ -33,7 +33,10 @@ class Rule:
         failures = []
         try:
             output = self.statement.run(message)
-        except LocalCloudError as error:
+        except Exception as error:
+            # Whatever went wrong, the sender would only send the same message again.
+            if not isinstance(error, LocalCloudError):
+                log.exception("select failed rule=%s", self.name)
             failures.append(_failure("SelectClause", self.name, error))
             output = None
         for action in self.actions:

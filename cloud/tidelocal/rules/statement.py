@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from lark import Token, Tree
 
-from tidelocal.rules.conversion import defined, to_text
+from tidelocal.rules.conversion import json_bytes, to_text
 from tidelocal.rules.errors import PayloadError, RuleRefusedError
 from tidelocal.rules.expression import Evaluate, compile_expression, unquoted
 from tidelocal.rules.grammar import parse_statement
@@ -51,7 +50,7 @@ def compile_statement(sql: str) -> Statement:
 
 def output_bytes(output: Output) -> bytes:
     """Return what an action sends."""
-    return output if isinstance(output, bytes) else orjson.dumps(defined(output))
+    return output if isinstance(output, bytes) else json_bytes(output)
 
 
 def _select(items: Tree[Token]) -> Callable[[Message], Output]:
