@@ -3,6 +3,8 @@
 Everything that tidectl asks of a cloud goes through `Target.client`.
 """
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +17,6 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from tidectl.errors import TidectlError
 from tidectl.home import Home
@@ -146,7 +147,8 @@ def find_target(name: str, home: Home, *, region: str | None = None) -> Target:
             raise TidectlError("the local cloud is not running", "start it: tidectl up")
         return local_target(facts)
     try:
-        session = boto3.Session(region_name=region)
+        # AWS_DEFAULT_REGION and the profile's are botocore's to find.
+        session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
     except BotoCoreError as error:  # a profile that is not in the configuration
         raise TidectlError(str(error), "see `aws configure list-profiles`") from error
     if session.region_name is None:
@@ -157,12 +159,14 @@ def find_target(name: str, home: Home, *, region: str | None = None) -> Target:
 @lru_cache(maxsize=1)
 def amazon_root_der() -> bytes:
     """Return the root of AWS IoT's endpoints, from the bundle botocore trusts itself."""
-    bundle = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
-    for certificate in x509.load_pem_x509_certificates(bundle):
-        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        if [name.value for name in names] == [AWS_ROOT]:
-            return certificate.public_bytes(Encoding.DER)
-    raise TidectlError(f"{AWS_ROOT} is not in botocore's bundle", "reinstall: pip install botocore")
+    bundle = Path(botocore.__file__).with_name("cacert.pem").read_text(encoding="utf-8")
+    # Others in the bundle are none of our business, and some are not well-formed.
+    found = re.search(rf'^# Label: "{AWS_ROOT}"\n(?:#.*\n)*(-[^#]*)', bundle, re.MULTILINE)
+    if found is None:
+        raise TidectlError(
+            f"{AWS_ROOT} is not in botocore's bundle", "reinstall: pip install botocore"
+        )
+    return x509.load_pem_x509_certificate(found[1].encode()).public_bytes(Encoding.DER)
 
 
 @lru_cache(maxsize=64)  # a client takes 20 ms to make, and verbs ask for the same few
