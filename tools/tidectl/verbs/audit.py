@@ -87,10 +87,10 @@ def _show(verdict: Verdict) -> None:
     if len(lines) > _FAULTS_SHOWN_MAX:
         say(f"and {len(lines) - _FAULTS_SHOWN_MAX} more: see --json")
     for reason, count in verdict.set_aside.items():
-        say(
-            f"[yellow]set aside[/] {count} records: {reason}; they lie whole in the quarantine bucket"
-        )
-    if verdict.whole:
+        say(f"[yellow]set aside[/] {count} records: {reason}; whole, in the quarantine bucket")
+    if not verdict.batches and verdict.whole:
+        say("nothing is stored yet")
+    elif verdict.whole:
         say("[green]nothing lost, nothing stored twice[/]")
     else:
         say(f"[bold red]not whole:[/] {_sum(verdict)}")
