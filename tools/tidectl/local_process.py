@@ -59,7 +59,7 @@ class LocalProcess:
         try:
             document = json.loads((self._home.local_state / "local.json").read_bytes())
             facts = LocalFacts(**{field.name: document[field.name] for field in fields(LocalFacts)})
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         return facts if _is_local_cloud(facts.pid) else None  # else a killed one left the file
 
