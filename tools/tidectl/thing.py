@@ -30,6 +30,7 @@ DEFAULT_SETTINGS: Mapping[str, Any] = {
         {"name": "health", "driver": "chip", "period_ms": 10_000},
     ]
 }
+DEFAULT_SITE = "home"
 SETTLED = ("thing", "site", "broker")  # what provisioning itself decides
 
 
@@ -81,11 +82,13 @@ class ThingFolder:
     def facts(self) -> dict[str, Any]:
         """Return what provisioning noted: target, site, broker, certificate; never the key."""
         try:
-            document: dict[str, Any] = json.loads((self.path / "thing.json").read_bytes())
-        except (OSError, ValueError) as error:
+            document = json.loads((self.path / "thing.json").read_bytes())
+        except (OSError, ValueError):
+            document = None
+        if not isinstance(document, dict):
             raise TidectlError(
                 f"there is no thing {self.thing} here", f"make it: tidectl provision {self.thing}"
-            ) from error
+            )
         return document
 
 
@@ -94,19 +97,19 @@ def provision(
     home: Home,
     thing: str,
     *,
-    site: str = "home",
+    site: str | None = None,
     settings: Mapping[str, Any] | None = None,
     board: bool = True,
     rotate: bool = False,
 ) -> ThingFolder:
     """Return the folder of `thing`, registered in `target`; raises `TidectlError`.
 
-    `settings` are the board's configuration, all but its name, site and broker; when None, what
-    it was before stays. Without `board` there is no flash image, but PEM files beside the DER
-    ones. With `rotate` a thing that exists gets a new certificate, its old ones are revoked, and
-    what waits on its flash stays.
+    `settings` are the board's configuration, all but its name, site and broker. Site and settings
+    that are None stay what they were before. Without `board` there is no flash image, but PEM
+    files beside the DER ones. With `rotate` a thing that exists gets a new certificate, its old
+    ones are revoked, and what waits on its flash stays.
     """
-    _check_names(thing, site)
+    _check_names(thing, DEFAULT_SITE if site is None else site)
     folder = ThingFolder(home.thing_folder(thing))
     registry = Registry(target)
     old = registry.certificates(thing)
@@ -114,7 +117,12 @@ def provision(
         _refuse_to_overwrite(folder, target, old)
     if image_in_use(folder.image_path):
         raise TidectlError(f"the board of {thing} is running", "end it first")
-    config = _config(target, thing, site, _settings(folder) if settings is None else settings)
+    before = _config_before(folder)
+    if site is None:
+        site = str(before.get("site", DEFAULT_SITE))
+    if settings is None:
+        settings = {key: value for key, value in before.items() if key not in SETTLED}
+    config = _config(target, thing, site, settings)
     identity = make_identity(thing)
     root_der = target.broker().root_der
 
@@ -171,13 +179,20 @@ def _refuse_to_overwrite(folder: ThingFolder, target: Target, old: list[str]) ->
         )
 
 
-def _settings(folder: ThingFolder) -> Mapping[str, Any]:
-    """Return what the thing was told before, else the defaults."""
+def _config_before(folder: ThingFolder) -> Mapping[str, Any]:
+    """Return the configuration that the thing has, else the defaults."""
     try:
         config = json.loads(folder.config_path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return DEFAULT_SETTINGS
-    return {key: value for key, value in config.items() if key not in SETTLED}
+    except (OSError, ValueError) as error:
+        config = error
+    if not isinstance(config, dict):
+        raise TidectlError(
+            f"{folder.config_path} holds no configuration",
+            "remove it, and give --site and --config again",
+        )
+    return config
 
 
 def _config(target: Target, thing: str, site: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from tidectl.thing import provision
     )
 )
 @click.argument("thing")
-@click.option("--site", default="home", show_default=True, help="The place the thing is at.")
+@click.option("--site", help="The place the thing is at; home, or where it was before.")
 @click.option(
     "--config", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSON with the board's configuration, all but thing, site and broker.",
@@ -34,7 +34,7 @@ from tidectl.thing import provision
 def command(
     home: Home,
     thing: str,
-    site: str,
+    site: str | None,
     config: Path | None,
     rotate: bool,
     target: str,
@@ -51,7 +51,7 @@ def command(
     with err.status(f"registering {thing} in {cloud}"):
         folder = provision(cloud, home, thing, site=site, settings=settings, rotate=rotate)
     if as_json:
-        print_json({"thing": thing, "site": site, "folder": str(folder.path), **folder.facts()})
+        print_json({"thing": thing, "folder": str(folder.path), **folder.facts()})
         return
     say(f"{thing} may connect; its files are in {folder.path}")
     say(f"next: tidectl device run {thing}")
