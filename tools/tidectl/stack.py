@@ -145,14 +145,19 @@ class Stack:
         """
         creates = before is None or before["StackStatus"] == "REVIEW_IN_PROGRESS"
         name = f"tidectl-{uuid.uuid4().hex[:12]}"
-        client.create_change_set(
-            StackName=STACK_NAME,
-            ChangeSetName=name,
-            ChangeSetType="CREATE" if creates else "UPDATE",
-            TemplateBody=self._template.body(),
-            Parameters=self._parameters(before, bucket),
-            Capabilities=_CAPABILITIES,
-        )
+        try:
+            client.create_change_set(
+                StackName=STACK_NAME,
+                ChangeSetName=name,
+                ChangeSetType="CREATE" if creates else "UPDATE",
+                TemplateBody=self._template.body(),
+                Parameters=self._parameters(before, bucket),
+                Capabilities=_CAPABILITIES,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationError":
+                raise
+            raise _refused(error.response["Error"]["Message"]) from error
         deadline = time.monotonic() + WAIT_S_MAX
         while time.monotonic() < deadline:
             answer = client.describe_change_set(StackName=STACK_NAME, ChangeSetName=name)
@@ -163,9 +168,7 @@ class Stack:
                 reason = answer.get("StatusReason", "")
                 if any(text in reason for text in _NO_CHANGES):
                     return "", ()
-                raise TidectlError(
-                    f"CloudFormation refused the change: {reason}", "see --parameter and --dry-run"
-                )
+                raise _refused(reason)
             time.sleep(self._poll_s)
         raise TidectlError("CloudFormation does not finish the change set", "try again")
 
@@ -237,6 +240,12 @@ def first_plan(given: Mapping[str, str]) -> tuple[Change, ...]:
     template = Template()
     template.check_parameters(given)
     return tuple(Change("Add", name, kind) for name, kind in template.resources(given).items())
+
+
+def _refused(reason: str) -> TidectlError:
+    return TidectlError(
+        f"CloudFormation refused the change: {reason}", "see --parameter and --dry-run"
+    )
 
 
 def _local_parameters(target: Target) -> dict[str, str]:

@@ -113,7 +113,9 @@ def provision(
     folder = ThingFolder(home.thing_folder(thing))
     registry = Registry(target)
     old = registry.certificates(thing)
-    if not rotate:
+    if rotate:
+        _refuse_another_cloud(folder, target)
+    else:
         _refuse_to_overwrite(folder, target, old)
     if image_in_use(folder.image_path):
         raise TidectlError(f"the board of {thing} is running", "end it first")
@@ -177,6 +179,17 @@ def _refuse_to_overwrite(folder: ThingFolder, target: Target, old: list[str]) ->
             f"{folder.thing} exists already in {where}",
             f"for a new certificate: tidectl provision {folder.thing} --rotate",
         )
+
+
+def _refuse_another_cloud(folder: ThingFolder, target: Target) -> None:
+    """A certificate of one cloud can't be revoked in another, nor its batches sent there."""
+    if (folder.path / "thing.json").exists():
+        facts = folder.facts()
+        if facts["target"] != target.name:
+            raise TidectlError(
+                f"{folder.thing} belongs to the target {facts['target']}, not {target.name}",
+                "take another name, or another --home",
+            )
 
 
 def _config_before(folder: ThingFolder) -> Mapping[str, Any]:

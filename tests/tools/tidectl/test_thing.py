@@ -4,6 +4,7 @@ import json
 import stat
 import zlib
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +72,9 @@ def put_batch(path: Path, name: str, payload: bytes) -> None:
 
 
 def connect(target: Target, folder: ThingFolder) -> MqttDevice:
-    facts = target.local
-    assert facts
+    assert target.local
     certificate = Certificate(*folder.pem_paths(), folder.facts()["certificate_arn"])
-    document = {
-        "ca_path": facts.ca_path, "mqtt_host": facts.mqtt_host, "mqtt_port": facts.mqtt_port,
-    }  # fmt: skip
-    return MqttDevice(document, certificate, folder.thing)
+    return MqttDevice(asdict(target.local), certificate, folder.thing)
 
 
 def test_the_files_are_their_owners_alone(deployed: Target, home: Home, name: str) -> None:
@@ -125,8 +122,7 @@ def test_a_thing_without_a_board_may_connect_with_its_pem_files(
     assert not folder.image_path.exists()
     for path in folder.pem_paths():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with connect(deployed, folder) as device:
-        device.publish(f"$aws/rules/tidegauge_telemetry/dt/tidegauge/home/{name}/x", b'{"v": 1}')
+    connect(deployed, folder).close()
 
 
 def test_a_thing_that_exists_is_left_alone(deployed: Target, home: Home, name: str) -> None:
@@ -145,6 +141,17 @@ def test_a_thing_that_another_machine_made_is_left_alone_too(
     with pytest.raises(TidectlError, match="exists already in the local cloud"):
         provision(deployed, home, name)
     assert not home.path.exists()
+
+
+def test_a_thing_of_another_cloud_is_not_moved_by_a_rotation(
+    deployed: Target, home: Home, name: str
+) -> None:
+    provision(deployed, home, name)
+    before = everything(deployed, home)
+    elsewhere = Target("aws", deployed.session, deployed.local)
+    with pytest.raises(TidectlError, match=f"{name} belongs to the target local"):
+        provision(elsewhere, home, name, rotate=True)
+    assert everything(deployed, home) == before
 
 
 def test_a_rotation_locks_the_old_certificate_out(
