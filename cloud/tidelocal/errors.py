@@ -36,7 +36,7 @@ class StreamFullError(BackPressureError):
 
     def __init__(self, stream: str, have_bytes: int, bytes_max: int) -> None:
         super().__init__(
-            f"stream {stream} holds {have_bytes} unconsumed bytes, {bytes_max} at most: "
+            f"stream {stream} holds {have_bytes} bytes, {bytes_max} at most: "
             "its consumer is behind or failing"
         )
         self.stream, self.have_bytes, self.bytes_max = stream, have_bytes, bytes_max

@@ -9,6 +9,7 @@ JSON `[stream ARN, shard, sequence number, arrival in ms, partition key, data in
 torn last frame was never acknowledged and is cut off.
 """
 
+import errno
 import logging
 import os
 import struct
@@ -79,10 +80,9 @@ class Journal:
                 self._turn_over()
             written = os.write(self._fd, frame)
             if written < len(frame):
-                raise OSError(28, "no space left on device")  # ENOSPC: the kernel took a part
+                raise OSError(errno.ENOSPC, "the disk took a part of a record")
         except OSError as error:
-            if self._fd >= 0:
-                os.ftruncate(self._fd, self._bytes)
+            self._cut_torn_frame()
             raise StorageFullError(str(self._folder), error.strerror or str(error)) from error
         self._bytes += len(frame)
         self._segments[-1].last[entry.stream, entry.shard] = entry.sequence_number
@@ -102,6 +102,15 @@ class Journal:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def _cut_torn_frame(self) -> None:
+        """Cut off what a failed write left; a segment that can't be cut gets no more frames."""
+        if self._fd < 0:
+            return
+        try:
+            os.ftruncate(self._fd, self._bytes)
+        except OSError:
+            self.close()
 
     def _turn_over(self) -> None:
         last = int(self._segments[-1].path.stem) if self._segments else 0

@@ -7,6 +7,7 @@ what comes behind it waits in the stream, which is bounded.
 """
 
 import asyncio
+import itertools
 import json
 import logging
 from collections import deque
@@ -167,9 +168,14 @@ class ShardMapping:
         if age_max_s is None:
             return records
         oldest = self._effects.now_ms() / 1000 - age_max_s
-        expired = [r for r in records if r["ApproximateArrivalTimestamp"] < oldest]
+        # The leading ones alone: behind a clock set back, a younger one may stand before an older.
+        expired = list(
+            itertools.takewhile(lambda r: r["ApproximateArrivalTimestamp"] < oldest, records)
+        )
         if expired:
             await self._give_up(expired, "RecordAgeExceeded", 0)
+            if self._ending.is_set():
+                return []  # they may not be passed: the next run begins there
         return records[len(expired) :]
 
     async def _give_up(self, records: list[Record], condition: str, attempts: int) -> None:
@@ -274,10 +280,10 @@ def _done_before_failure(payload: Any, records: list[Record]) -> int:
     if not isinstance(failures, list):
         return 0
     index = {record["SequenceNumber"]: at for at, record in enumerate(records)}
-    places = [
-        index.get(failure.get("itemIdentifier")) if isinstance(failure, dict) else None
-        for failure in failures
+    identifiers = [
+        failure.get("itemIdentifier") if isinstance(failure, dict) else None for failure in failures
     ]
+    places = [index.get(each) if isinstance(each, str) else None for each in identifiers]
     return 0 if None in places else min(place for place in places if place is not None)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from tidelocal.errors import LocalCloudError
 
 BATCH_SIZE_MAX = 10_000
+_STARTING_POSITIONS = ("LATEST", "TRIM_HORIZON", "AT_TIMESTAMP")
 # Settings that change what a function gets and that do not run here.
 _ABSENT = ("FilterCriteria", "TumblingWindowInSeconds", "SourceAccessConfigurations")
 
@@ -60,6 +61,11 @@ def read_settings(mapping: Mapping[str, Any]) -> MappingSettings:
     destination_arn = destination.get("Destination") or None
     if destination_arn and ":sqs:" not in destination_arn:
         raise MappingRefusedError(f"an on-failure destination is a queue here: {destination_arn}")
+    starting_position = mapping.get("StartingPosition") or "LATEST"
+    if starting_position not in _STARTING_POSITIONS:
+        raise MappingRefusedError(
+            f"StartingPosition {starting_position}: one of {', '.join(_STARTING_POSITIONS)}"
+        )
     return MappingSettings(
         uuid=mapping["UUID"],
         stream_arn=mapping["EventSourceArn"],
@@ -71,7 +77,7 @@ def read_settings(mapping: Mapping[str, Any]) -> MappingSettings:
         retries_max=_limit(mapping.get("MaximumRetryAttempts")),
         age_max_s=_limit(mapping.get("MaximumRecordAgeInSeconds")),
         destination_arn=destination_arn,
-        starting_position=mapping.get("StartingPosition") or "LATEST",
+        starting_position=starting_position,
         starting_at_ms=int(float(mapping.get("StartingPositionTimestamp") or 0) * 1000),
     )
 

@@ -22,7 +22,7 @@ from tidelocal.mapping_settings import (
     read_settings,
 )
 from tidelocal.state_directory import write_whole
-from tidelocal.stream import ShardRecords, Streams
+from tidelocal.stream import SEQUENCE_NUMBER_DIGITS, ShardRecords, Streams
 
 PERIOD_S = 1.0  # how soon a new mapping or shard is seen, and how often streams forget
 END_S = 2.5  # what functions get to finish when the local cloud ends
@@ -49,8 +49,11 @@ class Mappings:
         self._loop_thread = threading.get_ident()
         self._positions: dict[str, dict[str, str]] = {}
         self._running: dict[Key, tuple[MappingSettings, ShardMapping, asyncio.Task[None]]] = {}
+        self._first: dict[Key, str] = {}  # positions that the disk did not take yet
         self._refused: dict[str, str] = {}
         self._changed = asyncio.Event()
+        self._ending = False
+        self._load_positions()
 
     def wake(self) -> None:
         """Records arrived; any thread may call it."""
@@ -63,22 +66,27 @@ class Mappings:
         for _settings, delivery, _task in self._running.values():
             delivery.wake()
 
+    @property
+    def running(self) -> int:
+        """How many deliveries run, those that are ending included."""
+        return len(self._running)
+
     def touch(self) -> None:
         """A mapping or a stream may have changed: look at once."""
         self._changed.set()
 
     async def run(self) -> None:
-        """Follow the mappings and let streams forget, until cancelled."""
-        self._load_positions()
-        while True:
+        """Follow the mappings and let streams forget, until `end`."""
+        while not self._ending:
             self._changed.clear()
             self._streams.adopt()
-            await self._refresh()
+            self._refresh()
             self._streams.forget(self._consumed)
             await self.wait(self._changed, PERIOD_S)
 
     async def end(self) -> None:
         """Let what is at the functions finish, within END_S; the rest is delivered again."""
+        self._ending = True
         tasks = [task for _settings, delivery, task in self._running.values()]
         for _settings, delivery, _task in self._running.values():
             delivery.end()
@@ -90,18 +98,22 @@ class Mappings:
 
     # ---- following ----
 
-    async def _refresh(self) -> None:
+    def _refresh(self) -> None:
         wanted = self._wanted()
         for key, (settings, delivery, task) in list(self._running.items()):
             if key not in wanted or wanted[key][0] != settings or task.done():
                 delivery.end()
-                del self._running[key]
-                await asyncio.wait({task})
-                if not task.cancelled() and task.exception():
-                    log.error("delivery broke mapping=%s", key[0], exc_info=task.exception())
+                # What is at the function finishes first; its end brings us back here.
+                if task.done():
+                    del self._running[key]
+                    if not task.cancelled() and task.exception():
+                        log.error("delivery broke mapping=%s", key[0], exc_info=task.exception())
         for key, (settings, records, mapping) in wanted.items():
             if key not in self._running:
-                self._start(settings, records, mapping)
+                try:
+                    self._start(settings, records, mapping)
+                except BackPressureError as error:
+                    log.error("delivery waits for its position to be kept: %s", error)
         known = {mapping["UUID"] for mapping in self._host.mappings()}
         for uuid in set(self._positions) - known:
             del self._positions[uuid]
@@ -125,19 +137,33 @@ class Mappings:
     def _start(
         self, settings: MappingSettings, records: ShardRecords, mapping: dict[str, Any]
     ) -> None:
-        positions = self._positions.setdefault(settings.uuid, {})
-        if records.shard not in positions:
-            positions[records.shard] = self._first_position(settings, records)
-            write_whole(self._path(settings.uuid), json.dumps(positions).encode())
         delivery = ShardMapping(
             settings=settings,
             records=records,
-            position=positions[records.shard],
+            position=self._position(settings, records),
             effects=self,
             on_result=lambda text: mapping.__setitem__("LastProcessingResult", text),
         )
         task = asyncio.create_task(delivery.run())
+        task.add_done_callback(self._ended)
         self._running[settings.uuid, records.shard] = settings, delivery, task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and not task.exception():
+            self.touch()  # one that broke begins again within PERIOD_S, no sooner
+
+    def _position(self, settings: MappingSettings, records: ShardRecords) -> str:
+        """Return where a delivery begins; a first position is kept before anything is sent."""
+        key = settings.uuid, records.shard
+        positions = self._positions.setdefault(settings.uuid, {})
+        if records.shard not in positions:
+            # Found once: while the disk is full, LATEST must not move on.
+            first = self._first.setdefault(key, self._first_position(settings, records))
+            write_whole(
+                self._path(settings.uuid), json.dumps({**positions, records.shard: first}).encode()
+            )
+            positions[records.shard] = self._first.pop(key)
+        return positions[records.shard]
 
     def _first_position(self, settings: MappingSettings, records: ShardRecords) -> str:
         if settings.starting_position == "TRIM_HORIZON":
@@ -167,9 +193,14 @@ class Mappings:
     def _load_positions(self) -> None:
         for path in self._folder.glob("*.json"):
             try:
-                self._positions[path.stem] = json.loads(path.read_bytes())
-            except ValueError:
+                positions = dict(json.loads(path.read_bytes()))
+            except (TypeError, ValueError):
                 log.error("position file %s is damaged: its records are delivered again", path)
+                continue
+            self._positions[path.stem] = positions
+            for position in positions.values():
+                if len(position) == SEQUENCE_NUMBER_DIGITS:  # else it is where it was told to begin
+                    self._streams.continue_above(position)
 
     # ---- effects of a delivery ----
 

@@ -18,7 +18,9 @@ from tidelocal.journal import Entry, Journal
 
 CONSUMED_BYTES_MAX = 16 * 1024 * 1024
 UNCONSUMED_BYTES_MAX = 256 * 1024 * 1024  # days of a house; minutes of a runaway sender
-_RECORD_BYTES = 400  # what a record costs beside its data
+RECORD_BYTES = 400  # what a record costs beside its data
+_CLOCK_DIGITS, _COUNT_DIGITS = 20, 10
+SEQUENCE_NUMBER_DIGITS = _CLOCK_DIGITS + _COUNT_DIGITS
 
 Record = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -27,17 +29,25 @@ log = logging.getLogger(__name__)
 class ShardRecords(list[Record]):
     """A shard's records as MiniStack sees them: appending writes the journal first."""
 
-    def __init__(self, stream: str, shard: str, journal: Journal, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        stream: str,
+        shard: str,
+        *,
+        journal: Journal,
+        wake: Callable[[], None],
+        bytes_max: int,
+    ) -> None:
         super().__init__()
         self.stream, self.shard = stream, shard
-        self._journal, self._wake = journal, wake
+        self._journal, self._wake, self._bytes_max = journal, wake, bytes_max
         self.bytes = 0
 
     def append(self, record: Record) -> None:
         """Take `record`; raises `BackPressureError` and takes nothing."""
-        size = _RECORD_BYTES + len(record["Data"])
-        if self.bytes + size > UNCONSUMED_BYTES_MAX + CONSUMED_BYTES_MAX:
-            raise StreamFullError(self.stream, self.bytes, UNCONSUMED_BYTES_MAX)
+        size = RECORD_BYTES + len(record["Data"])
+        if self.bytes + size > self._bytes_max:
+            raise StreamFullError(self.stream, self.bytes, self._bytes_max)
         self._journal.append(
             Entry(
                 self.stream,
@@ -54,7 +64,7 @@ class ShardRecords(list[Record]):
 
     def restore(self, entry: Entry) -> None:
         """Put back a record that the journal has already."""
-        self.bytes += _RECORD_BYTES + len(entry.data)
+        self.bytes += RECORD_BYTES + len(entry.data)
         super().append(
             {
                 "SequenceNumber": entry.sequence_number,
@@ -66,7 +76,7 @@ class ShardRecords(list[Record]):
 
     def forget(self, count: int) -> None:
         """Drop the oldest `count` records."""
-        self.bytes -= sum(_RECORD_BYTES + len(record["Data"]) for record in self[:count])
+        self.bytes -= sum(RECORD_BYTES + len(record["Data"]) for record in self[:count])
         del self[:count]
 
     def after(self, sequence_number: str, count: SupportsIndex) -> list[Record]:
@@ -88,8 +98,12 @@ class Streams:
         host: Host,
         journal: Journal,
         clock_ms: Callable[[], int],
+        consumed_bytes_max: int = CONSUMED_BYTES_MAX,
+        unconsumed_bytes_max: int = UNCONSUMED_BYTES_MAX,
     ) -> None:
         self._host, self._journal, self._clock_ms = host, journal, clock_ms
+        self._consumed_bytes_max = consumed_bytes_max
+        self._shard_bytes_max = consumed_bytes_max + unconsumed_bytes_max
         self._on_arrival: Callable[[], None] = lambda: None
         self._last_ms, self._count = 0, itertools.count(1)
         self.expired_unread = 0
@@ -101,7 +115,11 @@ class Streams:
     def next_sequence_number(self) -> str:
         """Return a number above every earlier one, also after a restart and a clock set back."""
         self._last_ms = max(self._last_ms, self._clock_ms())
-        return f"{self._last_ms:020d}{next(self._count):010d}"
+        return f"{self._last_ms:0{_CLOCK_DIGITS}d}{next(self._count):0{_COUNT_DIGITS}d}"
+
+    def continue_above(self, sequence_number: str) -> None:
+        """Give out numbers above `sequence_number` alone, whatever the clock says today."""
+        self._last_ms = max(self._last_ms, int(sequence_number[:_CLOCK_DIGITS]) + 1)
 
     def restore(self) -> int:
         """Put the journal's records back into the shards that exist; return how many."""
@@ -110,8 +128,7 @@ class Streams:
                   for records, first in self._shards()}  # fmt: skip
         restored = 0
         for entry in self._journal.replay():
-            # Above every number given out before, whatever the clock says today.
-            self._last_ms = max(self._last_ms, int(entry.sequence_number[:20]) + 1)
+            self.continue_above(entry.sequence_number)
             found = shards.get((entry.stream, entry.shard))
             # A stream made anew under an old name does not get the old one's records.
             if found and entry.sequence_number > found[1]:
@@ -125,7 +142,13 @@ class Streams:
             for shard_id, shard in stream["shards"].items():
                 if isinstance(shard["records"], ShardRecords):
                     continue
-                records = ShardRecords(stream["StreamARN"], shard_id, self._journal, self._arrived)
+                records = ShardRecords(
+                    stream["StreamARN"],
+                    shard_id,
+                    journal=self._journal,
+                    wake=self._arrived,
+                    bytes_max=self._shard_bytes_max,
+                )
                 for record in shard["records"]:
                     records.append(record)
                 shard["records"] = records
@@ -157,7 +180,7 @@ class Streams:
                     continue
                 position = consumed(records.stream, records.shard)
                 read = len(records) if position is None else records.index_after(position)
-                count = _surplus(records[:read], records.bytes - CONSUMED_BYTES_MAX)
+                count = _surplus(records[:read], records.bytes - self._consumed_bytes_max)
                 expired = bisect_right(
                     records, cutoff, key=lambda record: record["ApproximateArrivalTimestamp"]
                 )
@@ -201,6 +224,6 @@ def _surplus(consumed: list[Record], surplus_bytes: int) -> int:
     for record in consumed:
         if surplus_bytes <= 0:
             break
-        surplus_bytes -= _RECORD_BYTES + len(record["Data"])
+        surplus_bytes -= RECORD_BYTES + len(record["Data"])
         count += 1
     return count
