@@ -78,7 +78,7 @@ class _Took:
 
 def _figures(recording: Recording, batches: int, took: _Took) -> Figures:
     values = 2 * COPIES * recording.values
-    ingest_rate = ingest_values_per_s()
+    ingest_rate = ingest_values_per_s(recording)
     table = Table(
         title=f"line: {recording.title}, {batches:,} batches of 60 samples, {values:,} values",
         title_justify="left",

@@ -11,7 +11,7 @@ from typing import Any
 
 from tidectl.instants import iso
 from tidectl.ledger import Entry, Ledger
-from tidectl.query_api import ROWS_MAX, QueryApi
+from tidectl.query_api import QueryApi
 from tidectl.tables import text
 
 # An entry says when its function began to store; it can be seen up to that function's timeout
@@ -63,5 +63,5 @@ class Arrivals:
             for entry in entries
         )
         table = tables.samples(entries[0].measurement)
-        answer = self._api.ask(f"SELECT * FROM {table} WHERE {ranges} LIMIT {ROWS_MAX}")  # noqa: S608  quoted texts
+        answer = self._api.ask(f"SELECT * FROM {table} WHERE {ranges} LIMIT {self._api.rows_max}")  # noqa: S608  quoted texts
         return answer.dicts()

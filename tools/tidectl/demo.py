@@ -69,7 +69,7 @@ class Report:
     stored: dict[str, int]  # samples by thing, as the store answered
     latencies_ms: list[int] = field(repr=False)
     verdict: Verdict
-    example: Answer
+    example: Answer | None  # None when nothing was stored
 
     @property
     def lost(self) -> int:
@@ -148,9 +148,12 @@ class Demo:
                 raise watch.error
             self._doing("auditing")
             verdict = Audit(target).run()
-            return Report(
-                ran_s, setup_s, sent, stored, watch.seen.latencies_ms, verdict, api.ask(EXAMPLE_SQL)
-            )
+            try:
+                example = api.ask(EXAMPLE_SQL)
+            except NothingStoredError:  # it was ended at once
+                example = None
+            latencies_ms = watch.seen.latencies_ms
+            return Report(ran_s, setup_s, sent, stored, latencies_ms, verdict, example)
 
     def _cloud(self, ends: ExitStack) -> Target:
         process = LocalProcess(self._home)

@@ -68,7 +68,7 @@ class HostThing:
         """Connect and begin; raises `TidectlError` when the broker does not take us."""
         self._client.start()
         with self._changed:
-            self._changed.wait_for(lambda: self.connected, CONNECT_S_MAX)
+            self._changed.wait_for(lambda: self.connected or self._failure, CONNECT_S_MAX)
         if not self.connected:
             self._client.stop()
             raise TidectlError(

@@ -1,14 +1,15 @@
 """Read the ledger, the store's own account of the batches it holds.
 
 Flow: store -> query API -> [ledger] -> audit | arrivals
-Bounded: an answer has `ROWS_MAX` rows, so long answers are read page by page.
+Bounded: an answer has `rows_max` rows of the API, so long answers are read page by page.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tidectl.query_api import ROWS_MAX, NothingStoredError, QueryApi
+from tidectl.errors import TidectlError
+from tidectl.query_api import NothingStoredError, QueryApi
 from tidectl.tables import text
 
 _COLUMNS = (
@@ -81,7 +82,7 @@ class Ledger:
             f" MIN({number}) AS first, MAX({number}) AS last"
         )
         rows = by_thing(self._api, self._table, sums)
-        return [Totals(row.pop("thing"), **_integers(row)) for row in rows]
+        return [Totals(**_typed(row, texts=("thing",))) for row in rows]
 
     def samples(self) -> dict[tuple[str, str], int]:
         """Return how many samples the batches of each (thing, measurement) have in sum."""
@@ -106,20 +107,37 @@ class Ledger:
         return int(rows[0]["last"] or 0) if rows else 0
 
     def _paged(self, column: str, first: int, where: str | None = None) -> Iterator[Entry]:
-        """Yield entries whose `column` is `first` or more; each page begins at the last value."""
-        seen: set[Any] = set()  # of the value that the page begins with
+        """Yield entries whose `column` is `first` or more, each page from behind the one before.
+
+        Many entries may share an instant, so that the order goes on through the key. Only of
+        equal times the page's last one comes again, and is passed over.
+        """
+        order = (column, "thing", "measurement", "time")
+        behind = f"{column} >= {first}"
+        seen: set[Any] = set()
         while True:
-            condition = f"{column} >= {first}" + (f" AND {where}" if where else "")
             rows = self._ask(
-                f"SELECT {', '.join(_COLUMNS)} FROM {self._table} WHERE {condition}"  # noqa: S608  names and numbers of ours
-                f" ORDER BY {column} LIMIT {ROWS_MAX}"
+                f"SELECT {', '.join(_COLUMNS)} FROM {self._table}"  # noqa: S608  names and quoted texts
+                f" WHERE ({behind}){f' AND {where}' if where else ''}"
+                f" ORDER BY {', '.join(order)} LIMIT {self._api.rows_max}"
             )
             page = [_entry(row) for row in rows]
-            yield from (entry for entry in page if entry.key not in seen)
-            if len(page) < ROWS_MAX or getattr(page[-1], column) == first:
+            fresh = [entry for entry in page if entry.key not in seen]
+            yield from fresh
+            if len(page) < self._api.rows_max or not fresh:
                 return
-            first = getattr(page[-1], column)
-            seen = {entry.key for entry in page if getattr(entry, column) == first}
+            last = page[-1]
+            behind = self._behind(column, last)
+            seen = {entry.key for entry in page if entry.time == last.time}
+
+    def _behind(self, column: str, last: Entry) -> str:
+        """Return the condition of what stands behind `last`, or beside it at the same time."""
+        at, thing, measurement = getattr(last, column), text(last.thing), text(last.measurement)
+        return (
+            f"{column} > {at} OR ({column} = {at} AND (thing > {thing} OR (thing = {thing} AND"
+            f" (measurement > {measurement} OR (measurement = {measurement} AND"
+            f" time >= {self._api.tables.instant(last.time)})))))"
+        )
 
     def _ask(self, sql: str) -> list[dict[str, Any]]:
         try:
@@ -140,23 +158,27 @@ def by_thing(
         try:
             rows = api.ask(
                 f"SELECT thing{keys}, {sums} FROM {table} WHERE thing > {text(after)}{where}"  # noqa: S608  quoted texts, names of ours
-                f" GROUP BY thing{keys} ORDER BY thing{keys} LIMIT {ROWS_MAX}"
+                f" GROUP BY thing{keys} ORDER BY thing{keys} LIMIT {api.rows_max}"
             ).dicts()
         except NothingStoredError:
             return
-        if len(rows) < ROWS_MAX:
+        if len(rows) < api.rows_max:
             yield from rows
             return
         last = rows[-1]["thing"]  # some of its rows may be behind the page
-        yield from (row for row in rows if row["thing"] != last)
-        after = max(row["thing"] for row in rows if row["thing"] != last)
+        whole = [row for row in rows if row["thing"] != last]
+        if not whole:
+            raise TidectlError(f"{last} has more rows than one answer holds", "ask by SQL instead")
+        after = whole[-1]["thing"]
+        yield from whole
 
 
 def _entry(row: dict[str, Any]) -> Entry:
-    names = {key: row.pop(key) for key in ("thing", "measurement", "time")}
-    return Entry(**names, **_integers(row))
+    return Entry(**_typed(row, texts=("thing", "measurement", "time")))
 
 
-def _integers(row: dict[str, Any]) -> dict[str, Any]:
-    """Tags are text and sums may be doubles: all of them are whole numbers."""
-    return {key: None if value is None else int(value) for key, value in row.items()}
+def _typed(row: dict[str, Any], texts: tuple[str, ...]) -> dict[str, Any]:
+    """Return `row` with whole numbers: tags come as text, and some engines' sums as doubles."""
+    return {
+        name: value if value is None or name in texts else int(value) for name, value in row.items()
+    }

@@ -54,18 +54,22 @@ class NothingStoredError(TidectlError):
 
 
 class QueryApi:
-    """The query API of the stack deployed in `target`; `tables` names what it can be asked of."""
+    """The query API of the stack deployed in `target`; `tables` names what it can be asked of.
 
-    def __init__(self, target: Target) -> None:
+    `rows_max` is how many rows an answer has at most: who needs more asks page by page.
+    """
+
+    def __init__(self, target: Target, *, rows_max: int = ROWS_MAX) -> None:
         outputs = target.stack_outputs()
+        self.rows_max = rows_max
         self.tables = Tables(outputs["StoreEngine"], outputs["StoreDatabase"])
         self._url = outputs["QueryUrl"]
         self._session, self._region = target.session, target.region
         self._pool = urllib3.PoolManager(retries=_RETRIES, timeout=_TIMEOUT)
 
-    def ask(self, sql: str, rows_max: int = ROWS_MAX) -> Answer:
+    def ask(self, sql: str) -> Answer:
         """Return the answer to one statement; raises `TidectlError` with the store's reason."""
-        body = json.dumps({"sql": sql, "rows_max": rows_max}).encode()
+        body = json.dumps({"sql": sql, "rows_max": self.rows_max}).encode()
         try:
             response = self._pool.request("POST", self._url, body=body, headers=self._signed(body))
         except urllib3.exceptions.HTTPError as error:

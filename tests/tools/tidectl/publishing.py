@@ -49,7 +49,11 @@ class Publisher:
                 [column_of("temperature_c", [20.5 + number for number in range(SAMPLES)])],
             )
             name = topic.BASIC_INGEST_PREFIX + topic.build(SITE, self.thing, measurement)
-            self._device.publish(name, encode(batch))
+            self.publish(name, encode(batch))
+
+    def publish(self, name: str, payload: bytes) -> None:
+        """Publish any payload to any topic and wait until it is acknowledged."""
+        self._device.publish(name, payload)
 
     def entries(self, count: int) -> list[Entry]:
         """Return the thing's ledger entries once there are `count`."""

@@ -157,7 +157,7 @@ def test_what_is_set_aside_is_told_and_is_not_lost(
     thing = publisher("garbled")
     before = Audit(audited.target).run(settle_s=0)
     thing.send([0], measurement="climate")
-    thing._device.publish(f"dt/tidegauge/{SITE}/garbled/climate", b"\xa1\xff")
+    thing.publish(f"dt/tidegauge/{SITE}/garbled/climate", b"\xa1\xff")
     thing.send([1])
     thing.entries(2)
     after = verdict_of(audited, "garbled")

@@ -104,10 +104,10 @@ class _Screen:
         parts: list[RenderableType] = []
         if self._states:
             parts.append(_things_table(self._states))
-            parts.append(ProgressBar(self._seconds, self._ran_s, width=_BAR_WIDTH))
-        if self._step:
-            parts.append(f"[dim]{self._step}[/]")
-        return Group(*parts)
+        line = Table.grid(padding=(0, 2))
+        bar = ProgressBar(self._seconds, self._ran_s, width=_BAR_WIDTH)
+        line.add_row(*((bar,) if self._states else ()), f"[dim]{self._step}[/]")
+        return Group(*parts, line)
 
 
 def _things_table(states: list[ThingState]) -> Table:
@@ -115,7 +115,7 @@ def _things_table(states: list[ThingState]) -> Table:
     table.add_column("thing")
     for name in ("sampled", "acknowledged", "queryable", "waiting"):
         table.add_column(name, justify="right")
-    table.add_column("newest sample")
+    table.add_column("newest sample", no_wrap=True)
     for state in states:
         link = "" if state.connected else " [red]offline[/]"
         table.add_row(
@@ -154,8 +154,10 @@ def _tell(report: Report, *, keep: bool) -> None:
             ("ms from sample to queryable, 99 % within", latency["p99"]),
         ],
     )
-    say(f'[bold]An example:[/] tidectl query "{EXAMPLE_SQL}"')
-    print_table(report.example.columns, report.example.rows)
+    if report.example:
+        say("[bold]An example[/]")
+        say(f'  tidectl query "{EXAMPLE_SQL}"')
+        print_table(report.example.columns, report.example.rows)
     say("[bold]Where to go next[/]")
     for command_line, what in _NEXT if keep else (_UP_AGAIN, *_NEXT):
         say(f"  {command_line:<45} {what}")

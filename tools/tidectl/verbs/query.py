@@ -49,7 +49,7 @@ def command(
         raise click.UsageError("--csv and --json exclude each other")
     statement = sys.stdin.read() if sql == "-" else sql
     with err.status("asking"):
-        answer = QueryApi(find_target(target, home, region=region)).ask(statement, rows)
+        answer = QueryApi(find_target(target, home, region=region), rows_max=rows).ask(statement)
     if as_json:
         print_json(_document(answer))
     elif as_csv:

@@ -1,0 +1,69 @@
+"""The ledger is read whole, however small the pages."""
+
+from operator import attrgetter
+
+import pytest
+
+from tests.tools.tidectl.publishing import SAMPLES, Publisher
+from tidectl.home import Home
+from tidectl.ledger import Ledger, by_thing
+from tidectl.query_api import NothingStoredError, QueryApi
+from tidectl.target import Target
+
+THINGS = ("ledger-a", "ledger-b", "ledger-c")
+BATCHES = 7
+
+
+@pytest.fixture(scope="module")
+def filled(local_cloud: object, deployed: Target) -> Target:
+    """The shared store with three things' batches of two measurements in it."""
+    home = Home(local_cloud.state.parent)  # type: ignore[attr-defined]
+    for thing in THINGS:
+        publisher = Publisher(deployed, home, thing)
+        publisher.send(range(4))
+        publisher.send(range(4, BATCHES), measurement="health", boot=2)
+        publisher.entries(BATCHES)
+        publisher.close()
+    return deployed
+
+
+@pytest.mark.parametrize("page_rows", [2, 3, 5, 10_000])
+def test_pages_of_any_size_give_each_entry_once(filled: Target, page_rows: int) -> None:
+    ledger = Ledger(QueryApi(filled, rows_max=page_rows))
+    for thing in THINGS:
+        entries = list(ledger.of_thing(thing))
+        assert sorted(entry.sequence or 0 for entry in entries) == list(range(BATCHES))
+        assert entries == sorted(entries, key=attrgetter("received_at_ms"))
+        assert {(entry.measurement, entry.boot) for entry in entries} == {
+            ("climate", 1),
+            ("health", 2),
+        }
+
+
+@pytest.mark.parametrize("page_rows", [3, 10_000])
+def test_sums_by_thing_are_whole(filled: Target, page_rows: int) -> None:
+    ledger = Ledger(QueryApi(filled, rows_max=page_rows))
+    totals = {total.thing: total for total in ledger.totals() if total.thing in THINGS}
+    assert sorted(totals) == sorted(THINGS)
+    for total in totals.values():
+        assert (total.batches, total.samples) == (BATCHES, BATCHES * SAMPLES)
+        assert (total.first, total.last) == (0, BATCHES - 1)
+        assert total.tiles
+    samples = ledger.samples()
+    for thing in THINGS:
+        assert samples[thing, "climate"] == 4 * SAMPLES
+        assert samples[thing, "health"] == (BATCHES - 4) * SAMPLES
+
+
+def test_the_newest_storing_is_known(filled: Target) -> None:
+    ledger = Ledger(QueryApi(filled))
+    newest_ms = ledger.last_stored_at_ms()
+    assert [entry.stored_at_ms for entry in ledger.stored_since(newest_ms)] != []
+    assert list(ledger.stored_since(newest_ms + 3_600_000)) == []
+
+
+def test_a_table_that_is_not_there_has_no_rows(filled: Target) -> None:
+    api = QueryApi(filled)
+    assert list(by_thing(api, '"never_measured"', "COUNT(*) AS samples")) == []
+    with pytest.raises(NothingStoredError):
+        api.ask('SELECT * FROM "never_measured"')
