@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from tidectl.errors import TidectlError
 from tidectl.query_api import NothingStoredError, QueryApi
 from tidectl.tables import text
 
@@ -41,8 +42,10 @@ def reports(api: QueryApi, since_ms: int) -> list[Report]:
             f" MAX(last_time_ms) AS last_time_ms FROM {api.tables.ledger} WHERE time >= {since}"
             " GROUP BY thing, measurement ORDER BY thing, measurement"
         )
-    except NothingStoredError:
-        return []
+    except TidectlError:
+        if _is_empty(api):
+            return []
+        raise
     rows = answer.dicts()
     sites = _sites(api, since, {row["measurement"] for row in rows})
     return [
@@ -56,6 +59,14 @@ def reports(api: QueryApi, since_ms: int) -> list[Report]:
         )
         for row in rows
     ]
+
+
+def _is_empty(api: QueryApi) -> bool:
+    """Return whether nothing was ever stored: a table may be absent, or be without columns."""
+    try:
+        return bool(api.ask(f"SELECT COUNT(*) FROM {api.tables.ledger}").one() == 0)  # noqa: S608  a name of ours
+    except NothingStoredError:
+        return True
 
 
 def _sites(api: QueryApi, since: str, measurements: Collection[str]) -> _Sites:
