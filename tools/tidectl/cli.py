@@ -100,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _complain(message: str, hint: str) -> None:
-    say(f"[bold red]error:[/] {escape(message)}")
+    line = "; ".join(message.strip().splitlines())  # a store explains itself in several
+    say(f"[bold red]error:[/] {escape(line)}")
     if hint:
         say(f"[dim]hint:[/]  {escape(hint)}")

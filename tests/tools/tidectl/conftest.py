@@ -58,7 +58,7 @@ def tidectl(
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_home(local_cloud: CloudProcess, deployed: Target) -> Home:  # noqa: ARG001  deployed first
     """The home of the shared local cloud, the stack deployed: things need names of their own."""
     return Home(local_cloud.state.parent)

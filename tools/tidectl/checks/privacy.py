@@ -25,7 +25,7 @@ def home_check(home: Home) -> Check:
     path = home.path
     if not path.exists():
         above = next(place for place in path.parents if place.exists())
-        if os.access(above, os.W_OK):
+        if above.is_dir() and os.access(above, os.W_OK):
             return Check("home", Verdict.OK, f"{path} will be made when needed")
         return Check("home", Verdict.FAIL, f"{path} can't be made", "give another with --home")
     if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
