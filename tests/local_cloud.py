@@ -120,6 +120,21 @@ class CloudProcess:
         key_path.write_bytes(private_pem(key))
         return Certificate(certificate_path, key_path, answer["certificateArn"])
 
+    def role(self, name: str, service: str, *actions: str) -> str:
+        """Make a role that `<service>.amazonaws.com` may assume to do `actions`; return its ARN."""
+        iam = self.client("iam")
+        trust = {"Action": "sts:AssumeRole", "Principal": {"Service": f"{service}.amazonaws.com"}}
+        answer = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_allowing(trust))
+        if actions:
+            document = _allowing({"Action": actions, "Resource": "*"})
+            iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=document)
+        return str(answer["Role"]["Arn"])
+
+    def policy(self, name: str, *statements: dict[str, Any]) -> None:
+        """Make an IoT policy that allows `statements`."""
+        document = _allowing(*statements)
+        self.client("iot").create_policy(policyName=name, policyDocument=document)
+
     def provision(self, thing: str, policy: str) -> Certificate:
         """Make a thing with a certificate of its own under `policy`."""
         certificate, iot = self.certificate(thing), self.client("iot")
@@ -127,6 +142,11 @@ class CloudProcess:
         iot.attach_thing_principal(thingName=thing, principal=certificate.arn)
         iot.attach_policy(policyName=policy, target=certificate.arn)
         return certificate
+
+
+def _allowing(*statements: dict[str, Any]) -> str:
+    allowing = [{"Effect": "Allow", **statement} for statement in statements]
+    return json.dumps({"Version": "2012-10-17", "Statement": allowing})
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -21,7 +21,7 @@ class MqttDevice:
 
     def __init__(
         self, facts: dict[str, Any], certificate: Certificate | None, client: str,
-        *, keep_alive_s: int = 60,
+        *, keep_alive_s: int = 60, clean: bool = True, will_topic: str = "",
     ) -> None:  # fmt: skip
         context = ssl.create_default_context(cafile=facts["ca_path"])
         if certificate:
@@ -31,16 +31,16 @@ class MqttDevice:
         self._socket: socket.socket = plain
         try:
             self._socket = context.wrap_socket(plain, server_hostname=facts["mqtt_host"])
-            name = client.encode()
-            body = struct.pack(
-                f">H4sBBHH{len(name)}s", 4, b"MQTT", 4, 2, keep_alive_s, len(name), name
-            )
+            flags = 2 * clean | (4 if will_topic else 0)
+            body = struct.pack(">H4sBBH", 4, b"MQTT", 4, flags, keep_alive_s) + _text(client)
+            body += _text(will_topic) + _text("gone") if will_topic else b""
             self.send(b"\x10" + _length(len(body)) + body)
             kind, answer = self.receive()
         except BaseException:
             self.close()
             raise
-        assert (kind, answer) == (CONNACK, b"\0\0")
+        assert (kind, answer[1:]) == (CONNACK, b"\0")
+        self.session_present = bool(answer[0])
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +94,10 @@ class MqttDevice:
                 raise HungUpError("closed")
             data += more
         return data
+
+
+def _text(text: str) -> bytes:
+    return struct.pack(">H", len(text.encode())) + text.encode()
 
 
 def _length(count: int) -> bytes:

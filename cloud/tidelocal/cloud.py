@@ -121,6 +121,8 @@ class LocalCloud:
                 state=directory.folder("services"),
                 objects=directory.folder("objects"),
                 scratch=directory.fresh_folder("scratch"),
+                address=settings.address,
+                http_url=f"http://{settings.url_host}:{self._ports['http']}",
                 http_port=self._ports["http"],
                 region=settings.region,
                 account=settings.account,
@@ -137,25 +139,30 @@ class LocalCloud:
                 body,
                 region=settings.region,
                 account=settings.account,
-                endpoint=f"127.0.0.1:{self._ports['http']}",
+                endpoint=f"{settings.url_host}:{self._ports['http']}",
             )
 
         host.add_service("timestream", TARGET_PREFIX, TimestreamService(host, call))
         live_analytics = LiveAnalyticsType(call)
-        store = StoreType(host, port=self._ports["store"], token=self._directory.store_token())
+        store = StoreType(
+            host,
+            address=settings.url_host,
+            port=self._ports["store"],
+            token=self._directory.store_token(),
+        )
         host.add_resource_type("AWS::IoT::TopicRule", TopicRuleType(host).kind())
         host.add_resource_type("AWS::Timestream::InfluxDBCluster", store.kind())
         host.add_resource_type("AWS::Timestream::Database", live_analytics.database_kind())
         host.add_resource_type("AWS::Timestream::Table", live_analytics.table_kind())
 
     def _facts(self) -> dict[str, Any]:
-        address = self._settings.listen
+        host = self._settings.url_host
         return {
             "pid": os.getpid(),
-            "http_url": f"http://{address}:{self._ports['http']}",
-            "mqtt_host": address,
+            "http_url": f"http://{host}:{self._ports['http']}",
+            "mqtt_host": self._settings.address,
             "mqtt_port": self._ports["mqtt"],
-            "store_url": f"http://{address}:{self._ports['store']}",
+            "store_url": f"http://{host}:{self._ports['store']}",
             "ca_path": str(self._directory.path / "ca.pem"),
             "region": self._settings.region,
             "account": self._settings.account,

@@ -2,12 +2,14 @@
 
 A new MiniStack may move any of these without notice; a start that fails with the name that
 moved is worth more than a batch that vanishes a day later. A plain name states presence; one
-in brackets states a function with exactly these parameters; `async` states a coroutine.
+in brackets states a function with exactly these parameters; `async` states a coroutine; a dot
+states a member of a class, made by the class or by its constructor.
 """
 
 import inspect
 from collections.abc import Mapping
 from types import ModuleType
+from typing import Any
 
 from tidelocal.errors import ContractError
 
@@ -22,7 +24,6 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
             "_enforce_data_plane(service, iam_action, headers, query_params, request_id,"
             " resource_arn, service_context, auth_error_response, named_resource)"
         ),
-        "AUTH",
         "SERVICE_HANDLERS",
     ),
     "router": (
@@ -44,6 +45,12 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
         "_mtls_resolve_identity(der)",
         "_mtls_refusal_reason(cert_id)",
         "_WSSession(send_coro, account_id, region, principal)",
+        "_WSSession._policy_allows(self, action, resource)",
+        "_WSSession.disconnect_reason(self)",
+        "async _WSSession.cleanup(self)",
+        "_WSSession.certificate_id",
+        "_WSSession.provisioning_template",
+        "_WSSession._client_id",
         "_validate_rule_sql(sql)",
         "_unimplemented_sql_functions(sql)",
         "put_topic_rule(name, payload, created_at)",
@@ -56,7 +63,6 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
         "get_ca_cert_pem()",
         "RuleSqlError",
         "_certificates",
-        "_connected_clients",
         "_publish_source_ip",
         "_rule_message_identity",
         "_topic_rules",
@@ -77,14 +83,21 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
         "_emit_lambda_logs(func, request_id, log_text, error, duration_ms, log_source)",
         "_esms",
     ),
-    "lambda_runtime": ("Worker(func_name, config, code_zip)", "reset()", "_workers"),
+    "lambda_runtime": (
+        "Worker",
+        "Worker._read_stderr(self)",
+        "Worker._drain_stderr_bounded(self, first_line_wait, idle_confirm, hard_cap)",
+        "Worker._proc",
+        "Worker.func_name",
+        "reset()",
+    ),
     "s3": (
         (
             "async handle_request(method, path, headers, body, query_params, signed_path,"
             " enforce_bucket_region, internal, access_point_region, access_point)"
         ),
     ),
-    "sqs": ("_get_q(url, action)", "_act_send_message(data, qurl)", "_Err", "_queues"),
+    "sqs": ("_act_send_message(data, qurl)", "_Err", "_queues"),
     "secretsmanager": ("_secrets", "_create_secret(data)", "_delete_secret(data)"),
     "cloudformation": ("_stacks",),
     "provisioners": ("_RESOURCE_HANDLERS", "_STACK_TAG_PROPERTY"),
@@ -111,11 +124,14 @@ def _breach(module: ModuleType, entry: str) -> str:
     """Return what is wrong with `entry` in `module`, or nothing."""
     is_async = entry.startswith("async ")
     name, bracket, rest = entry.removeprefix("async ").partition("(")
-    if not hasattr(module, name):
-        return f"{name} is missing"
+    owner_name, _dot, member = name.rpartition(".")
+    owner: Any = getattr(module, owner_name, None) if owner_name else module
+    if not hasattr(owner, member):
+        made = owner_name and owner and member in owner.__init__.__code__.co_names
+        return "" if made and not bracket else f"{name} is missing"
     if not bracket:
         return ""
-    found = getattr(module, name)
+    found = getattr(owner, member)
     if inspect.iscoroutinefunction(found) is not is_async:
         return f"{name} is {'no longer' if is_async else 'now'} a coroutine function"
     wanted = [word.strip() for word in rest.rstrip(")").split(",") if word.strip()]

@@ -35,6 +35,7 @@ ServiceHandler = Callable[
     [str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]
 ]
 HTTP_ERROR = 400
+_LOOPBACK = ("127.0.0.1", "::1")
 # Packets of up to 128 KB (the broker's limit) beside one read of pipelined ones.
 _SESSION_BUFFER_BYTES_MAX = 256 * 1024
 # Loaded up front: what the line uses, and what the contract names.
@@ -51,6 +52,8 @@ class Place:
     state: Path
     objects: Path
     scratch: Path
+    address: str
+    http_url: str
     http_port: int
     region: str
     account: str
@@ -173,7 +176,7 @@ class Host:
         # Asking its catalogue about an unknown service loads every botocore model: 2.6 s on
         # the loop and 390 MB. Saying yes makes it name the service, which `serves` then refuses.
         self._router._is_aws_service_name = lambda _name: True
-        self._make_addresses_loopback()
+        self._name_apis_by_path()
 
     @classmethod
     def load(cls, place: Place) -> "Host":
@@ -256,11 +259,11 @@ class Host:
             self._app._enforce_data_plane(service, action, headers, {}, "", resource_arn=resource),
         )
 
-    def _make_addresses_loopback(self) -> None:
+    def _name_apis_by_path(self) -> None:
         """Name HTTP APIs by path on the gateway: `<id>.execute-api.localhost` rarely resolves."""
         kind = self._provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
         create, apis = kind["create"], self._apigateway._apis
-        base = f"http://127.0.0.1:{self._place.http_port}/_aws/execute-api"
+        base = f"{self._place.http_url}/_aws/execute-api"
 
         def create_here(
             logical_id: str, props: dict[str, Any], stack: str
@@ -514,7 +517,7 @@ class Host:
 
         self._runtime.Worker._read_stderr = read_stderr
         # Waiting for lines that go elsewhere costs every invocation 50 ms.
-        self._runtime.Worker._drain_stderr_bounded = lambda _worker: ""
+        self._runtime.Worker._drain_stderr_bounded = lambda _worker, **_waits: ""
         self._lambda._emit_lambda_logs = report
 
     # ---- streams and their mappings ----
@@ -627,10 +630,12 @@ def _set_environment(place: Place) -> None:
     for name in list(os.environ):
         if name.startswith(("AWS_", "MINISTACK_", "LOCALSTACK_", "LAMBDA_", "IOT_")):
             del os.environ[name]
+    own_addresses = f"{place.address},127.0.0.1,localhost"
     os.environ.update(
         AUTH="true",
         GATEWAY_PORT=str(place.http_port),
-        MINISTACK_HOST="localhost",
+        # Names the broker's certificate too, beside localhost and the loopback addresses.
+        MINISTACK_HOST=place.address if place.address not in _LOOPBACK else "localhost",
         MINISTACK_REGION=place.region,
         MINISTACK_ACCOUNT_ID=place.account,
         PERSIST_STATE="1",
@@ -642,10 +647,10 @@ def _set_environment(place: Place) -> None:
         LAMBDA_EXECUTOR="local",
         LOG_LEVEL="WARNING",
         TMPDIR=str(place.scratch),
-        AWS_ENDPOINT_URL=f"http://127.0.0.1:{place.http_port}",
+        AWS_ENDPOINT_URL=place.http_url,
         AWS_EC2_METADATA_DISABLED="true",
         AWS_CONFIG_FILE=os.devnull,
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,
-        NO_PROXY="127.0.0.1,localhost",
-        no_proxy="127.0.0.1,localhost",
+        NO_PROXY=own_addresses,
+        no_proxy=own_addresses,
     )

@@ -62,8 +62,8 @@ class TopicRuleType:
 class StoreType:
     """`AWS::Timestream::InfluxDBCluster`: the local store under AWS's name for it."""
 
-    def __init__(self, host: Host, *, port: int, token: str) -> None:
-        self._host, self._port, self._token = host, port, token
+    def __init__(self, host: Host, *, address: str, port: int, token: str) -> None:
+        self._host, self._address, self._port, self._token = host, address, port, token
 
     def kind(self) -> ResourceType:
         """Return what the host registers."""
@@ -102,7 +102,7 @@ class StoreType:
         return {
             "Id": identifier,
             "Arn": f"arn:aws:timestream-influxdb:{region}:{account}:db-cluster/{identifier}",
-            "Endpoint": "127.0.0.1",
+            "Endpoint": self._address,
             "InfluxAuthParametersSecretArn": secret_arn,
             "EngineType": "INFLUXDB_V3_CORE",
             "Status": "AVAILABLE",

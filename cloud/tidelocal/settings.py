@@ -1,6 +1,7 @@
 """Where the local cloud listens and keeps its state."""
 
 import argparse
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,19 @@ class Settings:
     region: str = "us-east-1"
     account: str = "000000000000"
 
+    @property
+    def address(self) -> str:
+        """Where this machine reaches the doors: loopback when they are open to every address."""
+        listen = ipaddress.ip_address(self.listen)
+        if listen.is_unspecified:
+            return LOOPBACK if listen.version == 4 else "::1"  # noqa: PLR2004 IPv4
+        return self.listen
+
+    @property
+    def url_host(self) -> str:
+        """`address` as a URL has it."""
+        return f"[{self.address}]" if ":" in self.address else self.address
+
 
 def parse(arguments: Sequence[str]) -> Settings:
     """Read the command line; mistakes leave with exit code 2, as argparse does."""
@@ -33,7 +47,11 @@ def parse(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--mqtt-port", type=_port, default=MQTT_PORT, help="IoT broker")
     parser.add_argument("--store-port", type=_port, default=STORE_PORT, help="InfluxDB 3")
     parser.add_argument(
-        "--listen", default=LOOPBACK, metavar="ADDRESS", help="loopback unless you say so"
+        "--listen",
+        type=_address,
+        default=LOOPBACK,
+        metavar="ADDRESS",
+        help="loopback unless you say so",
     )
     options = parser.parse_args(arguments)
     return Settings(
@@ -43,6 +61,13 @@ def parse(arguments: Sequence[str]) -> Settings:
         store_port=options.store_port,
         listen=options.listen,
     )
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address") from None
 
 
 def _port(text: str) -> int:

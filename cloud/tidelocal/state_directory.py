@@ -65,8 +65,8 @@ class StateDirectory:
     def ports(self) -> dict[str, int]:
         """Return the ports of the last run: a deployed stack names them."""
         try:
-            kept = json.loads((self.path / "ports.json").read_bytes())
-        except (OSError, ValueError):
+            kept = dict(json.loads((self.path / "ports.json").read_bytes()))
+        except (OSError, TypeError, ValueError):
             return {}
         return {str(name): port for name, port in kept.items() if isinstance(port, int)}
 
@@ -109,6 +109,6 @@ def write_whole(path: Path, data: bytes) -> None:
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StorageFullError(str(path), error.strerror or "full") from error
         raise

@@ -27,7 +27,7 @@ def cloud(local_cloud: CloudProcess) -> CloudProcess:
     local_cloud.client("kinesis").create_stream(StreamName="line", ShardCount=1)
     local_cloud.client("sqs").create_queue(QueueName="line-errors")
     iot = local_cloud.client("iot")
-    role = _role(local_cloud, "line-rule", "iot.amazonaws.com")
+    role = local_cloud.role("line-rule", "iot")
     iot.create_topic_rule(
         ruleName="line",
         topicRulePayload={
@@ -46,24 +46,13 @@ def cloud(local_cloud: CloudProcess) -> CloudProcess:
     )
     arn = f"arn:aws:iot:{local_cloud.facts['region']}:{local_cloud.facts['account']}"
     own = "${iot:Connection.Thing.ThingName}"
-    iot.create_policy(
-        policyName="line",
-        policyDocument=json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [
-                    {"Effect": "Allow", "Action": "iot:Connect", "Resource": f"{arn}:client/{own}"},
-                    {
-                        "Effect": "Allow",
-                        "Action": "iot:Publish",
-                        "Resource": [
-                            f"{arn}:topic/dt/line/*/{own}/*",
-                            f"{arn}:topic/$aws/rules/*",
-                        ],
-                    },
-                ],
-            }
-        ),
+    local_cloud.policy(
+        "line",
+        {"Action": "iot:Connect", "Resource": f"{arn}:client/{own}"},
+        {
+            "Action": "iot:Publish",
+            "Resource": [f"{arn}:topic/dt/line/*/{own}/*", f"{arn}:topic/$aws/rules/*"],
+        },
     )
     return local_cloud
 
@@ -123,7 +112,7 @@ def test_a_failing_action_sends_the_documented_document_to_the_error_action(
 ) -> None:
     sqs = cloud.client("sqs")
     queue_url = sqs.get_queue_url(QueueName="line-errors")["QueueUrl"]
-    role = _role(cloud, "line-failing", "iot.amazonaws.com")
+    role = cloud.role("line-failing", "iot")
     cloud.client("iot").create_topic_rule(
         ruleName="line_failing",
         topicRulePayload={
@@ -215,7 +204,7 @@ def _deploy_echo(cloud: CloudProcess) -> None:
         FunctionName="line-echo",
         Runtime="python3.13",
         Handler="index.handler",
-        Role=_role(cloud, "line-function", "lambda.amazonaws.com", "sqs:SendMessage"),
+        Role=cloud.role("line-function", "lambda", "sqs:SendMessage"),
         Code={"ZipFile": packed.getvalue()},
         Environment={"Variables": {"QUEUE": queue, "GREETING": "hello"}},
         Timeout=20,
@@ -246,25 +235,6 @@ def _echoes(cloud: CloudProcess, *, at_least: int) -> list[dict[str, Any]]:
         return []
     messages = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)["Messages"]
     return sorted((json.loads(m["Body"]) for m in messages), key=lambda echo: str(echo["payload"]))
-
-
-def _role(cloud: CloudProcess, name: str, service: str, *actions: str) -> str:
-    iam = cloud.client("iam")
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}
-        ],
-    }
-    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    if actions:
-        statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-        iam.put_role_policy(
-            RoleName=name,
-            PolicyName="all",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-        )
-    return str(arn)
 
 
 def _records(cloud: CloudProcess, stream: str) -> list[dict[str, Any]]:
