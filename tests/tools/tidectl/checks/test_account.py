@@ -16,7 +16,6 @@ CLOSED = "Only existing Timestream for LiveAnalytics customers can access the se
 def aws(local_cloud: CloudProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
     """A machine whose AWS is the local cloud, with credentials and a region."""
     for name, value in {
-        "AWS_ENABLE_ENDPOINT_DISCOVERY": "false",
         "AWS_ENDPOINT_URL": local_cloud.facts["http_url"],
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -27,15 +26,15 @@ def aws(local_cloud: CloudProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     return Home(tmp_path / "home")
 
 
-def test_valid_credentials_are_told_with_their_account_and_the_engine(aws: Home) -> None:
+def test_valid_credentials_are_told_with_their_account_and_what_it_may_use(aws: Home) -> None:
     checks = {check.name: check for check in account(aws, None)}
     assert list(checks) == ["AWS region", "AWS credentials", "AWS clock", "store engine"]
     assert checks["AWS region"].found == "us-east-1"
     assert checks["AWS credentials"].found == "valid for account 000000000000"
     assert checks["AWS clock"].verdict is Verdict.OK
-    # The local cloud has no API for InfluxDB's nodes, and says so.
-    assert checks["store engine"].verdict is Verdict.WARN
-    assert "only liveanalytics may be used" in checks["store engine"].found
+    # The stand-in has no API for InfluxDB's nodes, and Timestream's is found by TLS only.
+    assert checks["store engine"].verdict is Verdict.FAIL
+    assert "timestream-influxdb is not in the local cloud" in checks["store engine"].found
 
 
 def test_without_a_region_nothing_is_asked(aws: Home, monkeypatch: pytest.MonkeyPatch) -> None:
