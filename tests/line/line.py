@@ -13,12 +13,13 @@ from typing import Any, Self
 import psutil
 
 from tidectl import firmware_image
-from tidectl.errors import TidectlError
 from tidectl.home import Home
+from tidectl.ledger import Ledger, by_thing
 from tidectl.local_process import LocalProcess
 from tidectl.query_api import QueryApi
 from tidectl.simulated_board import BoardStats, SimulatedBoard
 from tidectl.stack import deploy
+from tidectl.tables import text
 from tidectl.target import Target, local_target
 from tidectl.thing import ThingFolder, provision
 
@@ -115,22 +116,17 @@ class Line:
     def stored(self, thing: str) -> int:
         """Count the samples of `thing` in the store, table by table."""
         api = QueryApi(self.target)
+        where = f" AND thing = {text(thing)}"
         return sum(
-            api.ask(f"SELECT COUNT(*) FROM {table} WHERE thing = '{thing}'").one()  # noqa: S608  names of this file
+            int(row["samples"])
             for table in ("climate", "health")
+            for row in by_thing(api, table, "COUNT(*) AS samples", where=where)
         )
 
     def ledger_samples(self) -> dict[str, int]:
         """Return the samples of each thing by the ledger."""
-        try:
-            answer = QueryApi(self.target).ask(
-                "SELECT thing, SUM(samples) FROM tidegauge_ledger GROUP BY thing"
-            )
-        except TidectlError as error:
-            if "tidegauge_ledger" not in str(error):
-                raise
-            return {}  # the table comes with its first rows
-        return {thing: int(count) for thing, count in answer.rows}
+        totals = Ledger(QueryApi(self.target)).totals()
+        return {total.thing: total.samples for total in totals}
 
     def wait_until_stored(self) -> None:
         """Return when each thing has at least as many samples in the store as it counted."""

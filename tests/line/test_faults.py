@@ -105,19 +105,21 @@ def test_a_function_that_dies_after_storing_stores_nothing_twice(line: Line) -> 
 def test_an_absent_store_costs_nothing(line: Line, fault: str) -> None:
     facts = line.target.local
     assert facts
-    with FaultyProxy(facts.store_port) as way:
-        with _function(line, environment={"STORE_URL": f"http://127.0.0.1:{way.port}"}):
-            board = line.board("unstored")
-            board.wait_for(lambda stats: stats.acknowledged > 0)
-            wait_until("the store is in use", lambda: way.connections > 0)
-            getattr(way, fault)()
-            count = board.wait_for(lambda stats: stats.connected).acknowledged
-            board.wait_for(lambda stats: stats.acknowledged > count + 50)
-            time.sleep(FAULT_S)  # the fault's own length
-            way.accept()
-            line.drain(board)
-            line.assert_whole()
-    assert way.faults[fault] >= 1
+    with (
+        FaultyProxy(facts.store_port) as way,
+        _function(line, environment={"STORE_URL": f"http://127.0.0.1:{way.port}"}),
+    ):
+        board = line.board("unstored")
+        board.wait_for(lambda stats: stats.acknowledged > 0)
+        wait_until("the store is in use", lambda: way.connections > 0)
+        getattr(way, fault)()
+        count = board.wait_for(lambda stats: stats.connected).acknowledged
+        board.wait_for(lambda stats: stats.acknowledged > count + 50)
+        time.sleep(FAULT_S)  # the fault's own length
+        way.accept()
+        line.drain(board)
+        line.assert_whole()
+        assert way.faults[fault] >= 1
 
 
 def test_records_that_come_twice_are_stored_once(line: Line) -> None:

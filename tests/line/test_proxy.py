@@ -62,8 +62,8 @@ def test_a_refusing_proxy_resets_newcomers_until_it_accepts(echo_port: int) -> N
     with FaultyProxy(echo_port) as proxy:
         proxy.refuse()
         with (
+            pytest.raises(ConnectionResetError),  # already the connecting may see it
             socket.create_connection(("127.0.0.1", proxy.port), timeout=2) as client,
-            pytest.raises(ConnectionResetError),
         ):
             client.recv(1)
         proxy.accept()
