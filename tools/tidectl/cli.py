@@ -11,10 +11,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    TokenRetrievalError,
+)
 from rich.markup import escape
 
-from tidectl.errors import TidectlError
+from tidectl.errors import CREDENTIALS_HINT, TidectlError
 from tidectl.home import Home
 from tidectl.options import examples
 from tidectl.output import say
@@ -80,7 +85,7 @@ def cli(context: click.Context, home: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; every error the user can do something about is one clear line."""
     try:
-        sys.exit(cli.main(arguments, standalone_mode=False) or 0)
+        sys.exit(cli.main(arguments, prog_name="tidectl", standalone_mode=False) or 0)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except click.ClickException as error:
@@ -94,6 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(FAILED)
     except TidectlError as error:
         _complain(str(error), error.hint)
+    except (NoCredentialsError, TokenRetrievalError) as error:
+        _complain(f"no valid AWS credentials: {error}", CREDENTIALS_HINT)
     except (ClientError, BotoCoreError) as error:
         _complain(f"AWS: {error}", "see your credentials and rights, then try again")
     sys.exit(FAILED)

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tidectl.errors import TidectlError
+from tidectl.errors import CREDENTIALS_HINT, TidectlError
 from tidectl.home import Home
 from tidectl.local_process import LocalFacts, LocalProcess
 
@@ -74,10 +74,7 @@ class Target:
         try:
             return str(self.client("sts").get_caller_identity()["Account"])
         except (ClientError, BotoCoreError) as error:
-            raise TidectlError(
-                f"no valid AWS credentials: {error}",
-                "set AWS_PROFILE, or run `aws configure sso`; `--target local` needs none",
-            ) from error
+            raise TidectlError(f"no valid AWS credentials: {error}", CREDENTIALS_HINT) from error
 
     def broker(self) -> Broker:
         """Return where things connect."""

@@ -56,8 +56,15 @@ def command(
     api = QueryApi(find_target(target, home, region=region))
     if not as_json:
         _say_what_is_there(api, measurement)
+    try:
+        _follow(_samples(api, measurement, thing, seconds), as_json=as_json)
+    except KeyboardInterrupt:
+        pass  # its ordinary end
+
+
+def _follow(rows: Iterator[dict[str, Any]], *, as_json: bool) -> None:
     shown: tuple[str, ...] = ()
-    for row in _samples(api, measurement, thing, seconds):
+    for row in rows:
         if as_json:
             click.echo(json.dumps(row, separators=(",", ":"), ensure_ascii=False))
             continue

@@ -21,9 +21,30 @@ PORT = click.IntRange(0, 65535)
         "tidectl up --http-port 0 --mqtt-port 0 --store-port 0   # any free ports",
     )
 )
-@click.option("--http-port", type=PORT, default=HTTP_PORT, show_default=True, help="AWS APIs.")
-@click.option("--mqtt-port", type=PORT, default=MQTT_PORT, show_default=True, help="IoT broker.")
-@click.option("--store-port", type=PORT, default=STORE_PORT, show_default=True, help="The store.")
+@click.option(
+    "--http-port",
+    type=PORT,
+    default=HTTP_PORT,
+    envvar="TIDEGAUGE_HTTP_PORT",
+    show_default=True,
+    help="AWS APIs.",
+)
+@click.option(
+    "--mqtt-port",
+    type=PORT,
+    default=MQTT_PORT,
+    envvar="TIDEGAUGE_MQTT_PORT",
+    show_default=True,
+    help="IoT broker.",
+)
+@click.option(
+    "--store-port",
+    type=PORT,
+    default=STORE_PORT,
+    envvar="TIDEGAUGE_STORE_PORT",
+    show_default=True,
+    help="The store.",
+)
 @json_option
 @pass_home
 def command(home: Home, http_port: int, mqtt_port: int, store_port: int, as_json: bool) -> None:
