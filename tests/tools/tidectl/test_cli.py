@@ -73,7 +73,7 @@ def test_every_verb_explains_itself_with_examples(words: str, tidectl: Run) -> N
     for option in ("--help", "-h"):
         done = tidectl(*words.split(), option)
         assert done.code == 0, done.err
-        assert done.out.startswith("Usage: ")
+        assert done.out.startswith(f"Usage: tidectl {words}")
         assert "Examples:" in done.out
         assert f"tidectl {words}" in done.out.partition("Examples:")[2]
 
