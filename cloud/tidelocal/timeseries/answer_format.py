@@ -77,6 +77,8 @@ def _plain(column: pa.ChunkedArray) -> list[Any]:
         return [dict(zip(names, row, strict=True)) for row in values]
     values = column.to_pylist()
     if pa.types.is_decimal(kind):
+        if kind.scale == 0:  # DuckDB's sum of integers, which InfluxDB 3 keeps one
+            return [None if value is None else int(value) for value in values]
         return [None if value is None else float(value) for value in values]
     if pa.types.is_interval(kind) or pa.types.is_duration(kind) or pa.types.is_binary(kind):
         return [None if value is None else str(value) for value in values]

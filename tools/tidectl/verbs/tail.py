@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -56,10 +57,8 @@ def command(
     api = QueryApi(find_target(target, home, region=region))
     if not as_json:
         _say_what_is_there(api, measurement)
-    try:
+    with suppress(KeyboardInterrupt):  # its ordinary end
         _follow(_samples(api, measurement, thing, seconds), as_json=as_json)
-    except KeyboardInterrupt:
-        pass  # its ordinary end
 
 
 def _follow(rows: Iterator[dict[str, Any]], *, as_json: bool) -> None:

@@ -25,6 +25,14 @@ def test_written_lines_are_answered_as_rows(influx: Influx) -> None:
     ]
 
 
+def test_a_sum_of_integers_is_an_integer(influx: Influx) -> None:
+    """DuckDB sums 64-bit integers in 128 bits; InfluxDB 3 does not."""
+    assert influx.write("m n=9007199254740993i 1\nm n=2i 2").status == 204
+    response = influx.rows("SELECT sum(n) AS total FROM m")
+    assert response == [{"total": 9007199254740995}]
+    assert type(response[0]["total"]) is int
+
+
 def test_a_partial_write_names_the_refused_lines_and_stores_the_rest(influx: Influx) -> None:
     assert influx.write(f"m v=1 {T}").status == 204
     response = influx.write(f"m v=2 {T + 1}\n# note\nnonsense\nm v=3i {T + 2}\n")
