@@ -78,12 +78,17 @@ def _plain(column: pa.ChunkedArray) -> list[Any]:
     values = column.to_pylist()
     if pa.types.is_decimal(kind):
         if kind.scale == 0:  # DuckDB's sum of integers, which InfluxDB 3 keeps one
-            return [None if value is None else int(value) for value in values]
+            return [None if value is None else _whole(int(value)) for value in values]
         return [None if value is None else float(value) for value in values]
     if pa.types.is_interval(kind) or pa.types.is_duration(kind) or pa.types.is_binary(kind):
         return [None if value is None else str(value) for value in values]
     plain: list[Any] = values
     return plain
+
+
+def _whole(value: int) -> int | float:
+    """Return `value` as JSON carries it: what does not fit in 64 bits is rounded."""
+    return value if -(1 << 63) <= value < 1 << 63 else float(value)
 
 
 def _present(names: list[str], values: tuple[Any, ...]) -> dict[str, Any]:
