@@ -14,6 +14,7 @@ from contextlib import suppress
 from tidelocal.errors import LocalCloudError
 from tidelocal.host import Host, Identity, MqttSession
 from tidelocal.mqtt_connect import NotConnectError, keep_alive_s
+from tidelocal.mqtt_packets import PacketRefusedError, Packets
 
 CONNECTIONS_MAX = 1024  # far more boards than one machine simulates
 READ_BYTES = 16 * 1024
@@ -102,7 +103,7 @@ class Broker:
             await writer.drain()
 
         with self._host.scope(identity.account, identity.region):
-            session = self._host.open_session(identity, peer[0], send)
+            session = self._host.open_session(identity, peer[0], send=send, close=writer.close)
             reason = "the local cloud is ending"
             try:
                 reason = await self._feed(identity, session, reader)
@@ -118,13 +119,16 @@ class Broker:
                     "hang-up client=%s peer=%s:%d certificate=%s reason=%s",
                     session.client, *peer[:2], identity.certificate_id[:12], reason,
                 )  # fmt: skip
-                await asyncio.shield(session.end())
+                try:
+                    await asyncio.shield(session.end())
+                except LocalCloudError as error:
+                    log.warning("will lost client=%s reason=%s", session.client, error)
 
     async def _feed(
         self, identity: Identity, session: MqttSession, reader: asyncio.StreamReader
     ) -> str:
         """Pass bytes on until the connection ends; return why it did."""
-        head = b""
+        head, packets = b"", Packets()
         silence_s: float | None = CONNECT_S
         connected = False
         while True:
@@ -134,9 +138,13 @@ class Broker:
             except TimeoutError:
                 return f"nothing came for {silence_s:.0f} s"
             if not data:
-                return "the peer went away"
+                return session.reason if session.taken_over else "the peer went away"
             if not self._host.is_active(identity):
                 return "its certificate is no longer active"
+            try:
+                packets.follow(data)
+            except PacketRefusedError as error:
+                return str(error)
             if not connected:
                 head += data
                 try:

@@ -51,6 +51,8 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
         "_WSSession.certificate_id",
         "_WSSession.provisioning_template",
         "_WSSession._client_id",
+        "_WSSession._cleaned_up",
+        "_WSSession._will_topic",
         "_validate_rule_sql(sql)",
         "_unimplemented_sql_functions(sql)",
         "put_topic_rule(name, payload, created_at)",

@@ -112,14 +112,23 @@ class ResourceType:
 
 
 class MqttSession:
-    """One MQTT connection: bytes in, bytes out through `send`, policies enforced."""
+    """One MQTT connection: bytes in, bytes out through `send`, policies enforced.
+
+    `close` is called when another connection takes over its client id.
+    """
 
     def __init__(
-        self, iot: Any, identity: Identity, send: Callable[[bytes], Awaitable[None]]
+        self,
+        iot: Any,
+        identity: Identity,
+        send: Callable[[bytes], Awaitable[None]],
+        close: Callable[[], None],
     ) -> None:
         async def forward(message: Message) -> None:
             if message["type"] == "websocket.send":
                 await send(message["bytes"])
+            elif message["type"] == "websocket.close":
+                close()
 
         self._iot = iot
         self._session = iot._WSSession(
@@ -143,8 +152,17 @@ class MqttSession:
         return bool(await self._iot._feed_session(self._session, data, _SESSION_BUFFER_BYTES_MAX))
 
     async def end(self) -> None:
-        """Publish the will when it is due, keep or forget the session."""
-        await self._session.cleanup()
+        """Publish the will when it is due, keep or forget the session.
+
+        Raises what kept the will from being delivered, once all else is done.
+        """
+        try:
+            await self._session.cleanup()
+        except LocalCloudError:
+            self._session._cleaned_up = False
+            self._session._will_topic = None
+            await self._session.cleanup()
+            raise
 
     @property
     def client(self) -> str:
@@ -152,9 +170,18 @@ class MqttSession:
         return str(self._session._client_id)
 
     @property
+    def taken_over(self) -> bool:
+        """Whether another connection came with the same client id."""
+        return bool(self._session.disconnect_reason() == "DUPLICATE_CLIENTID")
+
+    @property
     def reason(self) -> str:
-        """Why the session ended: the refused packet, else AWS's word for it."""
-        return self._refusal or str(self._session.disconnect_reason()).lower().replace("_", " ")
+        """Why the broker ended the session."""
+        if self.taken_over:
+            return "another connection took over its client id"
+        if self._session.disconnect_reason() == "CLIENT_INITIATED_DISCONNECT":
+            return "it said DISCONNECT"
+        return self._refusal or "a packet that is malformed, or of a topic closed to devices"
 
 
 class Host:
@@ -343,11 +370,16 @@ class Host:
         return bool(record) and record.get("status") == "ACTIVE"
 
     def open_session(
-        self, identity: Identity, source_ip: str, send: Callable[[bytes], Awaitable[None]]
+        self,
+        identity: Identity,
+        source_ip: str,
+        *,
+        send: Callable[[bytes], Awaitable[None]],
+        close: Callable[[], None],
     ) -> MqttSession:
         """Begin a connection of `identity`; call it inside `scope`, in the connection's task."""
         self._iot._publish_source_ip.set(source_ip)
-        return MqttSession(self._iot, identity, send)
+        return MqttSession(self._iot, identity, send, close)
 
     def replace_rules(self, hooks: RuleHooks) -> None:
         """Put our rules engine in the place of MiniStack's."""
