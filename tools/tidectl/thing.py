@@ -7,7 +7,8 @@ A thing that is there already is left alone unless its certificate is to be repl
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,38 +131,43 @@ def provision(
 
     def keep(registration: Registration) -> None:
         certificate = certificate_der(registration.certificate_pem)
-        draft = home.make(folder.path.with_name(f".{thing}.new"))
-        try:
-            files: dict[str, bytes] = {
-                "config.json": json.dumps(config, indent=2).encode() + b"\n",
-                "cert.der": certificate,
-                "key.der": identity.key_der,
-                "root.der": root_der,
-                "thing.json": _facts(target, config, registration),
-            }
-            for name, data in files.items():
-                _write(draft / name, data)
+        files = {
+            "config.json": json.dumps(config, indent=2).encode() + b"\n",
+            "cert.der": certificate,
+            "key.der": identity.key_der,
+            "root.der": root_der,
+            "thing.json": _facts(target, config, registration),
+        }
+        if not board:
+            files["cert.pem"] = registration.certificate_pem.encode()
+            files["key.pem"] = identity.key_pem()
+        with _drafted(home, folder, files) as draft:
             if board:
                 _make_image(folder, draft, config, (certificate, identity.key_der, root_der))
-            else:
-                _write(draft / "cert.pem", registration.certificate_pem.encode())
-                _write(draft / "key.pem", identity.key_pem())
-            home.make(folder.path)
-            for made in sorted(draft.iterdir()):
-                made.replace(folder.path / made.name)
-        except FirmwareImageError as error:
-            raise TidectlError(str(error), "see firmware/README.md for the keys") from error
-        except OSError as error:
-            raise TidectlError(f"can't write {draft}: {error.strerror}", "free some space") from (
-                error
-            )
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
 
     registry.register(thing, identity.request_pem, keep)
     for certificate_arn in old:
         registry.revoke(thing, certificate_arn)
     return folder
+
+
+@contextmanager
+def _drafted(home: Home, folder: ThingFolder, files: Mapping[str, bytes]) -> Iterator[Path]:
+    """Write `files` beside `folder`, let more be made there, then move all into it, or nothing."""
+    draft = home.make(folder.path.with_name(f".{folder.thing}.new"))
+    try:
+        for name, data in files.items():
+            _write(draft / name, data)
+        yield draft
+        home.make(folder.path)
+        for made in sorted(draft.iterdir()):
+            made.replace(folder.path / made.name)
+    except FirmwareImageError as error:
+        raise TidectlError(str(error), "see firmware/README.md for the keys") from error
+    except OSError as error:
+        raise TidectlError(f"can't write {draft}: {error.strerror}", "free some space") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _check_names(thing: str, site: str) -> None:

@@ -58,6 +58,7 @@ def test_a_plan_of_a_first_deployment_makes_nothing_and_comes_true(empty: Target
 
 
 def test_deploying_again_changes_nothing(deployed: Target) -> None:
+    deploy(deployed)  # the checkout as it is now
     before = seen(deployed)
     events: list[Event] = []
     assert Stack(deployed).plan() == ()

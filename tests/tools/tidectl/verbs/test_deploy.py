@@ -22,6 +22,7 @@ def no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_deploying_what_is_deployed_changes_nothing(
     tidectl: Run, shared_home: Home, deployed: Target
 ) -> None:
+    assert tidectl("deploy", home=shared_home.path).code == 0  # the checkout as it is now
     done = tidectl("deploy", home=shared_home.path)
     assert done.code == 0, done.err
     assert "the local cloud is up to date" in done.err
