@@ -7,7 +7,7 @@ import time
 
 import machine
 
-gc.threshold(4096)  # before the imports: garbage between modules would leave the heap in pieces
+gc.threshold(2048)  # before the imports: garbage between modules would leave the heap in pieces
 
 from tidenode import app
 from tidenode.errors import ConfigError

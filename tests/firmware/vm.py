@@ -36,8 +36,8 @@ def library() -> TemporaryDirectory[str]:
     folder = TemporaryDirectory(prefix="tidegauge-lib")
     for root in (FIRMWARE / "lib", FIRMWARE / "sim"):
         for source in root.rglob("*.py"):
-            name = source.relative_to(root)
-            target = Path(folder.name, name).with_suffix(".mpy")
+            path = source.relative_to(root).with_suffix("")
+            target = Path(folder.name, f"{path}.mpy")
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(compiled(source, name.as_posix()))
+            target.write_bytes(compiled(source, path.as_posix().replace("/", ".")))
     return folder

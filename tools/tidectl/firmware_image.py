@@ -117,7 +117,10 @@ def queued_batches(image: bytes) -> dict[int, bytes]:
 
 
 def compiled(source: Path, name: str, cache: Path | None = None) -> bytes:
-    """Return `source` as bytecode whose tracebacks call it `name`; the cache goes by content."""
+    """Return `source` as bytecode whose tracebacks call it `name`; the cache goes by content.
+
+    As a module's own name it takes no room in the board's table of names.
+    """
     text = shrunk(source.read_text()).encode()
     version = _mpy_cross("--version")
     digest = hashlib.sha256(b"\0".join((version, name.encode(), text))).hexdigest()
@@ -136,7 +139,7 @@ def compiled(source: Path, name: str, cache: Path | None = None) -> bytes:
 
 def compile_folder(folder: Path, cache: Path | None = None) -> Path:
     """Return a folder that holds every module of `folder`, compiled, and nothing else."""
-    modules = {source.stem: compiled(source, source.name, cache) for source in folder.glob("*.py")}
+    modules = {source.stem: compiled(source, source.stem, cache) for source in folder.glob("*.py")}
     digest = hashlib.sha256()
     for stem in sorted(modules):
         digest.update(stem.encode() + b"\0" + modules[stem])
@@ -172,8 +175,8 @@ def _files(
         "/main.py": (FIRMWARE / "main.py").read_bytes(),
     }
     for source in sorted((FIRMWARE / "lib").rglob("*.py")):
-        name = source.relative_to(FIRMWARE / "lib").as_posix()
-        files[f"/lib/{name.removesuffix('.py')}.mpy"] = compiled(source, name)
+        path = source.relative_to(FIRMWARE / "lib").with_suffix("").as_posix()
+        files[f"/lib/{path}.mpy"] = compiled(source, path.replace("/", "."))
     return files
 
 

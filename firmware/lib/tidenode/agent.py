@@ -76,7 +76,7 @@ class Agent:
 
     async def _sample_then_drain(self, ended: asyncio.Event) -> None:
         stages = [self._flush_old()]
-        stages.extend([self._sample(sampler) for sampler in self._samplers])
+        stages.extend([sampler.run(self._timekeeper.known) for sampler in self._samplers])
         await run_together(stages, self._stop_sampling)
         for batcher in self._batchers:
             batcher.flush()
@@ -85,10 +85,6 @@ class Agent:
                 break
             await asyncio.sleep_ms(_DRAIN_CHECK_MS)
         ended.set()
-
-    async def _sample(self, sampler: "Sampler") -> None:
-        await self._timekeeper.known.wait()  # a sample without a time is none
-        await sampler.run()
 
     async def _flush_old(self) -> None:
         while True:

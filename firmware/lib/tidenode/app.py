@@ -72,7 +72,7 @@ def forget_start() -> None:
     the stack may still name them; no stage may have been given a function of theirs.
     """
     modules, collect = sys.modules, gc.collect
-    for name in ("config", "boots", "app"):
+    for name in ("config", "boots", "recovery", "drivers", "app"):
         module = modules.pop("tidenode." + name)
         module.__dict__.clear()
     collect()
@@ -117,13 +117,16 @@ def _link(settings: "Any", resolver: Resolver) -> Link:
 
 def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Clock) -> Sampler:
     driver = drivers.find(one.driver)
+    # No more than become `age_ms_max` old: what a batch may hold is reserved from the start.
+    samples_max = min(settings.batch.samples_max, settings.batch.age_ms_max // one.period_ms + 2)
     batcher = Batcher(
         site=settings.site,
         thing=settings.thing,
         measurement=one.name,
         boot=boot,
         fields=driver.FIELDS,
-        limits=settings.batch,
+        samples_max=samples_max,
+        age_ms_max=settings.batch.age_ms_max,
         outbox=outbox,
         clock=clock,
         encode=encode,

@@ -16,17 +16,14 @@ of which is one atomic commit of LittleFS:
 The newest name keeps the sequence, so that it goes on after a restart with nothing queued.
 """
 
-import errno
 import os
-from collections import namedtuple
 
+from tidenode.entry import Entry
 from tidenode.errors import OutboxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-Entry = namedtuple("Entry", ("sequence", "samples", "size_bytes", "measurement"))
 
 _NEW = "new"
 _ENOSPC = 28  # LittleFS's number on every port; MicroPython's errno has no name for it
@@ -136,39 +133,20 @@ class Outbox:
         return True
 
     def _recover(self) -> None:
-        try:
-            os.mkdir(self._folder)
-        except OSError as error:
-            if error.errno != errno.EEXIST:
-                raise
-        marks: list[int] = []
-        tallies: list[tuple[int, int]] = []
-        for name in os.listdir(self._folder):
-            kind, numbers, text = _parse(name)
-            if kind == "batch":
-                self._entries.append(Entry(numbers[0], numbers[1], numbers[2], text))
-            elif kind == "sent":
-                marks.append(numbers[0])
-            elif kind == "dropped":
-                tallies.append((numbers[0], numbers[1]))
-            elif kind == "new":
-                self._remove(name)
-        self._entries.sort()
-        marks.sort()
-        tallies.sort()
-        if marks:
-            self._sent = marks.pop()
-        if tallies:
-            self.dropped, self._tally_sequence = tallies.pop()
-            self._tally = _tally(self.dropped, self._tally_sequence)
+        # Only a start needs it, so it is loaded here and `tidenode.app` lets it go again.
+        from tidenode.recovery import recover
+
+        found = recover(self._folder)
+        self._entries = found.entries
+        self._sent = found.sent
+        self.dropped, self._tally_sequence = found.dropped, found.tally_sequence
+        if found.dropped:
+            self._tally = _tally(found.dropped, found.tally_sequence)
         newest = self._entries[-1].sequence if self._entries else -1
         self.next_sequence = max(newest, self._sent, self._tally_sequence) + 1
         self.queued_bytes = sum([self._occupied_bytes(entry) for entry in self._entries])
-        # A cut left older ones beside them.
-        for mark in marks:
-            self._remove(_mark(mark))
-        for dropped, sequence in tallies:
-            self._remove(_tally(dropped, sequence))
+        for name in found.stale:
+            self._remove(name)
 
     def _write(self, name: str, payload: bytes) -> None:
         path = self._path(_NEW)
@@ -234,22 +212,6 @@ def _mark(sequence: int) -> str:
 
 def _tally(dropped: int, sequence: int) -> str:
     return "%d.%d.dropped" % (dropped, sequence)
-
-
-def _parse(name: str) -> tuple[str, list[int], str]:
-    """Return (kind, numbers, measurement) of a file name; kind "" is not ours."""
-    if name == _NEW:
-        return "new", [], ""
-    parts = name.split(".")
-    numbers = [int(part) for part in parts[:-1] if part.isdigit()]
-    if len(numbers) == len(parts) - 1:
-        if len(parts) == 4:
-            return "batch", numbers, parts[3]
-        if len(parts) == 3 and parts[2] == "dropped":
-            return "dropped", numbers, ""
-        if len(parts) == 2 and parts[1] == "sent":
-            return "sent", numbers, ""
-    return "", [], ""
 
 
 def _touch(_source: str, path: str) -> None:

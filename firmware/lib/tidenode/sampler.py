@@ -48,8 +48,9 @@ class Sampler:
         self._last_ms = 0
         self._failing = False
 
-    async def run(self) -> None:
-        """Sample until cancelled."""
+    async def run(self, known: asyncio.Event) -> None:
+        """Sample from when the time is `known` until cancelled."""
+        await known.wait()  # a sample without a time is none
         due_ms = self._clock.monotonic_ms()
         while True:
             await asyncio.sleep_ms(max(0, due_ms - self._clock.monotonic_ms()))

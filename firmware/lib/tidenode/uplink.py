@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tidenode.clock import Clock
+    from tidenode.entry import Entry
     from tidenode.link import Link
-    from tidenode.outbox import Entry, Outbox
+    from tidenode.outbox import Outbox
 
 _FRAME_BYTES = 512  # grows to the largest publish sent
 _WATCH_MS = 250  # how late a deadline may be noticed

@@ -5,7 +5,7 @@ Pure. Bounded: at `size` unacknowledged publishes, `full` says to wait.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tidenode.outbox import Entry
+    from tidenode.entry import Entry
 
 _ID_MAX = 65_535
 

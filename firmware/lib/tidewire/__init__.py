@@ -14,18 +14,12 @@ if TYPE_CHECKING:
         INTEGER,
         TEXT,
         Column,
-        column_of,
-        real_values,
     )
     from tidewire.decoder import decode
     from tidewire.encoder import encode
-    from tidewire.errors import (
-        WireError,
-        WireLimitError,
-        WireMalformedError,
-        WireTruncatedError,
-        WireVersionError,
-    )
+    from tidewire.errors import WireError, WireLimitError, WireMalformedError
+    from tidewire.read_errors import WireTruncatedError, WireVersionError
+    from tidewire.values import column_of, real_values
 
 __all__ = [
     "BOOLEAN",
@@ -46,7 +40,15 @@ __all__ = [
     "real_values",
 ]
 
-_FILES = {"Batch": "batch", "decode": "decoder", "encode": "encoder"}
+_FILES = {
+    "Batch": "batch",
+    "column_of": "values",
+    "decode": "decoder",
+    "encode": "encoder",
+    "real_values": "values",
+    "WireTruncatedError": "read_errors",
+    "WireVersionError": "read_errors",
+}
 
 
 def __getattr__(name: str) -> object:

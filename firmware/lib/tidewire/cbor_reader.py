@@ -10,8 +10,9 @@ text or bytes, and duplicate keys.
 import struct
 from collections import namedtuple
 
-from tidewire.errors import WireLimitError, WireMalformedError, WireTruncatedError
+from tidewire.errors import WireLimitError, WireMalformedError
 from tidewire.limits import DEPTH_MAX, PAYLOAD_BYTES_MAX
+from tidewire.read_errors import WireTruncatedError
 
 Tag = namedtuple("Tag", ("number", "value"))
 

@@ -24,7 +24,7 @@ from tidewire.encoder import (
     TAG_FLOAT64,
     VERSION,
 )
-from tidewire.errors import WireLimitError, WireMalformedError, WireTruncatedError, WireVersionError
+from tidewire.errors import WireLimitError, WireMalformedError
 from tidewire.limits import (
     COLUMNS_MAX,
     COUNTER_MAX,
@@ -36,6 +36,7 @@ from tidewire.limits import (
     VALUES_MAX,
 )
 from tidewire.names import check_field, check_measurement, check_site, check_thing
+from tidewire.read_errors import WireTruncatedError, WireVersionError
 from tidewire.unpacker import unpack, unpack_bits
 
 

@@ -133,21 +133,22 @@ def _write_column(out: bytearray, column: Column, count: int, name: str) -> None
     if len(column.values) != count:
         raise WireMalformedError(f"{column.name} has {len(column.values)} values of {count}")
     _checked_int("decimals", column.decimals, 0, DECIMALS_MAX if column.kind == DECIMAL else 0)
-    nulls = [1 if value is None else 0 for value in column.values]
     values = column.values
-    if 1 in nulls:
+    if None in values:
         values = [value for value in values if value is not None]
     write_head(out, ARRAY, 3 if len(values) == count else 4)
     write(out, name)
     write(out, column.decimals if column.kind == DECIMAL else column.kind)
     _write_values(out, column, values)
     if len(values) != count:
-        write(out, pack_bits(nulls))
+        write(out, pack_bits([1 if value is None else 0 for value in column.values]))
 
 
 def _write_values(out: bytearray, column: Column, values: list[object]) -> None:
     if column.kind in (DECIMAL, INTEGER):
-        write(out, pack([_checked_int(column.name, v, INTEGER_MIN, INTEGER_MAX) for v in values]))
+        for value in values:
+            _checked_int(column.name, value, INTEGER_MIN, INTEGER_MAX)
+        write(out, pack(values))  # type: ignore[arg-type]  # just checked
     elif column.kind == FLOAT:
         _check_types(column.name, values, float)
         _write_floats(out, values)  # type: ignore[arg-type]  # just checked

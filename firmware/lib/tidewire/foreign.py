@@ -12,8 +12,7 @@ import json
 
 from tidewire.batch import Batch
 from tidewire.cbor_reader import read
-from tidewire.column import column_of
-from tidewire.errors import WireLimitError, WireMalformedError, WireTruncatedError
+from tidewire.errors import WireLimitError, WireMalformedError
 from tidewire.flat import flat_values
 from tidewire.limits import (
     COLUMNS_MAX,
@@ -24,7 +23,9 @@ from tidewire.limits import (
     VALUES_MAX,
 )
 from tidewire.names import check_measurement, check_site, check_thing
+from tidewire.read_errors import WireTruncatedError
 from tidewire.senml import senml_values
+from tidewire.values import column_of
 
 
 def decode(payload: bytes, site: str, thing: str, measurement: str, received_at_ms: int) -> Batch:

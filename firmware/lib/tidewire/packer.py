@@ -1,7 +1,8 @@
 """Pack a list of integers into a block; SPEC.md, "Block", has the layout.
 
 Flow: values -> [the cheapest of a few plans] -> bytes
-Bounded: each temporary list is as long as `values`; only the cheapest plan is written.
+Bounded: beside `values` one list of their length is held at a time and changed in place; a
+board has no room for a list of each plan. Only the cheapest plan is written.
 """
 
 from collections import namedtuple
@@ -11,7 +12,8 @@ DELTA = 0x40  # numbers are differences of neighbours; without it distances from
 INDEXED = 0x3F  # a block of the distinct values, then a block of indices into it
 WIDTH_MAX = 62  # of numbers without RICE: 63 would read INDEXED, Rice takes what is wider
 
-_Plan = namedtuple("_Plan", ("bits", "mode", "base", "step", "low", "k", "numbers"))
+_Plan = namedtuple("_Plan", ("bits", "mode", "base", "step", "low", "k"))
+# low: of deltas without RICE, the least of them, which each number is a distance from.
 
 
 def pack(values: list[int]) -> bytearray:
@@ -21,16 +23,17 @@ def pack(values: list[int]) -> bytearray:
         return out
     plan = _plan(values)
     # A converter of few levels, scaled and rounded, gives few values without a common step.
-    distinct = sorted(set(values))
+    distinct = _distinct(values)
     if 2 < len(distinct) <= len(values) // 2:
         index = {distinct[i]: i for i in range(len(distinct))}
-        levels, indices = _plan(distinct), _plan([index[value] for value in values])
-        if 8 + _uvarint_bits(len(distinct)) + levels.bits + indices.bits < plan.bits:
+        indices = [index[value] for value in values]
+        levels, places = _plan(distinct), _plan(indices)
+        if 8 + _uvarint_bits(len(distinct)) + levels.bits + places.bits < plan.bits:
             out.append(INDEXED)
             write_uvarint(out, len(distinct))
-            _write(out, levels)
-            plan = indices
-    _write(out, plan)
+            _write(out, levels, distinct)
+            plan, values = places, indices
+    _write(out, plan, values)
     return out
 
 
@@ -50,18 +53,50 @@ def write_uvarint(out: bytearray, number: int) -> None:
 
 
 def _plan(values: list[int]) -> _Plan:
-    first, low = values[0], min(values)
+    first, low, count = values[0], min(values), len(values)
     if max(values) == low:
-        return _Plan(8 + _uvarint_bits(_zigzag(low) << 1), 0, low, 1, None, 0, values)
+        return _Plan(8 + _uvarint_bits(_zigzag(low) << 1), 0, low, 1, None, 0)
     step = _common_step(values)
-    above = [(value - low) // step for value in values]
-    deltas = [above[i] - above[i - 1] for i in range(1, len(above))]
-    mean = sum(above) // len(above)
-    best = _rice(0, low + mean * step, step, [number - mean for number in above])
-    best = _cheaper(best, _rice(DELTA, first, step, deltas))
-    best = _cheaper(best, _fixed(0, low, step, None, above))
-    low = min(deltas)
-    return _cheaper(best, _fixed(DELTA, first, step, low, [delta - low for delta in deltas]))
+    numbers = [0] * count
+    for i in range(count):
+        numbers[i] = (values[i] - low) // step
+    mean = sum(numbers) // count
+    best = _rice(0, low + mean * step, step, numbers, mean)
+    plain = _fixed(0, low, step, None, count, max(numbers))
+    for i in range(count - 1, 0, -1):
+        numbers[i] -= numbers[i - 1]
+    numbers.pop(0)  # now they are the deltas
+    best = _cheaper(best, _rice(DELTA, first, step, numbers, 0))
+    best = _cheaper(best, plain)
+    low = min(numbers)
+    return _cheaper(best, _fixed(DELTA, first, step, low, count - 1, max(numbers) - low))
+
+
+def _numbers(plan: _Plan, values: list[int]) -> list[int]:
+    """Return what `plan` writes for `values`."""
+    base, step = plan.base, plan.step
+    numbers = list(values)
+    if plan.mode & DELTA:
+        for i in range(len(values) - 1, 0, -1):
+            numbers[i] = (numbers[i] - numbers[i - 1]) // step
+        numbers.pop(0)
+        base, step = plan.low or 0, 1
+    for i in range(len(numbers)):
+        number = (numbers[i] - base) // step
+        numbers[i] = _zigzag(number) if plan.mode & RICE else number
+    return numbers
+
+
+def _distinct(values: list[int]) -> list[int]:
+    """Return each of `values` once, sorted; a set would take twice the room."""
+    found = sorted(values)
+    kept = 1
+    for i in range(1, len(found)):
+        if found[i] != found[kept - 1]:
+            found[kept] = found[i]
+            kept += 1
+    del found[kept:]
+    return found
 
 
 def _common_step(values: list[int]) -> int:
@@ -76,35 +111,47 @@ def _common_step(values: list[int]) -> int:
     return step
 
 
-def _fixed(mode: int, base: int, step: int, low: int | None, numbers: list[int]) -> _Plan | None:
-    width = _bits_of(max(numbers))
+def _fixed(
+    mode: int, base: int, step: int, low: int | None, count: int, highest: int
+) -> _Plan | None:
+    width = _bits_of(highest)
     if width > WIDTH_MAX:
         return None
-    bits = _head_bits(base, step) + (len(numbers) * width + 7 & ~7)
+    bits = _head_bits(base, step) + (count * width + 7 & ~7)
     if low is not None:
         bits += _uvarint_bits(_zigzag(low))
-    return _Plan(bits, mode, base, step, low, width, numbers)
+    return _Plan(bits, mode, base, step, low, width)
 
 
-def _rice(mode: int, base: int, step: int, distances: list[int]) -> _Plan:
-    numbers = [_zigzag(distance) for distance in distances]
+def _rice(mode: int, base: int, step: int, numbers: list[int], middle: int) -> _Plan:
+    """Plan for the distances of `numbers` from `middle`."""
     count = len(numbers)
+    total = 0
+    for i in range(count):
+        numbers[i] = _zigzag(numbers[i] - middle)
+        total += numbers[i]
     # For what sensors give, the best k is one of the three below the mean's bit length.
-    middle = _bits_of(sum(numbers) // count)
+    highest = _bits_of(total // count)
     best_bits = best_k = -1
-    for k in range(max(0, middle - 2), min(63, middle) + 1):
-        bits = (count * k + 7 & ~7) + (sum([number >> k for number in numbers]) + count + 7 & ~7)
+    for k in range(max(0, highest - 2), min(63, highest) + 1):
+        bits = count
+        for number in numbers:
+            bits += number >> k
+        bits = (count * k + 7 & ~7) + (bits + 7 & ~7)
         if best_bits < 0 or bits < best_bits:
             best_bits, best_k = bits, k
-    return _Plan(_head_bits(base, step) + best_bits, mode | RICE, base, step, None, best_k, numbers)
+    for i in range(count):
+        number = numbers[i]
+        numbers[i] = middle + (~(number >> 1) if number & 1 else number >> 1)
+    return _Plan(_head_bits(base, step) + best_bits, mode | RICE, base, step, None, best_k)
 
 
 def _cheaper(one: _Plan, other: _Plan | None) -> _Plan:
     return one if other is None or one.bits <= other.bits else other
 
 
-def _write(out: bytearray, plan: _Plan) -> None:
-    k, numbers = plan.k, plan.numbers
+def _write(out: bytearray, plan: _Plan, values: list[int]) -> None:
+    k, numbers = plan.k, _numbers(plan, values)
     out.append(plan.mode | k)
     write_uvarint(out, _zigzag(plan.base) << 1 | (plan.step > 1))
     if plan.step > 1:
@@ -112,20 +159,20 @@ def _write(out: bytearray, plan: _Plan) -> None:
     if plan.low is not None:
         write_uvarint(out, _zigzag(plan.low))
     if plan.mode & RICE:
-        mask = (1 << k) - 1
-        _write_fixed(out, [number & mask for number in numbers], k)
+        _write_fixed(out, numbers, k)
         _write_unary(out, numbers, k)
     else:
         _write_fixed(out, numbers, k)
 
 
 def _write_fixed(out: bytearray, numbers: list[int], width: int) -> None:
-    """Append each number in `width` bits, the highest first, and pad with zeros to a byte."""
+    """Append the low `width` bits of each number, the highest first; pad with zeros to a byte."""
     if not width:
         return
     pending = have = 0
+    mask = (1 << width) - 1
     for number in numbers:
-        pending = pending << width | number
+        pending = pending << width | number & mask
         have += width
         while have >= 8:
             have -= 8

@@ -12,8 +12,9 @@ names that become one field are refused. A time below 2**28 seconds is relative 
 import math
 
 from tidewire.cbor_reader import Tag
-from tidewire.errors import WireMalformedError, WireVersionError
+from tidewire.errors import WireMalformedError
 from tidewire.fieldname import field_of
+from tidewire.read_errors import WireVersionError
 
 _VERSION_MAX = 10
 _RELATIVE_BELOW_S = 1 << 28

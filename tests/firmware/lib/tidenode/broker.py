@@ -41,6 +41,7 @@ class Faults:
     cut: float = 0.0
     acknowledge: bool = True
     answer_pings: bool = True
+    greet: bool = True
     forget_sessions: bool = False
     connack_code: int = 0
     puback_delay_s: float = 0.0
@@ -49,22 +50,20 @@ class Faults:
 class Broker:
     """Listens on a free port of loopback until `close`; `pause` and `resume` keep the port."""
 
-    def __init__(
-        self, folder: Path, identity: Identity, authority: Identity, faults: Faults | None = None
-    ) -> None:
-        self.faults = faults or Faults()
+    def __init__(self, folder: Path, identity: Identity, authority: Identity) -> None:
+        self.misbehave(Faults())
+        self._folder = folder
         self.received: list[Publish] = []
         self.clients: list[str] = []
         self.pings = 0
         self.refused_handshakes = 0
-        self._chance = random.Random(self.faults.seed)
         self._sessions: set[str] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.load_cert_chain(*identity.save_pem(folder, "broker"))
+        self.become(identity)
         self._tls.load_verify_locations(cadata=authority.certificate_der())
         self._tls.verify_mode = ssl.CERT_REQUIRED
         self._loop.set_exception_handler(self._count_exception)
@@ -73,6 +72,14 @@ class Broker:
             self.port: int = finder.getsockname()[1]
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
+
+    def misbehave(self, faults: Faults) -> None:
+        """Do as `faults` say from now on."""
+        self.faults, self._chance = faults, random.Random(faults.seed)
+
+    def become(self, identity: Identity) -> None:
+        """Show `identity` to those who connect from now on."""
+        self._tls.load_cert_chain(*identity.save_pem(self._folder, "broker"))
 
     def resume(self) -> Self:
         """Listen."""
@@ -149,7 +156,8 @@ class Broker:
                 self.clients.append(client)
                 connection = len(self.clients)
                 code = self.faults.connack_code
-                writer.write(bytes((CONNACK << 4, 2, kept and not code, code)))
+                if self.faults.greet:
+                    writer.write(bytes((CONNACK << 4, 2, kept and not code, code)))
             elif kind == PINGREQ:
                 self.pings += 1
                 if self.faults.answer_pings:

@@ -40,9 +40,15 @@ def authority(name: str = "test authority") -> Identity:
     return _issued(name, None, timedelta(days=30), None)
 
 
-def server(issuer: Identity, *, address: str = "127.0.0.1", valid_days: int = 30) -> Identity:
-    """Return a server's identity; a negative `valid_days` makes it expired."""
-    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+def server(
+    issuer: Identity, *, address: str = "127.0.0.1", name: str | None = None, valid_days: int = 30
+) -> Identity:
+    """Return the identity of the server at `address`, or else of the one called `name`.
+
+    A negative `valid_days` makes it expired.
+    """
+    known_as = x509.DNSName(name) if name else x509.IPAddress(ip_address(address))
+    names = x509.SubjectAlternativeName([known_as])
     return _issued("broker", issuer, timedelta(days=valid_days), names)
 
 

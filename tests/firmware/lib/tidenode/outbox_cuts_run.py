@@ -16,9 +16,11 @@ import sys
 
 import vfs
 from ram_flash import BLOCK, RamFlash
+
 from tidenode.boots import count_boot
+from tidenode.entry import Entry
 from tidenode.errors import OutboxError
-from tidenode.outbox import Entry, Outbox
+from tidenode.outbox import Outbox
 
 PLACE, FOLDER = "/cut", "/cut/outbox"
 BLOCKS = 20

@@ -7,7 +7,6 @@ import pytest
 
 from tidenode.batcher import Batcher
 from tidenode.clock import FLOOR_MS
-from tidenode.config import BatchLimits
 from tidenode.outbox import Outbox
 from tidewire import DECIMAL, INTEGER, Batch, WireLimitError, decode, encode
 
@@ -32,7 +31,8 @@ class Bench:
             measurement="climate",
             boot=3,
             fields=FIELDS,
-            limits=BatchLimits(samples_max=samples_max, age_ms_max=1_000),
+            samples_max=samples_max,
+            age_ms_max=1_000,
             outbox=self.outbox,
             clock=self,
             encode=encode,

@@ -18,8 +18,9 @@ from hypothesis.stateful import (
 )
 
 from tests.firmware import vm
+from tidenode.entry import Entry
 from tidenode.errors import OutboxError
-from tidenode.outbox import Entry, Outbox
+from tidenode.outbox import Outbox
 
 CUTS = Path(__file__).with_name("outbox_cuts_run.py")
 CUTS_HEAP_BYTES = 16 << 20  # two flashes in RAM: it is the harness that needs it

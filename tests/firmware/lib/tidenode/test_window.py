@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidenode.outbox import Entry
+from tidenode.entry import Entry
 from tidenode.window import Window
 
 

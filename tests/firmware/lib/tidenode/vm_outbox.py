@@ -4,6 +4,7 @@ import os
 
 import vfs
 from ram_flash import BLOCK, RamFlash
+
 from tidenode.boots import count_boot
 from tidenode.errors import OutboxError
 from tidenode.outbox import Outbox

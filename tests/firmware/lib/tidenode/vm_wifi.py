@@ -3,6 +3,7 @@
 import asyncio
 
 import network
+
 from tidenode.config import Wifi as Settings
 from tidenode.errors import LinkError
 from tidenode.wifi import Wifi
