@@ -100,7 +100,12 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
         ),
     ),
     "sqs": ("_act_send_message(data, qurl)", "_Err", "_queues"),
-    "secretsmanager": ("_secrets", "_create_secret(data)", "_delete_secret(data)"),
+    "secretsmanager": (
+        "_secrets",
+        "_create_secret(data)",
+        "_put_secret_value(data)",
+        "_delete_secret(data)",
+    ),
     "cloudformation": ("_stacks",),
     "provisioners": ("_RESOURCE_HANDLERS", "_STACK_TAG_PROPERTY"),
     "apigateway": ("_apis",),

@@ -1,8 +1,9 @@
 """The HTTP door: refuse what must not come in, hand the rest to the hosted services.
 
 Flow: HTTP -> [front] -> host -> service
-Refused here: MiniStack's own reset and configuration (they need no credentials), and services
-that the local cloud lacks, which MiniStack would answer late or as S3.
+Refused here: MiniStack's own reset and configuration (they need no credentials), services
+that the local cloud lacks, which MiniStack would answer late or as S3, and the resharding of
+streams, at which MiniStack forgets their records.
 """
 
 import json
@@ -22,6 +23,7 @@ _DATA_TARGETS = re.compile(
     r"(?:Kinesis_20131202\.(?:Put|Get|Describe|List|Subscribe)|Timestream_20181101\."
     r"|AmazonSQS\.Receive|\w+\.(?:Describe|Get|List))"
 )
+_RESHARDING = re.compile(r"Kinesis_20131202\.(?:UpdateShardCount|SplitShard|MergeShards)$")
 _DATA_PREFIXES = ("/_aws/execute-api/", "/topics/")
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -61,13 +63,35 @@ class Front:
                 as_xml="x-www-form-urlencoded" in headers.get("content-type", ""),
             )
             return
-        await self._host.serve(scope, receive, send)
-        if path.startswith(_DATA_PREFIXES):
+        target = headers.get("x-amz-target", "")
+        if _RESHARDING.match(target):
+            log.warning("refused %s: it would lose records", target)
+            await _answer(
+                send,
+                501,
+                "NotInLocalCloud",
+                f"{target} would lose the records of the stream in the local cloud: "
+                "make another stream",
+            )
             return
-        if method not in _READING_METHODS and not _DATA_TARGETS.match(
-            headers.get("x-amz-target", "")
+        if (
+            method in _READING_METHODS
+            or path.startswith(_DATA_PREFIXES)
+            or _DATA_TARGETS.match(target)
         ):
-            self._on_change()
+            await self._host.serve(scope, receive, send)
+        else:
+            await self._host.serve(scope, receive, self._noting(send))
+
+    def _noting(self, send: Send) -> Send:
+        """Tell of the change before its caller hears that it is made."""
+
+        async def note_and_send(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                self._on_change()
+            await send(message)
+
+        return note_and_send
 
     def _missing_service(self, method: str, path: str, headers: dict[str, str]) -> str:
         """Return the name of the service when we lack it, else nothing."""

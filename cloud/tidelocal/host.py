@@ -628,10 +628,12 @@ class Host:
         self._iot.delete_topic_rule(name)
 
     def put_secret(self, name: str, text: str) -> str:
-        """Keep `text` as the secret `name` and return its ARN; an older one is replaced."""
-        self.delete_secret(name)
-        answer = self._secrets._create_secret({"Name": name, "SecretString": text})
-        _raise_for("secretsmanager", answer)
+        """Keep `text` as the secret `name` and return its ARN, which stays as long as the name."""
+        if name in self._secrets._secrets:
+            put = self._secrets._put_secret_value({"SecretId": name, "SecretString": text})
+        else:
+            put = self._secrets._create_secret({"Name": name, "SecretString": text})
+        _raise_for("secretsmanager", put)
         return str(self._secrets._secrets[name]["ARN"])
 
     def delete_secret(self, name: str) -> None:

@@ -87,8 +87,7 @@ class StoreType:
         self, physical_id: str, _old: Properties, new: Properties, stack: str
     ) -> tuple[str, Attributes]:
         """Check the new properties; the store itself does not move."""
-        identifier, _ = self.create(physical_id, {**new, "Name": physical_id}, stack)
-        return identifier, self._attributes(identifier)
+        return self.create(physical_id, {**new, "Name": physical_id}, stack)
 
     def delete(self, physical_id: str, _props: Properties) -> None:
         """Forget the secret; the samples stay where they are."""
