@@ -1,11 +1,14 @@
 """A local cloud in a process of its own, for tests that need the real one."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import uuid
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -87,6 +90,14 @@ class CloudProcess:
         self.process.wait()
         (self.state / "local.json").unlink()
 
+    def wait_until_kept(self) -> None:
+        """Return when every change so far is on the disk."""
+        path = self.state / "services" / "iot.json"
+        # All services are written one after the other: the second mark begins behind the first.
+        for mark in (f"mark-{uuid.uuid4()}" for _ in range(2)):
+            self.client("iot").create_thing(thingName=mark)
+            wait_for(mark, lambda mark=mark: path.exists() and mark in path.read_text())
+
     def log(self) -> str:
         """Return what it wrote, in all its runs."""
         return (self.state.parent / f"{self.state.name}.log").read_text()
@@ -134,6 +145,45 @@ class CloudProcess:
         """Make an IoT policy that allows `statements`."""
         document = _allowing(*statements)
         self.client("iot").create_policy(policyName=name, policyDocument=document)
+
+    def function(self, name: str, source: str, *actions: str, **environment: str) -> str:
+        """Deploy `source`, whose `handler` is called, with a role for `actions`; return its ARN."""
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("index.py", source)
+        answer = self.client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="index.handler",
+            Role=self.role(f"{name}-function", "lambda", *actions),
+            Code={"ZipFile": packed.getvalue()},
+            Environment={"Variables": environment},
+            Timeout=20,
+        )
+        return str(answer["FunctionArn"])
+
+    def map_stream(self, stream: str, function: str, **settings: Any) -> str:
+        """Deliver a stream to a function from now on; return the mapping's id."""
+        summary = self.client("kinesis").describe_stream_summary(StreamName=stream)
+        mapping = self.client("lambda").create_event_source_mapping(
+            EventSourceArn=summary["StreamDescriptionSummary"]["StreamARN"],
+            FunctionName=function,
+            **{"StartingPosition": "LATEST", **settings},
+        )
+        name = f"{mapping['UUID']}.json"
+        # LATEST begins where the stream ends once the mapping is seen.
+        wait_for("the mapping's position", (self.state / "mappings" / name).exists)
+        return str(mapping["UUID"])
+
+    def records(self, stream: str, shard: int = 0) -> list[dict[str, Any]]:
+        """Return all records of one shard of a stream."""
+        kinesis = self.client("kinesis")
+        iterator = kinesis.get_shard_iterator(
+            StreamName=stream,
+            ShardId=f"shardId-{shard:012d}",
+            ShardIteratorType="TRIM_HORIZON",
+        )["ShardIterator"]
+        return list(kinesis.get_records(ShardIterator=iterator)["Records"])
 
     def provision(self, thing: str, policy: str) -> Certificate:
         """Make a thing with a certificate of its own under `policy`."""

@@ -75,11 +75,7 @@ def certificate(cloud: CloudProcess, thing: str) -> Certificate:
 
 
 def _documents(cloud: CloudProcess, client: str) -> list[dict[str, Any]]:
-    kinesis = cloud.client("kinesis")
-    iterator = kinesis.get_shard_iterator(
-        StreamName=STREAM, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
-    )["ShardIterator"]
-    records = kinesis.get_records(ShardIterator=iterator)["Records"]
+    records = cloud.records(STREAM)
     return [json.loads(each["Data"]) for each in records if each["PartitionKey"] == client]
 
 

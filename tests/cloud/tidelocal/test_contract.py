@@ -181,7 +181,7 @@ def test_what_services_keep_survives_sigkill(own_cloud: Callable[..., CloudProce
     cloud.client("secretsmanager").create_secret(Name="kept", SecretString="text")
     cloud.client("s3").create_bucket(Bucket="kept")
     cloud.client("s3").put_object(Bucket="kept", Key="a b/ü%41", Body=b"\x00\xff")
-    wait_for("the kept state", lambda: _mentions(cloud, "secretsmanager.json", "kept"))
+    cloud.wait_until_kept()
     cloud.kill()
     cloud.start()
     databases = cloud.client("timestream-write").list_databases()["Databases"]
@@ -212,8 +212,3 @@ def _listening(cloud: CloudProcess) -> set[tuple[str, int]]:
         for connection in each.net_connections("inet")
         if connection.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)
     }
-
-
-def _mentions(cloud: CloudProcess, name: str, text: str) -> bool:
-    path = cloud.state / "services" / name
-    return path.exists() and text in path.read_text()

@@ -1,10 +1,8 @@
 """From a device's publish to a record, a function and a file: the real local cloud."""
 
 import base64
-import io
 import json
 import time
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,10 +91,10 @@ def test_basic_ingest_reaches_its_rule_and_hides_the_prefix(
 def test_a_record_is_in_the_stream_when_its_publish_is_acknowledged(
     cloud: CloudProcess, device: MqttDevice
 ) -> None:
-    count = len(_records(cloud, "line"))
+    count = len(cloud.records("line"))
     for number in range(20):
         device.publish(f"dt/line/home/{THING}/count", b"%d" % number)
-        assert len(_records(cloud, "line")) == count + number + 1
+        assert len(cloud.records("line")) == count + number + 1
 
 
 def test_basic_ingest_to_a_rule_that_does_not_exist_is_not_acknowledged(
@@ -171,7 +169,7 @@ def test_a_function_gets_the_records_and_its_environment_and_stays_warm(
     assert [echo["payload"] for echo in echoes] == ["echo 0", "echo 1", "echo 2"]
     assert {echo["greeting"] for echo in echoes} == {"hello"}
     assert {echo["identity"].rpartition("/")[0] for echo in echoes} == {
-        f"arn:aws:sts::{cloud.facts['account']}:assumed-role/line-function"
+        f"arn:aws:sts::{cloud.facts['account']}:assumed-role/line-echo-function"
     }
     assert len({echo["pid"] for echo in echoes}) == 1, "the function was not reused"
     log = (cloud.state / "logs" / "functions.log").read_text()
@@ -196,35 +194,8 @@ def handler(event, context):
 
 def _deploy_echo(cloud: CloudProcess) -> None:
     queue = cloud.client("sqs").create_queue(QueueName="line-echo")["QueueUrl"]
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("index.py", ECHO)
-    functions = cloud.client("lambda")
-    functions.create_function(
-        FunctionName="line-echo",
-        Runtime="python3.13",
-        Handler="index.handler",
-        Role=cloud.role("line-function", "lambda", "sqs:SendMessage"),
-        Code={"ZipFile": packed.getvalue()},
-        Environment={"Variables": {"QUEUE": queue, "GREETING": "hello"}},
-        Timeout=20,
-    )
-    stream = cloud.client("kinesis").describe_stream_summary(StreamName="line")
-    functions.create_event_source_mapping(
-        EventSourceArn=stream["StreamDescriptionSummary"]["StreamARN"],
-        FunctionName="line-echo",
-        StartingPosition="LATEST",
-        BatchSize=1,
-    )
-    # LATEST begins where the stream ends once the mapping is seen.
-    wait_for(
-        "the mapping's position",
-        lambda: any(
-            name.name.startswith(mapping["UUID"])
-            for mapping in functions.list_event_source_mappings()["EventSourceMappings"]
-            for name in (cloud.state / "mappings").iterdir()
-        ),
-    )
+    cloud.function("line-echo", ECHO, "sqs:SendMessage", QUEUE=queue, GREETING="hello")
+    cloud.map_stream("line", "line-echo", BatchSize=1)
 
 
 def _echoes(cloud: CloudProcess, *, at_least: int) -> list[dict[str, Any]]:
@@ -237,14 +208,6 @@ def _echoes(cloud: CloudProcess, *, at_least: int) -> list[dict[str, Any]]:
     return sorted((json.loads(m["Body"]) for m in messages), key=lambda echo: str(echo["payload"]))
 
 
-def _records(cloud: CloudProcess, stream: str) -> list[dict[str, Any]]:
-    kinesis = cloud.client("kinesis")
-    iterator = kinesis.get_shard_iterator(
-        StreamName=stream, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
-    )["ShardIterator"]
-    return list(kinesis.get_records(ShardIterator=iterator)["Records"])
-
-
 def _last_record(cloud: CloudProcess, stream: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    record = _records(cloud, stream)[-1]
+    record = cloud.records(stream)[-1]
     return record, json.loads(record["Data"])

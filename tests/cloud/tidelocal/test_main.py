@@ -1,12 +1,10 @@
 """The program: exit codes, one clear line for each refusal, and where it listens."""
 
-import io
 import json
 import signal
 import socket
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,16 +117,6 @@ def handler(event, context):
 
 def _function_answer(cloud: CloudProcess) -> object:
     """Return what a function hears that asks the local cloud by its environment's endpoint."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("index.py", ASKING)
-    functions = cloud.client("lambda")
-    functions.create_function(
-        FunctionName="asking",
-        Runtime="python3.13",
-        Handler="index.handler",
-        Role=cloud.role("asking", "lambda"),
-        Code={"ZipFile": packed.getvalue()},
-        Timeout=20,
-    )
-    return json.loads(functions.invoke(FunctionName="asking")["Payload"].read())
+    cloud.function("asking", ASKING)
+    answer = cloud.client("lambda").invoke(FunctionName="asking")
+    return json.loads(answer["Payload"].read())
