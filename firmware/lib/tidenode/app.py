@@ -7,11 +7,11 @@ import time
 
 import machine
 
-from tidenode import config, drivers, log
+from tidenode import config, drivers, greeting, log
 from tidenode.agent import Agent
 from tidenode.batcher import Batcher
 from tidenode.boots import count_boot
-from tidenode.clock import Clock, WallClock
+from tidenode.clock import Clock
 from tidenode.link import Link
 from tidenode.outbox import Outbox
 from tidenode.resolver import Resolver
@@ -19,6 +19,7 @@ from tidenode.sampler import Sampler
 from tidenode.timekeeper import Timekeeper
 from tidenode.topics import Topics
 from tidenode.uplink import Uplink
+from tidenode.wall_clock import WallClock
 from tidewire.encoder import encode
 
 TYPE_CHECKING = False
@@ -41,7 +42,7 @@ def build() -> Agent:
         clock=clock,
         ask=_asker(settings.clock, clock, resolver),
         online=_online(settings.wifi),
-        set_wall_ms=wall.set_ms,
+        set_wall_ms=wall.set_ms if settings.clock.sntp_host else None,
         resync_ms=settings.clock.resync_s * 1_000,
         warn=log.warn,
     )
@@ -66,13 +67,20 @@ def build() -> Agent:
 
 
 def forget_start() -> None:
-    """Give back the heap of the modules that only the start needs, this one too.
+    """Give back the heap of what only the start needs, this module too.
 
-    They are 12 KB, of a heap in which TLS has to fit. They are emptied, since something on
+    It is 15 KB, of a heap in which TLS has to fit. Modules are emptied, since something on
     the stack may still name them; no stage may have been given a function of theirs.
     """
     modules, collect = sys.modules, gc.collect
-    for name in ("config", "boots", "recovery", "drivers", "app"):
+    for name in list(modules):
+        if name.startswith("tidenode.drivers."):
+            for only_for_the_start in ("OPTIONS", "create"):
+                modules[name].__dict__.pop(only_for_the_start, None)
+    names = ["config", "boots", "recovery", "greeting", "drivers", "app"]
+    if "tidenode.sntp" not in modules:
+        names.append("wall_clock")  # nobody will set it
+    for name in names:
         module = modules.pop("tidenode." + name)
         module.__dict__.clear()
     collect()
@@ -106,8 +114,7 @@ def _link(settings: "Any", resolver: Resolver) -> Link:
         resolver=resolver,
         host=settings.broker.host,
         port=settings.broker.port,
-        client_id=settings.thing,
-        keepalive_s=settings.link.keepalive_s,
+        greeting=greeting.connect(settings.thing, settings.link.keepalive_s, clean_session=False),
         connect_timeout_ms=settings.link.connect_timeout_ms,
         certificate=_bytes_of("/cert.der"),
         key=_bytes_of("/key.der"),

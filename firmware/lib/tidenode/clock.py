@@ -1,13 +1,11 @@
-"""Know the time: the one place that knows epochs and tick wraps.
+"""Know the time: the one place that knows tick wraps; epochs are known to `wall_clock`.
 
-The board's own epoch is 2000 on ESP32 and 1970 on unix; outside this file an instant is an
-integer of milliseconds UTC since 1970, and a duration is an integer of milliseconds.
+An instant is an integer of milliseconds UTC since 1970, a duration one of milliseconds.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 # No board made of this code saw the time before 2026-01-01: an earlier clock isn't set.
 FLOOR_MS = 1_767_225_600_000
@@ -58,25 +56,3 @@ class Clock:
         self._start_at_ms = utc_ms - self.monotonic_ms()
         self.trusted = True
         return True
-
-
-class WallClock:
-    """The chip's own clock, by the VM's modules `time` and `machine`, in UTC milliseconds."""
-
-    def __init__(self, time: "Any", machine: "Any") -> None:
-        self._time = time
-        self._machine = machine
-        self._epoch_shift_s = 946_684_800 if time.gmtime(0)[0] == 2000 else 0
-
-    def read_ms(self) -> int:
-        """Return what the chip believes; near its epoch where it was never set."""
-        return int(self._time.time_ns()) // 1_000_000 + self._epoch_shift_s * 1_000
-
-    def set_ms(self, utc_ms: int) -> None:
-        """Set it: TLS checks certificates against it."""
-        moment = self._time.gmtime(utc_ms // 1_000 - self._epoch_shift_s)
-        year, month, day, hour, minute, second, weekday = moment[:7]
-        microseconds = utc_ms % 1_000 * 1_000
-        self._machine.RTC().datetime(
-            (year, month, day, weekday, hour, minute, second, microseconds)
-        )

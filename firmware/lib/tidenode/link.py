@@ -32,7 +32,8 @@ _TCP_NODELAY = 1
 class Link:
     """A broker one can be connected to, once at a time, any number of times.
 
-    `certificate`, `key` and `root` are DER; one certificate each.
+    `greeting` is the CONNECT to begin with. `certificate`, `key` and `root` are DER; one
+    certificate each.
     """
 
     def __init__(
@@ -41,8 +42,7 @@ class Link:
         resolver: "Resolver",
         host: str,
         port: int,
-        client_id: str,
-        keepalive_s: int,
+        greeting: bytes,
         connect_timeout_ms: int,
         certificate: bytes,
         key: bytes,
@@ -56,7 +56,7 @@ class Link:
         self._resolver = resolver
         self._host = host
         self._port = port
-        self._greeting = mqtt.connect(client_id, keepalive_s, clean_session=False)
+        self._greeting = greeting
         self._connect_timeout_ms = connect_timeout_ms
         self._socket: Any = None
         self._reader = mqtt.Reader()

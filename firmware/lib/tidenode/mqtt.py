@@ -25,17 +25,6 @@ _REFUSALS = (
 )
 
 
-def connect(client_id: str, keepalive_s: int, clean_session: bool) -> bytes:
-    """Return a CONNECT without user name or will: the certificate says who we are."""
-    name = client_id.encode()
-    flags = 2 if clean_session else 0
-    body = b"\x00\x04MQTT\x04" + bytes((flags, keepalive_s >> 8, keepalive_s & 255))
-    body += bytes((len(name) >> 8, len(name) & 255)) + name
-    head = bytearray(5)
-    used = _write_head(head, 0x10, len(body))
-    return bytes(head[:used]) + body
-
-
 def write_publish_head(
     out: bytearray, topic: bytes, packet_id: int, payload_bytes: int, duplicate: bool
 ) -> int:
@@ -44,7 +33,7 @@ def write_publish_head(
     `out` holds at least HEAD_BYTES_MAX + the topic.
     """
     topic_bytes = len(topic)
-    at = _write_head(out, 0x3A if duplicate else 0x32, 4 + topic_bytes + payload_bytes)
+    at = write_head(out, 0x3A if duplicate else 0x32, 4 + topic_bytes + payload_bytes)
     out[at] = topic_bytes >> 8
     out[at + 1] = topic_bytes & 255
     at += 2
@@ -122,7 +111,8 @@ class Reader:
             self.skipped += 1
 
 
-def _write_head(out: bytearray, first: int, length: int) -> int:
+def write_head(out: bytearray, first: int, length: int) -> int:
+    """Write a packet's first byte and its length; return the bytes written."""
     if length > _LENGTH_MAX:
         raise LinkError("packet of %d bytes, at most %d" % (length, _LENGTH_MAX))
     out[0] = first

@@ -1,12 +1,10 @@
-"""Ask DNS for an address without stopping the loop.
+"""Turn a host and a port into a socket address.
 
-`getaddrinfo` blocks, for seconds where there is no network, so it runs in a thread of its
-own that does nothing else.
-Bounded: one question at a time; while a lookup hangs, the next is refused.
+A number is one already; a name is looked up by `tidenode.lookup`, which is loaded when the
+first name comes.
+Bounded: one lookup at a time; while one hangs, the next is refused.
 """
 
-import _thread
-import asyncio
 import socket
 
 from tidenode.errors import LinkError
@@ -28,27 +26,13 @@ class Resolver:
         Raises OSError, and LinkError while an earlier lookup still hangs.
         """
         if not host.strip("0123456789."):
-            return socket.getaddrinfo(host, port, 0, kind)[0][-1]  # a number: nobody is asked
+            return socket.getaddrinfo(host, port, 0, kind)[0][-1]
         if self._busy:
             raise LinkError("DNS still looks for an earlier name")
+        from tidenode.lookup import look_up
+
         self._busy = True
-        ready = asyncio.ThreadSafeFlag()
-        answers: list[Any] = []
+        return await look_up(host, port, kind, self._free)
 
-        def work() -> None:
-            try:
-                answers.append(socket.getaddrinfo(host, port, 0, kind)[0][-1])
-            except Exception as error:  # handed over to the waiting task, which sorts it
-                answers.append(error)
-            self._busy = False
-            ready.set()
-
-        try:
-            _thread.start_new_thread(work, ())
-        except OSError:
-            self._busy = False  # no memory for a stack
-            raise
-        await ready.wait()
-        if isinstance(answers[0], Exception):
-            raise answers[0]
-        return answers[0]
+    def _free(self) -> None:
+        self._busy = False

@@ -28,7 +28,7 @@ class Timekeeper:
         clock: "Clock",
         ask: "Callable[[], Awaitable[int]] | None",
         online: "Callable[[], Awaitable[None]] | None",
-        set_wall_ms: "Callable[[int], None]",
+        set_wall_ms: "Callable[[int], None] | None",
         resync_ms: int,
         warn: "Callable[[str], None]",
         retry_ms: int = 5_000,
@@ -65,7 +65,8 @@ class Timekeeper:
                     await self._online()
                 utc_ms = await self._ask()
                 if self._clock.set_utc_ms(utc_ms):
-                    self._set_wall_ms(utc_ms)
+                    if self._set_wall_ms:
+                        self._set_wall_ms(utc_ms)
                     self.known.set()
                     await asyncio.sleep_ms(self._resync_ms)
                     continue

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.firmware.lib.tidenode import identities
-from tests.firmware.lib.tidenode.broker import Broker, Faults, Publish
+from tests.firmware.lib.tidenode.broker import Broker, Publish
+from tests.firmware.vm import HEAP_BYTES
 from tests.line.line import wait_until
 from tidectl.firmware_image import build_image
 from tidectl.simulated_board import BoardStats, SimulatedBoard
@@ -70,6 +71,7 @@ class Bench:
             image or self.image(**settings),
             log_path=self.log_path,
             seed=len(self._boards),
+            heap_bytes=HEAP_BYTES,
             drain_timeout_ms=drain_timeout_ms,
         )
         self._boards.append(board)
@@ -102,6 +104,11 @@ class Bench:
         assert board.stats
         assert board.stats.final
         return board.stats
+
+    def end_when_connected(self, board: SimulatedBoard) -> BoardStats:
+        """End `board` in good order once something of it arrived."""
+        self.wait_for_batches(1)
+        return self.end(board)
 
     def batches(self) -> list[Batch]:
         """Return what the broker received, each batch once, in the order of first arrival.

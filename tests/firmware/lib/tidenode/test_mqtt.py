@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidenode import mqtt
+from tidenode import greeting, mqtt
 from tidenode.errors import LinkError
 
 CONNACK, PUBACK, PINGRESP = b"\x20\x02\x01\x00", b"\x40\x02\x12\x34", b"\xd0\x00"
@@ -26,10 +26,10 @@ def publish(topic: bytes, packet_id: int, payload: bytes, duplicate: bool = Fals
 
 
 def test_a_connect_is_the_standards() -> None:
-    assert mqtt.connect("board-1", 60, clean_session=False) == (
+    assert greeting.connect("board-1", 60, clean_session=False) == (
         b"\x10\x13" + b"\x00\x04MQTT" + b"\x04" + b"\x00" + b"\x00\x3c" + b"\x00\x07board-1"
     )
-    assert mqtt.connect("b", 1_200, clean_session=True)[9:12] == b"\x02\x04\xb0"
+    assert greeting.connect("b", 1_200, clean_session=True)[9:12] == b"\x02\x04\xb0"
 
 
 def test_a_publish_is_the_standards() -> None:

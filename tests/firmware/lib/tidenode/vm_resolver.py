@@ -3,6 +3,7 @@
 import asyncio
 import socket
 
+from tidenode.errors import LinkError
 from tidenode.resolver import Resolver
 
 
@@ -12,6 +13,19 @@ async def test_a_number_and_a_name_have_an_address():
     assert number == socket.getaddrinfo("127.0.0.1", 8883)[0][-1]
     name = await resolver.resolve("localhost", 8883)
     assert name
+
+
+async def test_a_second_name_is_refused_while_the_first_is_looked_up():
+    resolver = Resolver()
+    first = asyncio.create_task(resolver.resolve("localhost", 8883))
+    await asyncio.sleep_ms(0)
+    try:
+        await resolver.resolve("localhost", 8883)
+    except LinkError:
+        assert await resolver.resolve("127.0.0.1", 8883)
+    else:
+        assert first.done()  # it was quicker
+    assert await first
 
 
 async def test_an_unknown_name_is_an_os_error_each_time():
