@@ -62,14 +62,15 @@ def _plan(values: list[int]) -> _Plan:
         numbers[i] = (values[i] - low) // step
     mean = sum(numbers) // count
     best = _rice(0, low + mean * step, step, numbers, mean)
-    plain = _fixed(0, low, step, None, count, max(numbers))
+    plain = _fixed(0, low, step, None, count=count, highest=max(numbers))
     for i in range(count - 1, 0, -1):
         numbers[i] -= numbers[i - 1]
     numbers.pop(0)  # now they are the deltas
     best = _cheaper(best, _rice(DELTA, first, step, numbers, 0))
     best = _cheaper(best, plain)
     low = min(numbers)
-    return _cheaper(best, _fixed(DELTA, first, step, low, count - 1, max(numbers) - low))
+    highest = max(numbers) - low
+    return _cheaper(best, _fixed(DELTA, first, step, low, count=count - 1, highest=highest))
 
 
 def _numbers(plan: _Plan, values: list[int]) -> list[int]:
@@ -112,7 +113,7 @@ def _common_step(values: list[int]) -> int:
 
 
 def _fixed(
-    mode: int, base: int, step: int, low: int | None, count: int, highest: int
+    mode: int, base: int, step: int, low: int | None, *, count: int, highest: int
 ) -> _Plan | None:
     width = _bits_of(highest)
     if width > WIDTH_MAX:

@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _DECIMALS_TRIED = 9
-_INFINITY = float("inf")
 # Beyond this an integer is no longer exact in this VM's float (32-bit on ESP32).
 _EXACT_MAX = 1 << 24 if float((1 << 24) + 1) == float(1 << 24) else 1 << 53
 
@@ -62,8 +61,8 @@ def _column_of_floats(name: str, values: list[float | None]) -> Column:
 
 def _decimals_of(value: float, decimals: int) -> int:
     """Return how many decimals, at least `decimals`, hold `value` exactly; -1 if none do."""
-    if not -_INFINITY < value < _INFINITY:
-        return -1  # NaN among them
+    if not -_EXACT_MAX <= value <= _EXACT_MAX:
+        return -1  # NaN and the infinities among them
     while decimals <= _DECIMALS_TRIED:
         scale = 10**decimals
         number = round(value * scale)

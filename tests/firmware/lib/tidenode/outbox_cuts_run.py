@@ -137,7 +137,7 @@ def failure_of(cells, promises):
         return "does not mount: %r" % error
     try:
         return broken_promise(promises)
-    except (OSError, OutboxError) as error:
+    except (OSError, OutboxError, AssertionError) as error:
         return "%r" % error
     finally:
         vfs.umount(PLACE)
@@ -147,37 +147,48 @@ def broken_promise(promises):
     if count_boot(FOLDER) <= promises.boot:
         return "a boot came twice"
     outbox = Outbox(folder=FOLDER, bytes_max=BYTES_MAX)
-    found, after = [], -1
-    while True:
-        entry = outbox.next_after(after)
-        if entry is None:
-            break
+    found = entries_of(outbox)
+    failure = wrong_queue(promises, found) or wrong_counters(promises, found, outbox)
+    if failure:
+        return failure
+    entry = outbox.push("climate", 1, b"goes on")
+    again = Outbox(folder=FOLDER, bytes_max=BYTES_MAX)
+    return None if again.holds(entry) else "keeps nothing any more"
+
+
+def entries_of(outbox):
+    found, entry = [], outbox.next_after(-1)
+    while entry is not None:
         payload = bytearray(entry.size_bytes)
         outbox.read_into(entry, memoryview(payload))
-        if payload != payload_of(entry):
-            return "sequence %d holds something else" % entry.sequence
-        if entry.sequence <= after:
-            return "sequence %d is out of order" % entry.sequence
+        assert payload == payload_of(entry), entry
+        assert not found or entry.sequence > found[-1].sequence, "out of order"
         found.append(entry)
-        after = entry.sequence
+        entry = outbox.next_after(entry.sequence)
+    return found
+
+
+def wrong_queue(promises, found):
     missing = [entry for entry in promises.queued if entry not in found]
     if missing != promises.queued[: len(missing)]:
         return "lost in the middle: %r" % missing
     new = [entry for entry in found if entry not in promises.queued]
     if [entry for entry in new if entry not in promises.doubtful]:
         return "came back from the dead: %r" % new
+    return None
+
+
+def wrong_counters(promises, found, outbox):
     # What a push let go for room is counted by the same operation that took it out.
     counted = outbox.dropped - promises.dropped
-    expected = sum([entry.samples for entry in missing])
+    expected = sum([entry.samples for entry in promises.queued if entry not in found])
     unfinished = [entry.samples for entry in promises.doubtful if entry not in found]
     if counted != expected and counted not in [expected + samples for samples in unfinished]:
-        return "dropped %d more, counted %d: %r" % (expected, counted, missing)
+        return "dropped %d, counted %d" % (expected, counted)
     reached = max([promises.next_sequence] + [entry.sequence + 1 for entry in promises.doubtful])
     if not promises.next_sequence <= outbox.next_sequence <= reached:
         return "sequence goes on with %d, not %d" % (outbox.next_sequence, promises.next_sequence)
-    entry = outbox.push("climate", 1, b"goes on")
-    again = Outbox(folder=FOLDER, bytes_max=BYTES_MAX)
-    return None if again.holds(entry) else "keeps nothing any more"
+    return None
 
 
 def torn(cells, operation):

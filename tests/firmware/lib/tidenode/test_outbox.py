@@ -3,7 +3,6 @@
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -149,8 +148,8 @@ TestOutboxAgainstModel = OutboxAgainstModel.TestCase
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "outbox"
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "outbox"
 
 
 def opened(folder: Path) -> Outbox:

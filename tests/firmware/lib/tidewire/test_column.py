@@ -17,6 +17,11 @@ from tidewire import (
 )
 
 
+def test_a_huge_float_behind_a_fraction_overflowed() -> None:
+    values = [0.5, 1.797693134862316e307, -1e308]
+    assert column_of("x", values) == Column("x", FLOAT, 0, values)
+
+
 @given(st.lists(st.none() | st.floats(allow_nan=False), max_size=30))
 def test_floats_keep_their_values(values: list[float | None]) -> None:
     assert real_values(column_of("x", values)) == values
