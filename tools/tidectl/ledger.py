@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidectl.errors import TidectlError
-from tidectl.query_api import NothingStoredError, QueryApi
+from tidectl.query_api import ROWS_MAX, NothingStoredError, QueryApi
 from tidectl.tables import text
 
 _COLUMNS = (
     "thing", "measurement", "boot", "sequence", "time", "samples", "samples_empty",
     "values_not_finite", "last_time_ms", "received_at_ms", "stored_at_ms",
 )  # fmt: skip
+
+# An answer lacks a column that has no value in any of its rows.
+_NO_SEQUENCE: dict[str, Any] = {"boot": None, "sequence": None}
+_NO_RANGE: dict[str, Any] = {"first": None, "last": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,14 @@ class Ledger:
     def __init__(self, api: QueryApi) -> None:
         self._api = api
         self._table = api.tables.ledger
+        self._known: frozenset[str] = frozenset()
 
     def totals(self) -> list[Totals]:
         """Return a line per thing, by name."""
-        number = "CAST(sequence AS BIGINT)"
+        columns = self._columns()
+        if not columns:
+            return []
+        number = f"CAST({'sequence' if 'sequence' in columns else 'NULL'} AS BIGINT)"
         sums = (
             "COUNT(*) AS batches, SUM(samples) AS samples,"
             " SUM(samples_empty) AS samples_empty, SUM(values_not_finite) AS values_not_finite,"
@@ -82,10 +90,12 @@ class Ledger:
             f" MIN({number}) AS first, MAX({number}) AS last"
         )
         rows = by_thing(self._api, self._table, sums)
-        return [Totals(**_typed(row, texts=("thing",))) for row in rows]
+        return [Totals(**_NO_RANGE | _typed(row, texts=("thing",))) for row in rows]
 
     def samples(self) -> dict[tuple[str, str], int]:
         """Return how many samples the batches of each (thing, measurement) have in sum."""
+        if not self._columns():
+            return {}
         rows = by_thing(self._api, self._table, "SUM(samples) AS samples", ", measurement")
         return {(row["thing"], row["measurement"]): int(row["samples"]) for row in rows}
 
@@ -103,8 +113,9 @@ class Ledger:
 
     def last_stored_at_ms(self) -> int:
         """Return when the newest entry was stored, 0 for an empty ledger."""
-        rows = self._ask(f"SELECT MAX(stored_at_ms) AS last FROM {self._table}")  # noqa: S608  a name of ours
-        return int(rows[0]["last"] or 0) if rows else 0
+        if not self._columns():
+            return 0
+        return int(self._api.ask(f"SELECT MAX(stored_at_ms) FROM {self._table}").one())  # noqa: S608  a name of ours
 
     def _paged(self, column: str, first: int, where: str | None = None) -> Iterator[Entry]:
         """Yield entries whose `column` is `first` or more, each page from behind the one before.
@@ -112,15 +123,19 @@ class Ledger:
         Many entries may share an instant, so that the order goes on through the key. Only of
         equal times the page's last one comes again, and is passed over.
         """
+        columns = self._columns()
+        if not columns:
+            return
+        selected = ", ".join(name for name in _COLUMNS if name in columns)
         order = (column, "thing", "measurement", "time")
         behind = f"{column} >= {first}"
         seen: set[Any] = set()
         while True:
-            rows = self._ask(
-                f"SELECT {', '.join(_COLUMNS)} FROM {self._table}"  # noqa: S608  names and quoted texts
+            rows = self._api.ask(
+                f"SELECT {selected} FROM {self._table}"  # noqa: S608  names and quoted texts
                 f" WHERE ({behind}){f' AND {where}' if where else ''}"
                 f" ORDER BY {', '.join(order)} LIMIT {self._api.rows_max}"
-            )
+            ).dicts()
             page = [_entry(row) for row in rows]
             fresh = [entry for entry in page if entry.key not in seen]
             yield from fresh
@@ -139,11 +154,22 @@ class Ledger:
             f" time >= {self._api.tables.instant(last.time)})))))"
         )
 
-    def _ask(self, sql: str) -> list[dict[str, Any]]:
-        try:
-            return self._api.ask(sql).dicts()
-        except NothingStoredError:
-            return []
+    def _columns(self) -> frozenset[str]:
+        """Return the ledger's columns, none while it is empty.
+
+        A store makes a column with its first value: before a batch with a sequence came, there
+        is neither `boot` nor `sequence`.
+        """
+        if not self._known.issuperset(_COLUMNS):
+            try:
+                answer = self._api.ask(f"DESCRIBE {self._table}", rows_max=ROWS_MAX)
+            except NothingStoredError:
+                return frozenset()
+            # InfluxDB's word for it; Timestream's table of columns begins with their names.
+            at = answer.columns.index("column_name") if "column_name" in answer.columns else 0
+            names = frozenset(row[at] for row in answer.rows)
+            self._known = names if "thing" in names else frozenset()  # else: a table without rows
+        return self._known
 
 
 def by_thing(
@@ -174,7 +200,7 @@ def by_thing(
 
 
 def _entry(row: dict[str, Any]) -> Entry:
-    return Entry(**_typed(row, texts=("thing", "measurement", "time")))
+    return Entry(**_NO_SEQUENCE | _typed(row, texts=("thing", "measurement", "time")))
 
 
 def _typed(row: dict[str, Any], texts: tuple[str, ...]) -> dict[str, Any]:

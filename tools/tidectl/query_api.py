@@ -67,9 +67,9 @@ class QueryApi:
         self._session, self._region = target.session, target.region
         self._pool = urllib3.PoolManager(retries=_RETRIES, timeout=_TIMEOUT)
 
-    def ask(self, sql: str) -> Answer:
+    def ask(self, sql: str, *, rows_max: int | None = None) -> Answer:
         """Return the answer to one statement; raises `TidectlError` with the store's reason."""
-        body = json.dumps({"sql": sql, "rows_max": self.rows_max}).encode()
+        body = json.dumps({"sql": sql, "rows_max": rows_max or self.rows_max}).encode()
         try:
             response = self._pool.request("POST", self._url, body=body, headers=self._signed(body))
         except urllib3.exceptions.HTTPError as error:
