@@ -19,6 +19,7 @@ from tidectl.firmware_image import FIRMWARE, compile_folder
 from tidectl.micropython import find_micropython
 
 HEAP_BYTES = 110 * 1024  # on 64 bits what 60 to 79 KB are on an ESP32
+STAND_INS_BYTES = 10 * 1024  # what firmware/sim takes of the heap, and no board: a test measures it
 DRAIN_TIMEOUT_MS = 10_000
 RESET_EXIT_CODE = 43  # the stand-in of `machine.reset()`
 _STOP_MARGIN_S = 5.0
@@ -50,6 +51,7 @@ class BoardStats:
 class SimulatedBoard:
     """A board on the flash image at `image_path`.
 
+    `heap_bytes` is the agent's heap; what stands in for hardware has its own on top of it.
     What the board logs is appended to the file at `log_path`. `on_stats` is called with each
     line, from a thread of the board's own; `stats` is the newest. One process at a time can
     have an image.
@@ -96,7 +98,7 @@ class SimulatedBoard:
         command = [
             _micropython(),
             "-X",
-            f"heapsize={self._heap_bytes}",
+            f"heapsize={self._heap_bytes + STAND_INS_BYTES}",
             "-m",
             "boot",
             json.dumps(

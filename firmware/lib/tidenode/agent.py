@@ -83,11 +83,11 @@ class Agent:
         for _ in range(self._drain_timeout_ms // _DRAIN_CHECK_MS):
             if not len(self._outbox):
                 break
-            await asyncio.sleep_ms(_DRAIN_CHECK_MS)
+            await asyncio.sleep_ms(_DRAIN_CHECK_MS)  # type: ignore[attr-defined]
         ended.set()
 
     async def _flush_old(self) -> None:
         while True:
-            await asyncio.sleep_ms(_FLUSH_CHECK_MS)
+            await asyncio.sleep_ms(_FLUSH_CHECK_MS)  # type: ignore[attr-defined]
             for batcher in self._batchers:
                 batcher.flush_if_old()

@@ -34,7 +34,7 @@ def build() -> Agent:
     """Return the agent that /config.json describes. Raises ConfigError."""
     settings = config.load("/config.json", drivers.options_of)
     wall = WallClock(time, machine)
-    clock = Clock(ticks_ms=time.ticks_ms, ticks_diff=time.ticks_diff, wall_ms=wall.read_ms())
+    clock = Clock(ticks_ms=time.ticks_ms, ticks_diff=time.ticks_diff, wall_ms=wall.read_ms())  # type: ignore[attr-defined]
     boot = count_boot(OUTBOX)
     outbox = Outbox(folder=OUTBOX, bytes_max=settings.outbox.bytes_max)
     resolver = Resolver()
@@ -73,10 +73,10 @@ def forget_start() -> None:
     the stack may still name them; no stage may have been given a function of theirs.
     """
     modules, collect = sys.modules, gc.collect
-    for name in list(modules):
-        if name.startswith("tidenode.drivers."):
-            for only_for_the_start in ("OPTIONS", "create"):
-                modules[name].__dict__.pop(only_for_the_start, None)
+    for name, module in list(modules.items()):
+        if name.startswith("tidenode.") and name != "tidenode.app":
+            for only_for_the_start in ("OPTIONS", "create", "options", "open_chip"):
+                module.__dict__.pop(only_for_the_start, None)
     names = ["config", "boots", "recovery", "greeting", "drivers", "app"]
     if "tidenode.sntp" not in modules:
         names.append("wall_clock")  # nobody will set it

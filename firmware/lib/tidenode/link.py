@@ -8,14 +8,13 @@ import asyncio
 import errno
 import socket
 import ssl
-from asyncio import core
+from asyncio import core  # type: ignore[attr-defined]
 
 from tidenode import mqtt
 from tidenode.errors import LinkError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from tidenode.resolver import Resolver
@@ -66,7 +65,7 @@ class Link:
         """Connect; return whether the broker kept our session. Raises LINK_FAILURES."""
         # The handshake runs inside the first write and read, so that "connected" is all of
         # dial, CONNECT and CONNACK under one deadline.
-        return bool(await asyncio.wait_for_ms(self._greet(), self._connect_timeout_ms))
+        return bool(await asyncio.wait_for_ms(self._greet(), self._connect_timeout_ms))  # type: ignore[attr-defined]
 
     async def send(self, frame: "bytes | memoryview") -> None:
         """Send `frame`, which must not change until this returns. One task at a time."""
@@ -123,10 +122,12 @@ class Link:
         return mqtt.session_present(packets[0][1])
 
 
-def _until_writable(stream: "Any") -> "Iterator[None]":
-    # A generator is awaitable on MicroPython; these two names are private but alike on both ports.
+# A generator is awaitable on MicroPython; these two names are private but alike on both ports.
+
+
+def _until_writable(stream: "Any") -> "Any":
     yield core._io_queue.queue_write(stream)
 
 
-def _until_readable(stream: "Any") -> "Iterator[None]":
+def _until_readable(stream: "Any") -> "Any":
     yield core._io_queue.queue_read(stream)

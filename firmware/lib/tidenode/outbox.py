@@ -196,7 +196,8 @@ class Outbox:
             pass  # not there, or a flash that fails: the next recovery tries again
 
     def _occupied_bytes(self, entry: Entry) -> int:
-        return max(1, -(-entry.size_bytes // self._block_bytes)) * self._block_bytes
+        blocks: int = max(1, -(-entry.size_bytes // self._block_bytes))
+        return blocks * self._block_bytes
 
     def _path(self, name: str) -> str:
         return self._folder + "/" + name

@@ -53,7 +53,7 @@ class Sampler:
         await known.wait()  # a sample without a time is none
         due_ms = self._clock.monotonic_ms()
         while True:
-            await asyncio.sleep_ms(max(0, due_ms - self._clock.monotonic_ms()))
+            await asyncio.sleep_ms(max(0, due_ms - self._clock.monotonic_ms()))  # type: ignore[attr-defined]
             self.sample()
             due_ms, missed = next_due_ms(due_ms, self._clock.monotonic_ms(), self._period_ms)
             self.missed += missed

@@ -58,7 +58,7 @@ class Timekeeper:
                 self._warn("the clock isn't set and clock.sntp_host is null: nothing is sampled")
             return
         if self._clock.trusted:
-            await asyncio.sleep_ms(self._resync_ms)
+            await asyncio.sleep_ms(self._resync_ms)  # type: ignore[attr-defined]
         while True:
             try:
                 if self._online:
@@ -68,10 +68,10 @@ class Timekeeper:
                     if self._set_wall_ms:
                         self._set_wall_ms(utc_ms)
                     self.known.set()
-                    await asyncio.sleep_ms(self._resync_ms)
+                    await asyncio.sleep_ms(self._resync_ms)  # type: ignore[attr-defined]
                     continue
                 self._warn("the time server is before the floor: %d" % utc_ms)
             except LINK_FAILURES as error:
                 self._warn("no time yet: %r" % error)
             self.failures += 1
-            await asyncio.sleep_ms(self._retry_ms)
+            await asyncio.sleep_ms(self._retry_ms)  # type: ignore[attr-defined]

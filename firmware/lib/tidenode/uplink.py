@@ -91,11 +91,11 @@ class Uplink:
             self.failures += 1
             if self._clock.monotonic_ms() - began_ms > self._retry_delay_ms_max:
                 self._attempts = 0
-            await asyncio.sleep_ms(self._next_delay_ms())
+            await asyncio.sleep_ms(self._next_delay_ms())  # type: ignore[attr-defined]
 
     def _next_delay_ms(self) -> int:
         """Full jitter: anything up to a ceiling that doubles, so that a fleet spreads out."""
-        ceiling_ms = min(
+        ceiling_ms: int = min(
             self._retry_delay_ms_max, self._retry_delay_ms_min << min(self._attempts, 16)
         )
         self._attempts += 1
@@ -180,7 +180,7 @@ class Uplink:
     async def _watch(self) -> None:
         """Ping when it is time; give up when an answer is overdue."""
         while True:
-            await asyncio.sleep_ms(_WATCH_MS)
+            await asyncio.sleep_ms(_WATCH_MS)  # type: ignore[attr-defined]
             now_ms = self._clock.monotonic_ms()
             waiting_ms = [
                 now_ms - at_ms

@@ -31,6 +31,6 @@ class Wifi:
             for _ in range(self._settings.timeout_ms // _POLL_MS):
                 if self._station.isconnected():
                     return
-                await asyncio.sleep_ms(_POLL_MS)
+                await asyncio.sleep_ms(_POLL_MS)  # type: ignore[attr-defined]
             status = self._station.status()
             raise LinkError("no Wi-Fi %s: status %s" % (self._settings.ssid, status))
