@@ -1,4 +1,4 @@
-"""Boot a simulated board: `micropython -m boot OPTIONS`, OPTIONS being JSON.
+"""Boot a simulated board: `micropython -m boot`, told by TIDEGAUGE_BOARD, which is JSON.
 
     image              path of the flash image, a LittleFS
     stand_ins          path of this folder, compiled
@@ -20,7 +20,7 @@ import vfs
 
 _CHIP = (0, 0x76)  # the bus and the address of the one simulated chip, the driver's defaults
 
-options = json.loads(sys.argv[1])
+options = json.loads(os.getenv("TIDEGAUGE_BOARD"))
 device = vfs.VfsLfs2(flash.Flash(options["image"]))
 vfs.umount("/")
 vfs.mount(device, "/")

@@ -101,7 +101,14 @@ class SimulatedBoard:
             f"heapsize={self._heap_bytes + STAND_INS_BYTES}",
             "-m",
             "boot",
-            json.dumps(
+        ]
+        self._lock = _locked(self._image_path)
+        environment = {
+            "MICROPYPATH": f"{stand_ins}:.frozen",
+            "HOME": str(self._image_path.resolve().parent),  # the VM looks for modules there
+            "PATH": os.environ.get("PATH", ""),
+            # No argument: of those the VM takes 255 bytes, fewer than two long paths.
+            "TIDEGAUGE_BOARD": json.dumps(
                 {
                     "image": str(self._image_path.resolve()),
                     "stand_ins": str(stand_ins),
@@ -109,12 +116,6 @@ class SimulatedBoard:
                     "drain_timeout_ms": self._drain_timeout_ms,
                 }
             ),
-        ]
-        self._lock = _locked(self._image_path)
-        environment = {
-            "MICROPYPATH": f"{stand_ins}:.frozen",
-            "HOME": str(self._image_path.resolve().parent),  # the VM looks for modules there
-            "PATH": os.environ.get("PATH", ""),
         }
         self.stats, self._ended = None, False
         with open(self._log_path, "ab") as log:

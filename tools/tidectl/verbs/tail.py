@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from tidectl.arrivals import Arrivals
 from tidectl.home import Home
@@ -92,7 +93,7 @@ def _samples(
             for row in arrivals.rows(fresh):
                 yield _ordered(row)
         except StoreUnavailableError as error:
-            say(f"[yellow]waiting:[/] {error}")
+            say(f"[yellow]waiting:[/] {escape(str(error))}")
         if deadline and time.monotonic() >= deadline:
             return
         time.sleep(_POLL_S)
