@@ -1,4 +1,4 @@
-"""A Bosch BME280, register by register (data sheet BST-BME280-DS001, section 5).
+"""A Bosch BME280 or BMP280, register by register (data sheet BST-BME280-DS001, section 5).
 
 It holds trimming parameters, sleeps until told to measure, and answers with the raw numbers
 that its own compensation formulae (section 8.1, in floating point: not those the driver
@@ -10,6 +10,7 @@ import struct
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 # T and P are those of the worked example in the BMP280's data sheet (BST-BMP280-DS001,
 # section 3.12), whose formulae the BME280 shares; H are those of a real chip.
@@ -33,6 +34,7 @@ _H5 = 50
 _H6 = 30
 
 
+BME280, BMP280 = 0x60, 0x58  # what the register of the chip's kind says
 _ID = 0xD0
 _RESET = 0xE0
 _CTRL_HUM = 0xF2
@@ -51,25 +53,36 @@ class Bme280:
     """The chip; `weather(ms)` returns what it is in, `now_ms()` drives its own clock."""
 
     def __init__(
-        self, weather: "Callable[[int], tuple[float, float, float]]", now_ms: "Callable[[], int]"
+        self,
+        weather: "Callable[[int], tuple[float, float, float]]",
+        now_ms: "Callable[[], int]",
+        kind: int = BME280,
     ) -> None:
         self._weather = weather
         self._now_ms = now_ms
+        self._kind = kind
         self._registers = bytearray(256)
-        self._power_on()
+        self._register = 0
+        self.power_on()
 
-    def read(self, register: int, size: int) -> bytes:
+    def read(self, size: int) -> bytes:
         """Return `size` bytes; the address counts up by itself."""
+        register = self._register
         if register <= 0xFE and register + size > _DATA:
             self._measure_if_due()
         return bytes(self._registers[register : register + size])
 
-    def write(self, register: int, data: bytes) -> None:
-        """Take the registers that can be written; the others ignore it, as on the chip."""
-        value = data[0]
+    def write(self, data: bytes) -> None:
+        """Take a register's address, and values in pairs: value, next address, value."""
+        self._register = data[0]
+        for place in range(0, len(data) - 1, 2):
+            self._set(data[place], data[place + 1])
+
+    def _set(self, register: int, value: int) -> None:
+        # The others can't be written.
         if register == _RESET and value == _RESET_WORD:
-            self._power_on()
-        elif register == _CTRL_HUM:
+            self.power_on()
+        elif register == _CTRL_HUM and self._kind == BME280:
             self._registers[_CTRL_HUM] = value & 7  # works from the next write of ctrl_meas
         elif register == _CONFIG:
             self._registers[_CONFIG] = value
@@ -78,16 +91,18 @@ class Bme280:
             self._humidity_on = self._registers[_CTRL_HUM] != 0
             self._due_ms = self._now_ms() + _MEASURE_MS
 
-    def _power_on(self) -> None:
+    def power_on(self) -> None:
+        """Begin as after a loss of power, asleep."""
         registers = self._registers
         registers[:] = bytes(256)
-        registers[_ID] = 0x60
+        registers[_ID] = self._kind
         registers[0x88:0xA2] = struct.pack(
             "<HhhHhhhhhhhhxB", _T1, _T2, _T3, _P1, _P2, _P3, _P4, _P5, _P6, _P7, _P8, _P9, _H1
         )
-        registers[0xE1:0xE8] = struct.pack(
-            "<hBBBBb", _H2, _H3, _H4 >> 4, _H4 & 15 | (_H5 & 15) << 4, _H5 >> 4, _H6
-        )
+        if self._kind == BME280:
+            registers[0xE1:0xE8] = struct.pack(
+                "<hBBBBb", _H2, _H3, _H4 >> 4, _H4 & 15 | (_H5 & 15) << 4, _H5 >> 4, _H6
+            )
         registers[_DATA : _DATA + 8] = b"\x80\x00\x00\x80\x00\x00\x80\x00"
         self._humidity_on = False
         self._due_ms = 0
@@ -115,6 +130,11 @@ class Bme280:
             self._due_ms = now_ms + _MEASURE_MS + _STANDBY_MS[self._registers[_CONFIG] >> 5]
         else:
             self._registers[_CTRL_MEAS] = control & ~3  # forced: once, then asleep
+
+
+def solder(board: "Any", options: "dict[str, Any]", world: "Any") -> None:
+    """Put a BME280 on `board`."""
+    board.chips[world.place(options)] = Bme280(world.weather, world.now_ms)
 
 
 def _raw_of(wanted: float, formula: "Callable[[int], float]", bits: int) -> int:

@@ -1,6 +1,14 @@
-"""Stand in for the board's module `machine`: pins, I2C with simulated chips, reset.
+"""Stand in for the board's module `machine`: pins, buses, converter, with simulated chips.
 
-A simulated chip is an object with `read(register, size)` and `write(register, data)`.
+A chip on an I2C bus is an object with `write(data)` and `read(size)`: what the master sends
+behind the address, and what it asks for. It raises OSError where it would not acknowledge. At
+a pin is a part, with those of these methods that it needs:
+    level(pull)               -> 0 or 1, to a pin that reads
+    drive(level)              from a pin that writes
+    watch(handler, trigger)   `handler()` is to be called at edges of `trigger`
+    microvolts()              -> to the converter
+    send(size)                -> bytes to SPI, from a chip `selected` by its pin
+`onewire` and `dht` ask the part for more.
 """
 
 import errno
@@ -8,42 +16,145 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 RESET_EXIT_CODE = 43  # how the host tells a reset from an end
-chips: "dict[tuple[int, int], Any]" = {}  # (bus, address) -> chip; the boot script wires it
+# The boot script wires these. A bus is its number, or the pins of one in software.
+chips: "dict[tuple[int | tuple[int, int], int], Any]" = {}  # (bus, address) -> chip
+parts: "dict[int, Any]" = {}  # pin -> part
+faults: "dict[tuple[int | tuple[int, int], int], int]" = {}  # (bus, address) -> errno to raise
 
 
 class Pin:
-    """A pin that is only named."""
+    """A pin and the part at it, if any."""
 
-    def __init__(self, number: int) -> None:
+    IN, OUT, OPEN_DRAIN = 1, 3, 7
+    PULL_DOWN, PULL_UP = 1, 2
+    IRQ_RISING, IRQ_FALLING = 1, 2
+
+    def __init__(
+        self, number: int, mode: int = -1, pull: "int | None" = -1, *, value: "int | None" = None
+    ) -> None:
         self.number = number
+        self._pull = pull
+        self._level = 0
+        if value is not None:
+            self.value(value)
+
+    def init(self, mode: int = -1, pull: "int | None" = -1) -> None:
+        """Set the pin up again."""
+        self._pull = pull
+
+    def value(self, level: "int | None" = None) -> "int | None":
+        """Return the level, or drive it."""
+        part = self.part()
+        if level is None:
+            if hasattr(part, "level"):
+                return int(part.level(self._pull))
+            return int(self._pull == self.PULL_UP)
+        self._level = level
+        if hasattr(part, "drive"):
+            part.drive(level)
+        return None
+
+    def irq(self, handler: "Callable[[Pin], object]", trigger: int) -> None:
+        """Have `handler` called at edges of `trigger`."""
+        part = self.part()
+        if hasattr(part, "watch"):
+            part.watch(lambda: handler(self), trigger)
+
+    def part(self) -> "Any":
+        """Return what is at the pin; the stand-ins beside this ask it."""
+        return parts.get(self.number)
 
 
 class I2C:
     """The master of one bus; `chips` says who answers."""
 
     def __init__(self, bus: int, *, scl: Pin, sda: Pin, freq: int = 400_000) -> None:
-        self._bus = bus
+        self._bus: int | tuple[int, int] = bus
+
+    def writeto(self, address: int, data: bytes) -> int:
+        """Write `data`; return how much of it was acknowledged."""
+        self._chip(address).write(bytes(data))
+        return len(data)
+
+    def readfrom_into(self, address: int, buffer: bytearray) -> None:
+        """Fill `buffer`."""
+        buffer[:] = self._chip(address).read(len(buffer))
 
     def readfrom_mem(self, address: int, register: int, size: int) -> bytes:
         """Return `size` bytes from `register` on."""
-        return bytes(self._chip(address).read(register, size))
+        chip = self._chip(address)
+        chip.write(bytes((register,)))
+        return bytes(chip.read(size))
 
     def readfrom_mem_into(self, address: int, register: int, buffer: bytearray) -> None:
         """Fill `buffer` from `register` on."""
-        buffer[:] = self._chip(address).read(register, len(buffer))
+        buffer[:] = self.readfrom_mem(address, register, len(buffer))
 
     def writeto_mem(self, address: int, register: int, data: bytes) -> None:
         """Write `data` from `register` on."""
-        self._chip(address).write(register, data)
+        self._chip(address).write(bytes((register,)) + bytes(data))
 
     def _chip(self, address: int) -> "Any":
-        chip = chips.get((self._bus, address))
+        place = (self._bus, address)
+        chip = chips.get(place)
+        if place in faults:
+            raise OSError(faults[place])
         if chip is None:
             raise OSError(errno.ENODEV)  # what ESP32 raises where nobody acknowledges
         return chip
+
+
+class SoftI2C(I2C):
+    """The same on two pins of its own."""
+
+    def __init__(self, *, scl: Pin, sda: Pin, freq: int = 400_000) -> None:
+        self._bus = (scl.number, sda.number)
+
+
+class SPI:
+    """The master of an SPI bus; the part that is selected answers."""
+
+    def __init__(
+        self,
+        bus: int,
+        baudrate: int = 500_000,
+        *,
+        polarity: int = 0,
+        phase: int = 0,
+        sck: "Pin | None" = None,
+        mosi: "Pin | None" = None,
+        miso: "Pin | None" = None,
+    ) -> None:
+        pass
+
+    def readinto(self, buffer: bytearray) -> None:
+        """Fill `buffer`."""
+        for part in parts.values():
+            if getattr(part, "selected", False):
+                buffer[:] = part.send(len(buffer))
+                return
+        buffer[:] = b"\xff" * len(buffer)  # a line that floats, here up
+
+
+class ADC:
+    """The converter at a pin."""
+
+    ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
+    _UV_MAX = (950_000, 1_250_000, 1_750_000, 3_100_000)
+
+    def __init__(self, pin: Pin, *, atten: int = ATTN_0DB) -> None:
+        self._pin = pin
+        self._atten = atten
+
+    def read_uv(self) -> int:
+        """Return the voltage in microvolts, within what the attenuation lets be measured."""
+        part = self._pin.part()
+        volts_uv = int(part.microvolts()) if part else 0
+        return min(max(volts_uv, 0), self._UV_MAX[self._atten])
 
 
 class RTC:

@@ -75,14 +75,14 @@ def forget_start() -> None:
     modules, collect = sys.modules, gc.collect
     for name, module in list(modules.items()):
         if name.startswith("tidenode.") and name != "tidenode.app":
-            for only_for_the_start in ("OPTIONS", "create", "options", "open_chip"):
+            for only_for_the_start in ("OPTIONS", "create"):
                 module.__dict__.pop(only_for_the_start, None)
-    names = ["config", "boots", "recovery", "greeting", "drivers", "app"]
+    names = ["config", "boots", "recovery", "greeting", "drivers", "i2c_bus", "input_pin", "app"]
     if "tidenode.sntp" not in modules:
         names.append("wall_clock")  # nobody will set it
     for name in names:
-        module = modules.pop("tidenode." + name)
-        module.__dict__.clear()
+        if "tidenode." + name in modules:
+            modules.pop("tidenode." + name).__dict__.clear()
     collect()
 
 

@@ -1,16 +1,27 @@
 """Load a stand-in of `firmware/sim`, whose names others have too, without it becoming theirs."""
 
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 
 from tidectl.firmware_image import FIRMWARE
 
+FOLDER = FIRMWARE / "sim"
+
 
 def stand_in(name: str) -> ModuleType:
-    """Return the module, loaded anew and not left in `sys.modules`."""
-    spec = spec_from_file_location(f"stand_in_{name}", FIRMWARE / "sim" / f"{name}.py")
+    """Return the module, loaded anew and not left in `sys.modules`, nor what it imports there."""
+    spec = spec_from_file_location(f"stand_in_{name}", FOLDER / f"{name}.py")
     assert spec
     assert spec.loader
     module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    before = set(sys.modules)
+    sys.path.insert(0, str(FOLDER))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(FOLDER))
+        for sibling in set(sys.modules) - before:
+            if (FOLDER / f"{sibling}.py").exists():
+                del sys.modules[sibling]
     return module

@@ -3,9 +3,17 @@
 A driver is a module with
     FIELDS   ((field name, decimals), ...); no decimals makes an integer field
     OPTIONS  rows as in tidenode.config: the keys it takes from its measurement
-    create(options, hardware) -> a sensor; `hardware` is the board's module `machine`
-and a sensor has `read()`, which returns one integer (or None) per field, scaled by its
-decimals, and raises SensorError or OSError where it can't.
+    create(options, hardware) -> a sensor; `hardware` is the board's module `machine`.
+             Touches no chip: it may be absent yet. Raises ConfigError for options that
+             don't go together.
+and a sensor has
+    read()   -> one integer per field, scaled by its decimals; None for one that the chip has
+             not measured. All None is no sample and no error: a chip's first moments.
+             Raises SensorError, naming chip and address, where it can't. After that it sets
+             the chip up anew, since the chip may have been without power.
+    begin()  optional, of a chip that takes its time: starts a conversion and returns the
+             milliseconds after which `read` may be called, at most BEGIN_MS_MAX. Raises as
+             `read` does. Neither waits itself: other sensors are due meanwhile.
 """
 
 TYPE_CHECKING = False
@@ -17,6 +25,11 @@ if TYPE_CHECKING:
         """Something that can be read."""
 
         def read(self) -> "tuple[int | None, ...]": ...
+
+    class SlowSensor(Sensor, Protocol):
+        """Something that has to be told to measure first."""
+
+        def begin(self) -> int: ...
 
 
 def find(name: str) -> "ModuleType":

@@ -7,106 +7,114 @@ integers: an ESP32's float keeps 24 bits only.
 
 import struct
 
+from tidenode import i2c_bus
 from tidenode.errors import SensorError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from tidenode.config import Spec
+    from tidenode.i2c_chip import I2cChip
 
 FIELDS = (("temperature_c", 2), ("pressure_pa", 1), ("humidity_percent", 2))
-OPTIONS: "Spec" = (
-    ("bus", int, 0, 0, 1),
-    ("scl_pin", int, 22, 0, 48),
-    ("sda_pin", int, 21, 0, 48),
-    ("address", int, 0x76, 0x76, 0x77),  # SDO to ground, or to supply
-)
+OPTIONS = i2c_bus.options(0x76, 0x77)  # SDO to ground, or to supply
 
 _ID = 0xD0
 _ID_BME280 = 0x60
-_RESET = 0xE0
-_RESET_WORD = 0xB6
-_CTRL_HUM = 0xF2
 _STATUS = 0xF3
 _CTRL_MEAS = 0xF4
-_CONFIG = 0xF5
-_DATA = 0xF7
-_DATA_BYTES = 8
 _CALIBRATION_1 = 0x88
 _CALIBRATION_2 = 0xE1
 _NORMAL_X1 = 0x27  # temperature and pressure once each, normal mode
-_HUMIDITY_X1 = 0x01
-_STANDBY_125_MS = 0x40  # no filter; a new value eight times a second
-_SKIPPED_20, _SKIPPED_16 = 0x80000, 0x8000  # what an axis that wasn't measured reads
+# Pairs of register and value. Standby 125 ms and no filter: a new value eight times a second;
+# ctrl_meas; before it ctrl_hum, humidity once, which is taken with ctrl_meas.
+_SETTINGS = b"\xf5\x40\xf4\x27"
+_SETTINGS_HUMID = b"\xf2\x01\xf5\x40\xf4\x27"
+_SKIPPED_20 = 0x80000  # what an axis that wasn't measured reads
+_SKIPPED_16 = 0x8000
+_LOWEST_100_C = -4_100  # a little beyond what the data sheet promises
+_HIGHEST_100_C = 8_600
+_LOWEST_10_PA = 290_000
+_HIGHEST_10_PA = 1_110_000
 
 
 class Bme280:
-    """A BME280 at `address` of `i2c`, measuring by itself; `read` never waits for it.
+    """A BME280, or a BMP280 that is not `humid`, measuring by itself; `read` never waits for it.
 
     The chip is set up at the first read, and again after any failure, so that a sensor
     plugged in later, or shaken loose, comes back.
     """
 
-    def __init__(self, i2c: "Any", address: int) -> None:
-        self._i2c = i2c
-        self._address = address
-        self._data = bytearray(_DATA_BYTES)
+    def __init__(self, chip: "I2cChip", chip_id: int, *, humid: bool) -> None:
+        self._chip = chip
+        self._chip_id = chip_id
+        self._humid = humid
+        # From ctrl_meas on, which tells whether the chip was reset and sleeps.
+        self._data = bytearray(11 if humid else 9)
         self._trim: tuple[int, ...] | None = None
 
-    def read(self) -> tuple[int | None, ...]:
-        """Return 1/100 degrees Celsius, 1/10 Pa and 1/100 % relative humidity.
+    def read(self) -> "tuple[int | None, ...]":
+        """Return 1/100 degrees Celsius, 1/10 Pa and, if humid, 1/100 % relative humidity.
 
-        None is a value the chip has not measured. Raises OSError where the chip does not
-        answer and SensorError where something else does.
+        None is a value the chip has not measured. Raises SensorError.
         """
         trim, self._trim = self._trim, None
         if trim is None:
             trim = self._set_up()
-        self._i2c.readfrom_mem_into(self._address, _DATA, self._data)
         data = self._data
-        pressure = data[0] << 12 | data[1] << 4 | data[2] >> 4
-        temperature = data[3] << 12 | data[4] << 4 | data[5] >> 4
-        humidity = data[6] << 8 | data[7]
+        self._chip.read_into(data, _CTRL_MEAS)
+        if data[0] != _NORMAL_X1:
+            raise self._chip.error("it was reset")
+        values = self._values(trim)
         self._trim = trim
-        if temperature == _SKIPPED_20:
-            return None, None, None  # the first 10 ms after power-on
-        fine = fine_temperature(temperature, trim)
-        return (
-            (fine * 5 + 128) >> 8,
-            None if pressure == _SKIPPED_20 else pressure_256_pa(pressure, fine, trim) * 10 >> 8,
-            None
-            if humidity == _SKIPPED_16
-            else humidity_1024_percent(humidity, fine, trim) * 100 >> 10,
-        )
+        return values
+
+    def _values(self, trim: tuple[int, ...]) -> "tuple[int | None, ...]":
+        data = self._data
+        raw = data[6] << 12 | data[7] << 4 | data[8] >> 4
+        if raw == _SKIPPED_20:
+            return (None,) * (3 if self._humid else 2)  # the first 10 ms after power-on
+        fine = fine_temperature(raw, trim)
+        temperature = fine * 5 + 128 >> 8
+        raw = data[3] << 12 | data[4] << 4 | data[5] >> 4
+        pressure = None if raw == _SKIPPED_20 else pressure_256_pa(raw, fine, trim) * 10 >> 8
+        if not _LOWEST_100_C <= temperature <= _HIGHEST_100_C or (
+            pressure is not None and not _LOWEST_10_PA <= pressure <= _HIGHEST_10_PA
+        ):
+            raise self._chip.error(
+                "%r/100 C, %r/10 Pa are beyond its range" % (temperature, pressure)
+            )
+        if not self._humid:
+            return temperature, pressure
+        raw = data[9] << 8 | data[10]
+        humidity = None if raw == _SKIPPED_16 else humidity_1024_percent(raw, fine, trim)
+        return temperature, pressure, humidity and humidity * 100 >> 10
 
     def _set_up(self) -> tuple[int, ...]:
-        i2c, address = self._i2c, self._address
-        chip = i2c.readfrom_mem(address, _ID, 1)[0]
-        if chip != _ID_BME280:
-            raise SensorError("chip id 0x%02x at 0x%02x, not a BME280" % (chip, address))
-        if i2c.readfrom_mem(address, _STATUS, 1)[0] & 1:
-            raise SensorError("the BME280 is still copying its trimming parameters")
-        first = i2c.readfrom_mem(address, _CALIBRATION_1, 26)
-        second = i2c.readfrom_mem(address, _CALIBRATION_2, 7)
-        i2c.writeto_mem(address, _CTRL_HUM, bytes((_HUMIDITY_X1,)))  # taken with ctrl_meas
-        i2c.writeto_mem(address, _CONFIG, bytes((_STANDBY_125_MS,)))
-        i2c.writeto_mem(address, _CTRL_MEAS, bytes((_NORMAL_X1,)))
-        return trimming(first, second)
+        chip, byte = self._chip, bytearray(1)
+        chip.read_into(byte, _ID)
+        if byte[0] != self._chip_id:
+            raise chip.error("id 0x%02x is another chip's" % byte[0])
+        chip.read_into(byte, _STATUS)
+        if byte[0] & 1:
+            raise chip.error("still copies its trimming parameters")
+        first, second = bytearray(26), bytearray(7)
+        chip.read_into(first, _CALIBRATION_1)
+        if self._humid:
+            chip.read_into(second, _CALIBRATION_2)
+        trim = trimming(first, second)
+        if not trim[3]:
+            raise chip.error("blank trimming parameters")  # P1, by which a formula divides
+        chip.write(_SETTINGS_HUMID if self._humid else _SETTINGS)
+        return trim
 
 
 def create(options: "dict[str, Any]", hardware: "Any") -> Bme280:
-    """Return the sensor that `options` describe; `hardware` is the module `machine`."""
-    i2c = hardware.I2C(
-        options["bus"],
-        scl=hardware.Pin(options["scl_pin"]),
-        sda=hardware.Pin(options["sda_pin"]),
-        freq=400_000,
-    )
-    return Bme280(i2c, options["address"])
+    """Return the sensor that `options` describe."""
+    return Bme280(i2c_bus.open_chip("BME280", options, hardware), _ID_BME280, humid=True)
 
 
-def trimming(first: bytes, second: bytes) -> tuple[int, ...]:
+def trimming(first: "bytes | bytearray", second: "bytes | bytearray") -> tuple[int, ...]:
     """Return T1..T3, P1..P9, H1..H6 of registers 0x88..0xA1 and 0xE1..0xE7 (table 16)."""
     numbers = struct.unpack("<HhhHhhhhhhhhxB", first)
     h2, h3 = struct.unpack("<hB", second[:3])

@@ -1,17 +1,20 @@
 """The BME280's numbers are the data sheet's; the driver brings a chip back after any failure."""
 
-import errno
 import struct
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.firmware.lib.tidenode.drivers.board import Board
 from tests.firmware.sim.stand_in import stand_in
-from tidenode.drivers import bme280
-from tidenode.errors import SensorError
+from tidenode import i2c_bus
+from tidenode.drivers import bme280, bmp280
+from tidenode.errors import ConfigError, SensorError
 
 sim = stand_in("bme280")
+PLACE = (0, 0x76)
 
 # Section 3.12 of the BMP280's data sheet (BST-BMP280-DS001), whose formulae the BME280 shares.
 EXAMPLE_T = (27_504, 26_435, -1_000)
@@ -25,35 +28,22 @@ pressures_pa = st.floats(30_000, 110_000)
 humidities_percent = st.floats(0, 100)
 
 
-class Bench:
-    """The driver on a bus with the register model, in a weather and at a time a test sets."""
+class Bench(Board):
+    """The driver and the register model, in a weather and at a time a test sets."""
 
-    def __init__(self) -> None:
-        self.now_ms = 0
+    def __init__(self, driver: ModuleType = bme280, kind: int = sim.BME280) -> None:
+        super().__init__()
         self.weather = (20.0, 101_325.0, 50.0)
-        self.fails = False
-        self.chip = sim.Bme280(lambda _: self.weather, lambda: self.now_ms)
-        self.driver = bme280.Bme280(self, 0x76)
-
-    def readfrom_mem(self, address: int, register: int, size: int) -> bytes:
-        assert address == 0x76
-        if self.fails:
-            raise OSError(errno.ENODEV)
-        return bytes(self.chip.read(register, size))
-
-    def readfrom_mem_into(self, address: int, register: int, buffer: bytearray) -> None:
-        buffer[:] = self.readfrom_mem(address, register, len(buffer))
-
-    def writeto_mem(self, address: int, register: int, data: bytes) -> None:
-        assert address == 0x76
-        self.chip.write(register, data)
+        self.model = sim.Bme280(lambda _: self.weather, self.clock, kind)
+        self.machine.chips[PLACE] = self.model
+        self.sensor = self.create(driver)
 
     def measured(self, *weather: float) -> tuple[int | None, ...]:
         """Return what the driver reads once the chip has been in `weather` for a second."""
         self.weather = weather
-        self.driver.read()
+        self.sensor.read()
         self.now_ms += 1_000
-        return self.driver.read()
+        return self.sensor.read()
 
 
 def test_the_worked_example_of_the_data_sheet_comes_out() -> None:
@@ -90,60 +80,97 @@ def test_any_raw_numbers_come_out_as_integers(raw_t: int, raw_p: int, raw_h: int
 
 
 def test_the_first_moments_hold_no_value() -> None:
-    assert Bench().driver.read() == (None, None, None)
+    assert Bench().sensor.read() == (None, None, None)
 
 
-@pytest.mark.parametrize(("register", "missing"), [(0xF2, 2), (0xF4, 1)])
+@pytest.mark.parametrize(("register", "missing"), [(0xF2, 2), (0xF7, 1)])
 def test_an_axis_that_is_not_measured_has_no_value(register: int, missing: int) -> None:
     bench = Bench()
     bench.measured(20.0, 100_000.0, 50.0)
-    bench.chip.write(0xF2, bytes((0 if register == 0xF2 else 1,)))
-    bench.chip.write(0xF4, bytes((0x27 if register == 0xF2 else 0x23,)))
-    bench.now_ms += 1_000
-    read = bench.driver.read()
+    if register == 0xF2:
+        bench.model.write(b"\xf2\0\xf4\x27")
+        bench.now_ms += 1_000
+    else:
+        bench.model._registers[0xF7:0xFA] = b"\x80\0\0"
+    read = bench.sensor.read()
     assert [position for position, value in enumerate(read) if value is None] == [missing]
 
 
-def test_a_chip_that_lost_its_power_is_set_up_again() -> None:
+def test_an_absent_chip_is_an_error_and_set_up_again_when_it_is_back() -> None:
     bench = Bench()
     bench.measured(20.0, 100_000.0, 50.0)
-    bench.fails = True
+    del bench.machine.chips[PLACE]
     for _ in range(2):
-        with pytest.raises(OSError, match=str(errno.ENODEV)):
-            bench.driver.read()
-    bench.chip.write(0xE0, b"\xb6")  # back, and as new: asleep
-    bench.fails = False
-    assert bench.driver.read() == (None, None, None)
+        with pytest.raises(SensorError, match="BME280 at 0x76: OSError"):
+            bench.sensor.read()
+    bench.model.write(b"\xe0\xb6")  # back, and as new: asleep
+    bench.machine.chips[PLACE] = bench.model
+    assert bench.sensor.read() == (None, None, None)
     bench.now_ms += 1_000
-    assert bench.driver.read()[0] == pytest.approx(2_000, abs=1)
+    assert bench.sensor.read()[0] == pytest.approx(2_000, abs=1)
+
+
+def test_a_chip_that_lost_its_power_between_two_reads_measures_again() -> None:
+    bench = Bench()
+    bench.measured(20.0, 100_000.0, 50.0)
+    bench.model.power_on()
+    with pytest.raises(SensorError, match="BME280 at 0x76: 'it was reset'"):
+        bench.sensor.read()
+    assert bench.measured(21.0, 100_000.0, 50.0)[0] == pytest.approx(2_100, abs=1)
+
+
+def test_what_it_can_not_have_measured_is_an_error() -> None:
+    bench = Bench()
+    for weather in ((90.0, 100_000.0, 50.0), (20.0, 20_000.0, 50.0)):
+        with pytest.raises(SensorError, match="beyond its range"):
+            bench.measured(*weather)
+
+
+@given(temperatures_c, pressures_pa)
+def test_a_bmp280_is_one_without_humidity(temperature_c: float, pressure_pa: float) -> None:
+    read = Bench(bmp280, sim.BMP280).measured(temperature_c, pressure_pa, 50.0)
+    assert read == pytest.approx((temperature_c * 100, pressure_pa * 10), abs=10)
 
 
 def test_another_chip_at_the_address_is_refused() -> None:
     bench = Bench()
-    bench.chip._registers[0xD0] = 0x58  # a BMP280, which has no humidity
-    with pytest.raises(SensorError, match="chip id 0x58 at 0x76"):
-        bench.driver.read()
+    bench.model._registers[0xD0] = 0x58  # a BMP280, which has no humidity
+    with pytest.raises(SensorError, match='BME280 at 0x76: "id 0x58'):
+        bench.sensor.read()
 
 
 def test_a_chip_that_still_copies_its_trimming_is_asked_later() -> None:
     bench = Bench()
-    bench.chip._registers[0xF3] = 1
-    with pytest.raises(SensorError, match="copying"):
-        bench.driver.read()
-    bench.chip._registers[0xF3] = 0
-    bench.driver.read()
+    bench.model._registers[0xF3] = 1
+    with pytest.raises(SensorError, match="still copies"):
+        bench.sensor.read()
+    bench.model._registers[0xF3] = 0
+    bench.sensor.read()
 
 
 def test_blank_trimming_parameters_divide_nothing_by_zero() -> None:
+    bench = Bench()
+    bench.model._registers[0x88:0xA2] = bytes(26)
     with pytest.raises(SensorError, match="blank"):
+        bench.sensor.read()
+
+
+def test_trimming_parameters_that_are_nonsense_divide_nothing_by_zero() -> None:
+    with pytest.raises(SensorError, match="trimming"):
         bme280.pressure_256_pa(RAW_P, 128_422, (0,) * 18)
 
 
-def test_a_sensor_is_created_on_the_pins_of_its_options() -> None:
-    machine = stand_in("machine")
+@pytest.mark.parametrize("bus", [0, 1, -1])
+def test_a_sensor_is_created_on_the_pins_of_its_options(bus: int) -> None:
     bench = Bench()
-    machine.chips[(1, 0x77)] = bench.chip
-    options = {"bus": 1, "scl_pin": 5, "sda_pin": 4, "address": 0x77}
-    assert bme280.create(options, machine).read() == (None, None, None)
-    with pytest.raises(OSError, match=str(errno.ENODEV)):
-        bme280.create(options | {"bus": 0}, machine).read()
+    bench.machine.chips = {((5, 4) if bus < 0 else bus, 0x77): bench.model}
+    options = {"scl_pin": 5, "sda_pin": 4, "address": 0x77}
+    i2c_bus.pins_of_bus.clear()
+    assert bench.create(bme280, bus=bus, **options).read() == (None, None, None)
+    with pytest.raises(SensorError, match="BME280 at 0x76"):
+        bench.create(bme280, bus=bus, **options | {"address": 0x76}).read()
+
+
+def test_one_bus_on_two_pairs_of_pins_is_a_mistake_in_the_configuration() -> None:
+    with pytest.raises(ConfigError, match="I2C bus 0: on pins"):
+        Bench().create(bme280, scl_pin=5)
