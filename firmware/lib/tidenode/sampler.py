@@ -2,8 +2,9 @@
 
 Flow: sensor -> [sampler] -> batcher
 Deadlines are absolute, so that periods don't drift; those that passed while the board was
-busy, or at which the sensor had no value yet, are counted as `missed`. A failing sensor is
-counted in `errors` and tried again at the next deadline; it stops nobody else.
+busy or the sensor was measuring, or at which it had no value yet, are counted as `missed`. A
+failing sensor is counted in `errors` and tried again at the next deadline; it stops nobody
+else, nor does a slow one.
 """
 
 import asyncio
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from tidenode.clock import Clock
     from tidenode.drivers import Sensor
 
+BEGIN_MS_MAX = 60_000  # the slowest chips take seconds: what asks for more is at fault
+
 
 class Sampler:
     """Sample `sensor` every `period_ms` into `batcher`.
 
-    `sensor.read()` returns one integer, or None, per field. `sampled`, `errors` and `missed`
-    count since the start.
+    `sensor.read()` returns one integer, or None, per field; `sensor.begin()`, if it has that,
+    the milliseconds to wait before. `sampled`, `errors` and `missed` count since the start.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Sampler:
         self.name = name
         self.sampled = self.errors = self.missed = 0
         self._sensor = sensor
+        self._begin: Callable[[], object] | None = getattr(sensor, "begin", None)
         self._period_ms = period_ms
         self._clock = clock
         self.batcher = batcher
@@ -54,20 +58,34 @@ class Sampler:
         due_ms = self._clock.monotonic_ms()
         while True:
             await asyncio.sleep_ms(max(0, due_ms - self._clock.monotonic_ms()))  # type: ignore[attr-defined]
-            self.sample()
+            wait_ms = self.begin()
+            if wait_ms:
+                await asyncio.sleep_ms(wait_ms)  # type: ignore[attr-defined]
+            if wait_ms is not None:
+                self.sample()
             due_ms, missed = next_due_ms(due_ms, self._clock.monotonic_ms(), self._period_ms)
             self.missed += missed
+
+    def begin(self) -> "int | None":
+        """Have the sensor measure; return the milliseconds until `sample`, None after a failure."""
+        if self._begin is None:
+            return 0
+        try:
+            wait_ms = self._begin()
+            if type(wait_ms) is not int or not 0 <= wait_ms <= BEGIN_MS_MAX:
+                raise SensorError("a driver would wait %r of %d ms" % (wait_ms, BEGIN_MS_MAX))
+        except Exception as error:  # drivers are written by users: none may end the loop
+            self._fail(error)
+            return None
+        return wait_ms
 
     def sample(self) -> None:
         """Take one sample now, or count why there is none."""
         try:
             values = self._sensor.read()
             _check(values, self.batcher.fields)
-        except Exception as error:  # drivers are written by users: none may end the loop
-            self.errors += 1
-            if not self._failing:  # once per failure, not once per period
-                self._warn("sensor failed measurement=%s: %r" % (self.name, error))
-            self._failing = True
+        except Exception as error:  # as above
+            self._fail(error)
             return
         self._failing = False
         if all(value is None for value in values):
@@ -79,6 +97,12 @@ class Sampler:
         self._last_ms = time_ms
         self.sampled += 1
         self.batcher.add(time_ms, values)
+
+    def _fail(self, error: Exception) -> None:
+        self.errors += 1
+        if not self._failing:  # once per failure, not once per period
+            self._warn("sensor failed measurement=%s: %r" % (self.name, error))
+        self._failing = True
 
 
 def next_due_ms(due_ms: int, now_ms: int, period_ms: int) -> tuple[int, int]:

@@ -12,8 +12,8 @@ and a sensor has
              Raises SensorError, naming chip and address, where it can't. After that it sets
              the chip up anew, since the chip may have been without power.
     begin()  optional, of a chip that takes its time: starts a conversion and returns the
-             milliseconds after which `read` may be called, at most BEGIN_MS_MAX. Raises as
-             `read` does. Neither waits itself: other sensors are due meanwhile.
+             milliseconds after which `read` may be called, at most 60,000. Raises as `read`
+             does. Neither waits itself: other sensors are due meanwhile.
 """
 
 TYPE_CHECKING = False

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidenode.clock import FLOOR_MS, Clock
-from tidenode.sampler import Sampler, next_due_ms
+from tidenode.sampler import BEGIN_MS_MAX, Sampler, next_due_ms
 from tidewire.limits import INTEGER_MAX, INTEGER_MIN
 
 
@@ -140,3 +140,42 @@ def test_a_cancelled_sampler_lets_go() -> None:
     bench.answer = asyncio.CancelledError()
     with pytest.raises(asyncio.CancelledError):
         bench.sampler.sample()
+
+
+class SlowBench(Bench):
+    """A bench whose sensor wants to be told to measure."""
+
+    wait: object = 750
+
+    def begin(self) -> object:
+        if isinstance(self.wait, BaseException):
+            raise self.wait
+        return self.wait
+
+
+def test_a_sensor_that_need_not_begin_is_read_at_once() -> None:
+    assert Bench().sampler.begin() == 0
+
+
+@pytest.mark.parametrize("wait_ms", [0, 750, BEGIN_MS_MAX])
+def test_a_slow_sensor_says_how_long_it_takes(wait_ms: int) -> None:
+    bench = SlowBench()
+    bench.wait = wait_ms
+    assert bench.sampler.begin() == wait_ms
+    assert bench.counts == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "wait", [OSError(19), ValueError("a bug"), None, 1.5, True, -1, BEGIN_MS_MAX + 1], ids=repr
+)
+def test_a_driver_that_fails_to_begin_is_an_error_told_once(wait: object) -> None:
+    bench = SlowBench()
+    bench.wait = wait
+    assert [bench.sampler.begin() for _ in range(3)] == [None] * 3
+    assert bench.counts == (0, 3, 0)
+    (warning,) = bench.warnings
+    assert warning.startswith("sensor failed measurement=climate: ")
+    bench.wait = 750
+    assert bench.sampler.begin() == 750
+    bench.sampler.sample()
+    assert bench.counts == (1, 3, 0)
