@@ -145,8 +145,8 @@ def test_a_mistake_is_named_with_its_path_and_what_was_expected(
     [
         ({"pin": 4}, "measurements[0].pin: unknown key"),
         ({"address": 0x78}, "measurements[0].address: must be an integer of 118 to 119, not 120"),
-        ({"driver": "dht22"}, "measurements[0].driver: there is no driver 'dht22'"),
-        ({"driver": "dht22", "pin": 4}, "measurements[0].driver: there is no driver 'dht22'"),
+        ({"driver": "dht11"}, "measurements[0].driver: there is no driver 'dht11'"),
+        ({"driver": "dht11", "pin": 4}, "measurements[0].driver: there is no driver 'dht11'"),
         ({"driver": "../bme280"}, "measurements[0].driver: there is no driver '../bme280'"),
         ({"driver": "__init__"}, "measurements[0].driver: there is no driver '__init__'"),
         ({"driver": 5}, "measurements[0].driver: must be a text of 1 to 32 characters, not 5"),
