@@ -21,7 +21,7 @@ def board_state(image_path: Path) -> BoardState | None:
     """Return the state of the board on `image_path`, or None where there is no image."""
     if not image_path.exists():
         return None
-    image = _still(image_path)
+    image = still_image(image_path)
     try:
         queued = None if image is None else len(queued_batches(image))
     except FirmwareImageError:
@@ -29,7 +29,7 @@ def board_state(image_path: Path) -> BoardState | None:
     return BoardState(image_in_use(image_path), queued)
 
 
-def _still(image_path: Path) -> bytes | None:
+def still_image(image_path: Path) -> bytes | None:
     """Return an image that was not written to while it was read: half a write is no image."""
     before = b""
     for _ in range(READS_MAX):

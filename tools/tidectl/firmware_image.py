@@ -39,7 +39,7 @@ _GEOMETRY: Mapping[str, Any] = {
     "cache_size": 128,
     "lookahead_size": 32,
 }
-_KEPT = "/outbox"  # queued batches and the counters, which live in its file names
+KEPT = "/outbox"  # queued batches and the counters, which live in its file names
 _COMPILE_TIMEOUT_S = 60
 
 
@@ -55,11 +55,36 @@ def build_image(
     size_bytes: int = SIZE_BYTES,
 ) -> bytes:
     """Return a fresh flash image of `size_bytes`. Raises FirmwareImageError."""
-    files = _files(config, certificate_der, key_der, root_der)
+    files = image_files(config, certificate_der, key_der, root_der)
     if size_bytes % BLOCK_BYTES or size_bytes < 16 * BLOCK_BYTES:
         raise FirmwareImageError(f"{size_bytes} bytes are not 16 or more blocks of {BLOCK_BYTES}")
     file_system = LittleFS(block_count=size_bytes // BLOCK_BYTES, **_GEOMETRY)
     return _written(file_system, files)
+
+
+def image_files(
+    config: Mapping[str, Any], certificate_der: bytes, key_der: bytes, root_der: bytes
+) -> dict[str, bytes]:
+    """Return the files of a fresh image by path, having checked what the board can't.
+
+    Raises FirmwareImageError.
+    """
+    try:
+        node_config.parse(dict(config), drivers.options_of)
+    except ConfigError as error:
+        raise FirmwareImageError(str(error)) from error
+    _check_identity(certificate_der, key_der, root_der)
+    files = {
+        "/config.json": json.dumps(config, indent=1).encode(),
+        "/cert.der": certificate_der,
+        "/key.der": key_der,
+        "/root.der": root_der,
+        "/main.py": (FIRMWARE / "main.py").read_bytes(),
+    }
+    for source in sorted((FIRMWARE / "lib").rglob("*.py")):
+        path = source.relative_to(FIRMWARE / "lib").with_suffix("").as_posix()
+        files[f"/lib/{path}.mpy"] = compiled(source, path.replace("/", "."))
+    return files
 
 
 def update_image(
@@ -74,7 +99,7 @@ def update_image(
     The outbox and the counters stay. Raises FirmwareImageError, leaving the file as it was,
     also where the image belongs to another thing: its batches would go out under a wrong name.
     """
-    files = _files(config, certificate_der, key_der, root_der)
+    files = image_files(config, certificate_der, key_der, root_der)
     file_system = _mounted(path.read_bytes())
     try:
         with file_system.open("/config.json", "rb") as file:
@@ -84,7 +109,7 @@ def update_image(
     if before not in (None, config["thing"]):
         raise FirmwareImageError(f"{path} belongs to thing {before}, not {config['thing']}")
     for name in file_system.listdir("/"):
-        if f"/{name}" != _KEPT:
+        if f"/{name}" != KEPT:
             file_system.remove(f"/{name}", recursive=True)
     save_image(path, _written(file_system, files))
 
@@ -103,15 +128,19 @@ def save_image(path: Path, image: bytes) -> None:
         raise
 
 
+def outbox_names(image: bytes) -> list[str]:
+    """Return the names in the outbox of `image`: batches, counters. Raises FirmwareImageError."""
+    return _outbox_names(_mounted(image))
+
+
 def queued_batches(image: bytes) -> dict[int, bytes]:
     """Return the payloads that wait in the outbox of `image`, by sequence."""
     file_system = _mounted(image)
     payloads = {}
-    names = file_system.listdir(_KEPT) if _KEPT[1:] in file_system.listdir("/") else []
-    for name in names:
+    for name in _outbox_names(file_system):
         parts = name.split(".")
         if len(parts) == 4:  # noqa: PLR2004  # <sequence>.<samples>.<bytes>.<measurement>
-            with file_system.open(f"{_KEPT}/{name}", "rb") as file:
+            with file_system.open(f"{KEPT}/{name}", "rb") as file:
                 payloads[int(parts[0])] = file.read()
     return payloads
 
@@ -158,28 +187,6 @@ def compile_folder(folder: Path, cache: Path | None = None) -> Path:
     return target
 
 
-def _files(
-    config: Mapping[str, Any], certificate_der: bytes, key_der: bytes, root_der: bytes
-) -> dict[str, bytes]:
-    """Return the image's files by path, having checked what the board can't."""
-    try:
-        node_config.parse(dict(config), drivers.options_of)
-    except ConfigError as error:
-        raise FirmwareImageError(str(error)) from error
-    _check_identity(certificate_der, key_der, root_der)
-    files = {
-        "/config.json": json.dumps(config, indent=1).encode(),
-        "/cert.der": certificate_der,
-        "/key.der": key_der,
-        "/root.der": root_der,
-        "/main.py": (FIRMWARE / "main.py").read_bytes(),
-    }
-    for source in sorted((FIRMWARE / "lib").rglob("*.py")):
-        path = source.relative_to(FIRMWARE / "lib").with_suffix("").as_posix()
-        files[f"/lib/{path}.mpy"] = compiled(source, path.replace("/", "."))
-    return files
-
-
 def _check_identity(certificate_der: bytes, key_der: bytes, root_der: bytes) -> None:
     try:
         certificate = x509.load_der_x509_certificate(certificate_der)
@@ -223,6 +230,10 @@ def _mounted(image: bytes) -> LittleFS:
     except LittleFSError as error:
         raise FirmwareImageError(f"no LittleFS in the image: {error}") from error
     return file_system
+
+
+def _outbox_names(file_system: LittleFS) -> list[str]:
+    return list(file_system.listdir(KEPT)) if KEPT[1:] in file_system.listdir("/") else []
 
 
 def _parents(path: str) -> Iterator[str]:

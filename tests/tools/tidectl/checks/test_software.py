@@ -109,7 +109,7 @@ def test_a_micropython_that_is_missing_broken_or_poor_fails_with_its_reason(
 def test_a_compiler_that_is_missing_or_broken_fails(tmp_path: Path) -> None:
     assert mpy_cross_check(None).verdict is Verdict.FAIL
     silent = script(tmp_path / "silent", "exit 3")
-    check = mpy_cross_check(str(silent))
+    check = mpy_cross_check(silent)
     assert check.verdict is Verdict.FAIL
     assert "exit code 3" in check.found
 

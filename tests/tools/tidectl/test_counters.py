@@ -1,0 +1,40 @@
+"""A board's counters, by the names in its outbox alone."""
+
+from pathlib import Path
+
+import pytest
+
+from tidectl.counters import Counters, counters_of
+from tidenode.boots import count_boot
+from tidenode.outbox import Outbox
+
+
+@pytest.mark.parametrize(
+    ("names", "counters"),
+    [
+        ((), Counters(0, 0, 0, 0, 0)),
+        (("1.boots",), Counters(1, 0, 0, 0, 0)),
+        (("3.boots", "4.boots"), Counters(4, 0, 0, 0, 0)),
+        (("2.boots", "41.sent"), Counters(2, 42, 0, 0, 0)),
+        (("2.boots", "7.2.500.climate", "8.60.90.boots"), Counters(2, 9, 2, 62, 0)),
+        (("2.boots", "120.6.dropped", "7.2.500.climate"), Counters(2, 8, 1, 2, 120)),
+        (("new", "notes.txt", "x.1.2.climate", ""), Counters(0, 0, 0, 0, 0)),
+    ],
+)
+def test_names_tell_where_a_board_stands(names: tuple[str, ...], counters: Counters) -> None:
+    assert counters_of(names) == counters
+
+
+def test_they_say_what_the_firmware_itself_says(tmp_path: Path) -> None:
+    folder = str(tmp_path / "outbox")
+    count_boot(folder)
+    boot = count_boot(folder)
+    outbox = Outbox(folder=folder, bytes_max=16_384)
+    for number in range(6):
+        outbox.push("climate", 10 + number, b"x" * 4000)
+    found = counters_of(path.name for path in (tmp_path / "outbox").iterdir())
+    assert outbox.dropped > 0
+    assert found.boot == boot
+    assert found.next_sequence == outbox.next_sequence
+    assert found.queued_batches == len(outbox)
+    assert found.dropped_samples == outbox.dropped
