@@ -64,7 +64,7 @@ def _read(name: str, file: str) -> Recording | None:
 
 def _synthetic(name: str, samples: int, fields: int, decimals: int, period_ms: int) -> Recording:
     """Walk at random, seeded: the same numbers each time."""
-    dice = random.Random(name)  # noqa: S311  # not for secrets
+    dice = random.Random(name)  # not for secrets
     walks: dict[str, list[float]] = {}
     for number in range(fields):
         level, walk = dice.randint(1_000, 9_000), []

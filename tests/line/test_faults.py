@@ -58,7 +58,7 @@ def test_a_bad_network_costs_nothing(line: Line, fault: str) -> None:
 
 
 def test_a_board_that_loses_power_at_any_moment_costs_nothing(line: Line) -> None:
-    chance = random.Random(SEED)  # noqa: S311  a seeded fault, no secret
+    chance = random.Random(SEED)
     board = line.board("brown-out")
     for _ in range(6):
         board.wait_for(lambda stats: stats.accepted > 0)
