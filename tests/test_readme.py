@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from tests.tools.tidectl.test_cli import parsed
 from tidectl.home import Home
 from tidectl.local_process import LocalProcess
 
@@ -114,6 +116,19 @@ def test_without_an_account_the_aws_commands_say_what_is_missing(
             assert "no valid AWS credentials" in done.stderr
         else:
             assert done.returncode == 0, f"{line}:\n{done.stdout}{done.stderr}"
+
+
+def test_the_commands_for_a_real_board_are_ones_that_tidectl_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "greenhouse.json").write_text("{}")
+    lines = commands_below("A real board")
+    assert len(lines) >= 5
+    for line in lines:
+        parsed(line.split()[1:])
+    with pytest.raises(click.UsageError):
+        parsed(["flash", "/dev/ttyUSB0"])
 
 
 def test_the_two_commands_are_targets_of_the_makefile() -> None:

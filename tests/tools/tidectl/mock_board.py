@@ -26,6 +26,7 @@ class MockBoard:
         self._folder = folder
         self._chip = chip
         self.port = ""
+        self._connection: Connection | None = None
 
     def __enter__(self) -> Self:
         port_file = self._folder / f"{self._chip}.port"
@@ -56,6 +57,7 @@ class MockBoard:
     def read(self, offset: int, size_bytes: int) -> bytes:
         """Return what is in the flash, read as anyone would."""
         path = self._folder / "back.bin"
-        connection = Connection(self.port, esptool.detect(self.port))
-        esptool.read(connection, Part(offset, path), size_bytes, show=lambda _: None)
+        if self._connection is None:
+            self._connection = Connection(self.port, esptool.detect(self.port))
+        esptool.read(self._connection, Part(offset, path), size_bytes, show=lambda _: None)
         return path.read_bytes()

@@ -71,7 +71,7 @@ def command(
         print_json({"thing": thing, "folder": str(folder.path), **folder.facts()})
         return
     say(f"{thing} may connect; its files are in {folder.path}")
-    say(f"next: tidectl device run {thing}")
+    say(f"next: tidectl {f'flash PORT {thing} --image ...' if board else f'device run {thing}'}")
 
 
 def _settings(path: Path) -> dict[str, Any]:

@@ -51,6 +51,31 @@ def test_a_configuration_from_a_file_is_the_boards(
     assert config["measurements"] == settings["measurements"]
 
 
+def test_a_kind_of_board_sets_pins_and_the_size_of_its_flash(
+    tidectl: Run, shared_home: Home, tmp_path: Path
+) -> None:
+    done = tidectl("provision", "provision-6", "--board", "esp32-c3", home=shared_home.path)
+    assert done.code == 0, done.err
+    folder = shared_home.thing_folder("provision-6")
+    climate = json.loads((folder / "config.json").read_bytes())["measurements"][0]
+    assert (climate["scl_pin"], climate["sda_pin"]) == (5, 4)
+    assert (folder / "flash.img").stat().st_size == 2 << 20
+    assert "next: tidectl flash PORT provision-6" in done.err
+    settings = {"measurements": [{"name": "c", "driver": "bme280", "period_ms": 500, "sda_pin": 7}]}
+    (tmp_path / "own.json").write_text(json.dumps(settings))
+    arguments = ("--config", str(tmp_path / "own.json"), "--board", "esp32-s3")
+    done = tidectl("provision", "provision-7", *arguments, home=shared_home.path)
+    assert done.code == 0, done.err
+    config = json.loads((shared_home.thing_folder("provision-7") / "config.json").read_bytes())
+    assert config["measurements"] == [{**settings["measurements"][0], "scl_pin": 9}]
+
+
+def test_a_kind_of_board_that_is_not_there_is_one_line(tidectl: Run, shared_home: Home) -> None:
+    done = tidectl("provision", "provision-8", "--board", "esp8266", home=shared_home.path)
+    assert done.complaint() == "there is no board esp8266"
+    assert not shared_home.thing_folder("provision-8").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
