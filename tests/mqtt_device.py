@@ -1,5 +1,6 @@
 """A device on one TLS socket that speaks just enough MQTT 3.1.1 to see what the broker does."""
 
+import json
 import socket
 import ssl
 import struct
@@ -8,7 +9,7 @@ from typing import Any, Self
 
 from tests.local_cloud import Certificate
 
-CONNACK, PUBACK = 0x20, 0x40
+CONNACK, PUBLISH, PUBACK, SUBACK = 0x20, 0x30, 0x40, 0x90
 TIMEOUT_S = 10.0
 
 
@@ -17,7 +18,7 @@ class HungUpError(Exception):
 
 
 class MqttDevice:
-    """Connects at once; `publish` waits for the PUBACK."""
+    """Connects at once; `publish` waits for the PUBACK, `messages` gathers what came before it."""
 
     def __init__(
         self, facts: dict[str, Any], certificate: Certificate | None, client: str,
@@ -28,6 +29,7 @@ class MqttDevice:
             context.load_cert_chain(certificate.certificate_path, certificate.key_path)
         plain = socket.create_connection((facts["mqtt_host"], facts["mqtt_port"]), TIMEOUT_S)
         self._packet_id = 0
+        self._messages: list[tuple[str, bytes]] = []
         self._socket: socket.socket = plain
         try:
             self._socket = context.wrap_socket(plain, server_hostname=facts["mqtt_host"])
@@ -73,8 +75,52 @@ class MqttDevice:
     def publish(self, topic: str, payload: bytes) -> None:
         """Publish with QoS 1 and wait until it is acknowledged."""
         self.send(self.packet(topic, payload))
-        kind, body = self.receive()
-        assert (kind, body) == (PUBACK, struct.pack(">H", self._packet_id))
+        assert self._answer(PUBACK) == struct.pack(">H", self._packet_id)
+
+    def subscribe(self, *filters: str) -> None:
+        """Subscribe with QoS 1 to all `filters`."""
+        self._packet_id = self._packet_id % 0xFFFF + 1
+        body = struct.pack(">H", self._packet_id)
+        body += b"".join(_text(each) + b"\1" for each in filters)
+        self.send(b"\x82" + _length(len(body)) + body)
+        assert self._answer(SUBACK) == struct.pack(">H", self._packet_id) + b"\1" * len(filters)
+
+    def message(self) -> tuple[str, bytes]:
+        """Return topic and payload of the next message, acknowledged."""
+        while not self._messages:
+            kind, body = self.receive()
+            assert kind == PUBLISH
+            self._take(body)
+        return self._messages.pop(0)
+
+    def ask(self, topic: str, document: Any, *answers: str) -> tuple[str, Any]:
+        """Publish JSON and return the next message on one of `answers`, read as JSON.
+
+        Without `answers` they are `accepted` and `rejected` below `topic`.
+        """
+        payload = document if isinstance(document, bytes) else json.dumps(document).encode()
+        self.publish(topic, payload)
+        while True:
+            answered, body = self.message()
+            for answer in answers or (f"{topic}/accepted", f"{topic}/rejected"):
+                if answered == answer:
+                    return answered.rpartition("/")[2], json.loads(body)
+
+    def _answer(self, wanted: int) -> bytes:
+        """Return the body of the next packet of kind `wanted`; messages before it are kept."""
+        while True:
+            kind, body = self.receive()
+            if kind == wanted:
+                return body
+            assert kind == PUBLISH
+            self._take(body)
+
+    def _take(self, body: bytes) -> None:
+        """Keep a message of QoS 1 and acknowledge it."""
+        (length,) = struct.unpack_from(">H", body)
+        at = 2 + length
+        self._messages.append((body[2:at].decode(), body[at + 2 :]))
+        self.send(b"\x40\2" + body[at : at + 2])
 
     def packet(self, topic: str, payload: bytes) -> bytes:
         """Return the bytes of a QoS 1 PUBLISH with the next packet id."""

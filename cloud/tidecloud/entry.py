@@ -14,8 +14,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from tidecloud.allow_list import S3AllowList
 from tidecloud.errors import SettingsError
-from tidecloud.handlers import Ingest, Query
+from tidecloud.handlers import Admit, Ingest, Query
 from tidecloud.quarantine import S3Quarantine
 from tidecloud.secret import SecretToken
 from tidecloud.settings import Settings
@@ -30,6 +31,10 @@ _CLIENT = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=CALLS_AT_ONCE,
 )
+# IoT waits five seconds for the hook; the board asks again.
+_QUICK_CLIENT = Config(
+    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1}
+)
 
 
 def ingest(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001  Lambda's signature
@@ -40,6 +45,11 @@ def ingest(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa
 def query(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001  Lambda's signature
     """Handle a request of the query API."""
     return _query()(event)
+
+
+def admit(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001  Lambda's signature
+    """Answer the pre-provisioning hook."""
+    return _admit()(event)
 
 
 @cache
@@ -59,6 +69,17 @@ def _ingest() -> Ingest:
 @cache
 def _query() -> Query:
     return Query(store=_store(Settings.read(os.environ)))
+
+
+@cache
+def _admit() -> Admit:
+    bucket = os.environ.get("FLEET_BUCKET")
+    if not bucket:
+        raise SettingsError(["FLEET_BUCKET is missing"])
+    return Admit(
+        allow_list=S3AllowList(s3=boto3.client("s3", config=_QUICK_CLIENT), bucket=bucket),
+        clock_ms=lambda: time.time_ns() // 1_000_000,
+    )
 
 
 def _store(settings: Settings) -> Store:

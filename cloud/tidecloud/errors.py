@@ -52,3 +52,7 @@ class QuarantineError(CloudError):
 
 class QueryError(CloudError):
     """The statement, or the request around it, is wrong; the text is for who asked."""
+
+
+class AdmissionError(CloudError):
+    """A board may not become what it asks for; the text is for who looks after the boards."""

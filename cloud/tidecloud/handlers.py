@@ -1,6 +1,7 @@
 """What a function does with an event, given its parts.
 
 Flow: Kinesis -> [ingest] -> store | quarantine ; API -> [query] -> store
+      IoT provisioning -> [admit] -> allow-list
 Nothing is dropped: a record ends in the store, in the quarantine, or is asked for again.
 """
 
@@ -9,7 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tidecloud.errors import QuarantineError, QueryError, StoreBusyError
+from tidecloud.admission import asker_of, decide
+from tidecloud.allow_list import AllowList
+from tidecloud.errors import AdmissionError, QuarantineError, QueryError, StoreBusyError
 from tidecloud.pipeline import Accepted, Aside, process
 from tidecloud.quarantine import Quarantine
 from tidecloud.query import question_of, response
@@ -118,6 +121,26 @@ class Query:
                 "truncated": answer.truncated,
             },
         )
+
+
+class Admit:
+    """Say whether a board may become the thing it asks for."""
+
+    def __init__(self, *, allow_list: AllowList, clock_ms: Callable[[], int]) -> None:
+        self._allow_list = allow_list
+        self._clock_ms = clock_ms
+
+    def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer of a pre-provisioning hook; what S3 says no to is the caller's to retry."""
+        try:
+            asker = asker_of(event)
+            entry = None if asker.serial is None else self._allow_list.find(asker.serial)
+            parameters = decide(asker, entry, self._clock_ms())
+        except AdmissionError as error:
+            log.warning("refused client=%s: %s", event.get("clientId"), error)
+            return {"allowProvisioning": False, "parameterOverrides": {}}
+        log.info("admitted client=%s thing=%s", asker.client, parameters["ThingName"])
+        return {"allowProvisioning": True, "parameterOverrides": parameters}
 
 
 def _failures(records: list[Record], again_at: int) -> list[dict[str, str]]:

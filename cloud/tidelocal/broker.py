@@ -2,7 +2,8 @@
 
 Flow: device ~TLS~> [broker] -> session -> policies -> rules -> PUBACK
 Bounded: CONNECTIONS_MAX connections, one read of READ_BYTES at a time each, so a device that
-publishes faster than the rules run waits in its own socket. Every hang-up has a log line.
+publishes faster than the rules run waits in its own socket; what waits for a device that does
+not read is bounded by its outlet. Every hang-up has a log line.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from contextlib import suppress
 from tidelocal.errors import LocalCloudError
 from tidelocal.host import Host, Identity, MqttSession
 from tidelocal.mqtt_connect import NotConnectError, keep_alive_s
+from tidelocal.mqtt_outlet import Outlet
 from tidelocal.mqtt_packets import PacketRefusedError, Packets
 
 CONNECTIONS_MAX = 1024  # far more boards than one machine simulates
@@ -98,17 +100,18 @@ class Broker:
         writer: asyncio.StreamWriter,
         peer: tuple[str, int],
     ) -> None:
+        outlet = Outlet(writer)
+
         async def send(data: bytes) -> None:
-            writer.write(data)
-            await writer.drain()
+            outlet.send(data, session.unacknowledged)
 
         with self._host.scope(identity.account, identity.region):
             session = self._host.open_session(identity, peer[0], send=send, close=writer.close)
             reason = "the local cloud is ending"
             try:
-                reason = await self._feed(identity, session, reader)
-            except (OSError, LocalCloudError) as error:
-                reason = str(error) or type(error).__name__
+                reason = await self._feed(identity, session, reader, outlet)
+            except (OSError, LocalCloudError, PacketRefusedError, NotConnectError) as error:
+                reason = outlet.reason or str(error) or type(error).__name__
             except asyncio.CancelledError:
                 pass
             except Exception:
@@ -125,7 +128,11 @@ class Broker:
                     log.warning("will lost client=%s reason=%s", session.client, error)
 
     async def _feed(
-        self, identity: Identity, session: MqttSession, reader: asyncio.StreamReader
+        self,
+        identity: Identity,
+        session: MqttSession,
+        reader: asyncio.StreamReader,
+        outlet: Outlet,
     ) -> str:
         """Pass bytes on until the connection ends; return why it did."""
         head, packets = b"", Packets()
@@ -138,19 +145,14 @@ class Broker:
             except TimeoutError:
                 return f"nothing came for {silence_s:.0f} s"
             if not data:
-                return session.reason if session.taken_over else "the peer went away"
+                gone = outlet.reason or "the peer went away"
+                return session.reason if session.taken_over else gone
             if not self._host.is_active(identity):
                 return "its certificate is no longer active"
-            try:
-                packets.follow(data)
-            except PacketRefusedError as error:
-                return str(error)
+            packets.follow(data)
             if not connected:
                 head += data
-                try:
-                    keep_alive = keep_alive_s(head)
-                except NotConnectError as error:
-                    return str(error)
+                keep_alive = keep_alive_s(head)
                 if keep_alive is None:
                     continue  # the rest of CONNECT is on its way
                 connected, data = True, head
@@ -158,6 +160,7 @@ class Broker:
                 silence_s = 1.5 * keep_alive or None
             if not await session.feed(data):
                 return session.reason
+            await outlet.room(silence_s)
 
     def _log_refusal(self, peer: tuple[str, int] | None, reason: str) -> None:
         self.refused += 1

@@ -12,9 +12,20 @@ from typing import Any
 
 from tidelocal.broker import Broker
 from tidelocal.checkpoint import Checkpoint
+from tidelocal.file_streams import FileDelivery, FileStreams, FileStreamsApi
+from tidelocal.fleet import (
+    Defender,
+    MetricValuesApi,
+    ShadowRefusedError,
+    SigningRequests,
+    ThingRequests,
+    accept,
+    delta,
+)
+from tidelocal.fleet.claims import CREATE_FROM_CSR_TOPIC
 from tidelocal.front import Front
 from tidelocal.function_log import FunctionLog
-from tidelocal.host import Answer, Host, Place, RuleHooks
+from tidelocal.host import Answer, Host, Place, ProvisioningHooks, RuleHooks, ShadowHooks
 from tidelocal.http_server import HttpServer
 from tidelocal.journal import Journal
 from tidelocal.listeners import Listeners
@@ -74,6 +85,7 @@ class LocalCloud:
         streams = Streams(host=host, journal=journal, clock_ms=_now_ms)
         host.replace_stream_upkeep(streams.next_sequence_number, streams.adopt)
         self._add_timestream(host, engine)
+        self._add_control_plane(host, checkpoint)
 
         await host.start()
         stack.push_async_callback(host.stop)
@@ -127,6 +139,29 @@ class LocalCloud:
                 region=settings.region,
                 account=settings.account,
             )
+        )
+
+    def _add_control_plane(self, host: Host, checkpoint: Checkpoint) -> None:
+        async def keep() -> None:
+            checkpoint.touch()
+            await checkpoint.flush()
+
+        signing = SigningRequests(host, keep)
+        host.extend_provisioning(
+            ProvisioningHooks(CREATE_FROM_CSR_TOPIC, signing.sign, signing.kept)
+        )
+        host.replace_shadow_merge(ShadowHooks(accept, delta, ShadowRefusedError))
+        streams, defender = FileStreams(host, self._directory.folder("file-streams")), Defender()
+        requests = ThingRequests(
+            host=host,
+            files=FileDelivery(streams),
+            defender=defender,
+            changed=checkpoint.touch,
+        )
+        host.answer_things(requests.answer)
+        host.answer_first(
+            "iot",
+            [FileStreamsApi(host, streams).answer, MetricValuesApi(host, defender).answer],
         )
 
     def _add_timestream(self, host: Host, engine: TimeSeriesEngine) -> None:

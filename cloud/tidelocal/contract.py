@@ -51,8 +51,22 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
         "_WSSession.certificate_id",
         "_WSSession.provisioning_template",
         "_WSSession._client_id",
+        "_WSSession._in_flight",
         "_WSSession._cleaned_up",
         "_WSSession._will_topic",
+        "_parse_fleet_provisioning_topic(topic)",
+        (
+            "async _fleet_provisioning_reply(account_id, region, operation, template_name,"
+            " payload, connection)"
+        ),
+        "_create_certificate_from_csr(payload, qp)",
+        "_drop_expired(store)",
+        "_provisioning_role_allows(role_arn, requests)",
+        "get_thing_shadow(thing_name, shadow_name)",
+        "update_thing_shadow(thing_name, shadow_name, request)",
+        "_compute_delta(desired, reported)",
+        "_ownership_tokens",
+        "_OWNERSHIP_TOKEN_SECONDS",
         "_validate_rule_sql(sql)",
         "_unimplemented_sql_functions(sql)",
         "put_topic_rule(name, payload, created_at)",
@@ -98,6 +112,7 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
             "async handle_request(method, path, headers, body, query_params, signed_path,"
             " enforce_bucket_region, internal, access_point_region, access_point)"
         ),
+        "_get_object_data(bucket_name, key, version_id)",
     ),
     "sqs": ("_act_send_message(data, qurl)", "_Err", "_queues"),
     "secretsmanager": (

@@ -47,4 +47,4 @@ class ServiceCallError(LocalCloudError):
 
     def __init__(self, service: str, code: str, message: str) -> None:
         super().__init__(f"{service}: {code}: {message}")
-        self.service, self.code = service, code
+        self.service, self.code, self.message = service, code, message

@@ -16,8 +16,10 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import secrets
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +36,12 @@ Answer = tuple[int, dict[str, str], bytes]
 ServiceHandler = Callable[
     [str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]
 ]
+# Answers an API call, or leaves it to MiniStack.
+ApiHandler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Answer | None]
+ProvisioningReply = tuple[str, dict[str, Any]]
 HTTP_ERROR = 400
+_SIGN = "create-from-csr"
+_THINGS_PREFIX = "$aws/things/"
 _LOOPBACK = ("127.0.0.1", "::1")
 # Packets of up to 128 KB (the broker's limit) beside one read of pipelined ones.
 _SESSION_BUFFER_BYTES_MAX = 256 * 1024
@@ -84,6 +91,15 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedCertificate:
+    """A certificate that opens nothing until a provisioning template activates it."""
+
+    certificate_id: str
+    certificate_pem: str
+    ownership_token: str
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionResult:
     """What a function answered; `error` is the text of what it raised."""
 
@@ -99,6 +115,24 @@ class RuleHooks:
     changed: Callable[[], None]
     on_publish: Callable[[Publish], Awaitable[None]]
     on_ingest: Callable[[Publish, str], Awaitable[None]]
+    refusal: type[Exception]
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisioningHooks:
+    """`sign` answers requests on `topic`; `kept` returns a reply once it is on the disk."""
+
+    topic: str
+    sign: Callable[[str, str, bytes], ProvisioningReply]
+    kept: Callable[[ProvisioningReply], Awaitable[ProvisioningReply]]
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowHooks:
+    """`accept` returns an update as a plain merge may take it; `delta` compares two sections."""
+
+    accept: Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any]]
+    delta: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
     refusal: type[Exception]
 
 
@@ -168,6 +202,11 @@ class MqttSession:
     def client(self) -> str:
         """The MQTT client id, empty before CONNECT."""
         return str(self._session._client_id)
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many messages wait for the PUBACK of this device."""
+        return len(self._session._in_flight)
 
     @property
     def taken_over(self) -> bool:
@@ -278,6 +317,25 @@ class Host:
             "host_patterns": [],
         }
 
+    def answer_first(self, service: str, handlers: Sequence[ApiHandler]) -> None:
+        """Ask `handlers` about each call of a hosted service before MiniStack is asked."""
+        hosted = self._app.SERVICE_HANDLERS[service]
+
+        async def handle(
+            method: str,
+            path: str,
+            headers: dict[str, str],
+            body: bytes,
+            query: dict[str, list[str]],
+        ) -> Answer:
+            for handler in handlers:
+                answer = handler(method, path, headers, body, query)
+                if answer is not None:
+                    return answer
+            return cast("Answer", await hosted(method, path, headers, body, query))
+
+        self._app.SERVICE_HANDLERS[service] = handle
+
     def denied(self, action: str, headers: dict[str, str], resource: str) -> Answer | None:
         """Return the refusal when the caller may not do `action` on `resource`."""
         service = action.partition(":")[0]
@@ -380,6 +438,112 @@ class Host:
         """Begin a connection of `identity`; call it inside `scope`, in the connection's task."""
         self._iot._publish_source_ip.set(source_ip)
         return MqttSession(self._iot, identity, send, close)
+
+    def extend_provisioning(self, hooks: ProvisioningHooks) -> None:
+        """Answer signing requests too, and no reply of fleet provisioning before it is kept."""
+        iot = self._iot
+        parse, reply = iot._parse_fleet_provisioning_topic, iot._fleet_provisioning_reply
+
+        def parse_all(topic: str) -> tuple[str, str | None] | None:
+            if topic == hooks.topic:
+                return _SIGN, None
+            return cast("tuple[str, str | None] | None", parse(topic))
+
+        async def reply_to_all(  # noqa: PLR0917 called as MiniStack's own was
+            account_id: str,
+            region: str,
+            operation: str,
+            template_name: str | None,
+            payload: bytes,
+            connection: dict[str, Any],
+        ) -> ProvisioningReply:
+            if operation == _SIGN:
+                answer = hooks.sign(account_id, region, payload)
+            else:
+                answer = await reply(
+                    account_id, region, operation, template_name, payload, connection
+                )
+            return await hooks.kept(answer)
+
+        iot._parse_fleet_provisioning_topic = parse_all
+        iot._fleet_provisioning_reply = reply_to_all
+
+    def sign_request(self, account: str, region: str, request_pem: str) -> SignedCertificate:
+        """Sign a request as fleet provisioning does; raises `ServiceCallError`."""
+        iot, tokens = self._iot, self._iot._ownership_tokens
+        with self.scope(account, region):
+            answer = iot._create_certificate_from_csr(
+                {"certificateSigningRequest": request_pem}, {}
+            )
+            _raise_for("iot", answer)
+            signed = json.loads(answer[2])
+            certificate_id = signed["certificateId"]
+            record = iot._certificates[certificate_id]
+            record["status"] = "PENDING_ACTIVATION"
+            iot._certificates[certificate_id] = record
+            token = secrets.token_urlsafe(48)
+            iot._drop_expired(tokens)
+            tokens[token] = {
+                "certificateId": certificate_id,
+                "expiration": time.time() + iot._OWNERSHIP_TOKEN_SECONDS,
+            }
+        return SignedCertificate(certificate_id, signed["certificatePem"], token)
+
+    def answer_things(self, answer: Callable[[str, str, str, bytes], Awaitable[None]]) -> None:
+        """Give each publish to `$aws/things/` to `answer`, once it is delivered."""
+        publish = self._iot.broker_publish
+
+        async def publish_and_answer(  # noqa: PLR0917 called as MiniStack's own was
+            account_id: str,
+            region: str,
+            topic: str,
+            payload: bytes,
+            qos: int = 0,
+            retain: bool = False,
+            properties: bytes = b"",
+            client_id: str | None = None,
+            principal: str | None = None,
+        ) -> None:
+            await publish(
+                account_id,
+                region,
+                topic,
+                payload,
+                qos=qos,
+                retain=retain,
+                properties=properties,
+                client_id=client_id,
+                principal=principal,
+            )
+            if topic.startswith(_THINGS_PREFIX):
+                await answer(account_id, region, topic, payload)
+
+        self._iot.broker_publish = publish_and_answer
+
+    async def publish_answer(self, account: str, region: str, topic: str, payload: bytes) -> None:
+        """Publish as AWS IoT itself."""
+        await self._iot.broker_publish(account, region, topic, payload, qos=1)
+
+    def replace_shadow_merge(self, hooks: ShadowHooks) -> None:
+        """Let `hooks` decide what a shadow takes and how its sections differ."""
+        iot = self._iot
+        update = iot.update_thing_shadow
+
+        def update_checked(thing_name: str, shadow_name: str, request: Any) -> Any:
+            if not isinstance(request, dict):
+                return update(thing_name, shadow_name, request)
+            _status, before = iot.get_thing_shadow(thing_name, shadow_name)
+            try:
+                accepted = hooks.accept(request, before.get("state") or {})
+            except hooks.refusal as error:
+                return vars(error)["code"], {"message": str(error)}
+            status, document = update(thing_name, shadow_name, accepted)
+            if status < HTTP_ERROR:  # accepted tells what was asked for, nulls included
+                document["state"] = request["state"]
+            return status, document
+
+        iot.update_thing_shadow = update_checked
+        iot._compute_delta = hooks.delta
 
     def replace_rules(self, hooks: RuleHooks) -> None:
         """Put our rules engine in the place of MiniStack's."""
@@ -486,6 +650,16 @@ class Host:
                 "PUT", f"/{bucket}/{key}", headers, body, {}, internal=True
             )
         _raise_for("s3", answer)
+
+    def read_object(  # noqa: PLR0917 where, as whom, what
+        self, account: str, region: str, role: str, bucket: str, key: str, version: str | None
+    ) -> bytes | None:
+        """Read an object as IoT reads it in the role `role`; None when it may not or can't."""
+        wanted = [("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")]
+        with self.scope(account, region):
+            if not self._iot._provisioning_role_allows(role, wanted):
+                return None
+            return cast("bytes | None", self._s3._get_object_data(bucket, key, version))
 
     def send_message(self, account: str, region: str, queue_url: str, body: str) -> None:
         """Send to a queue."""

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tidectl.template import Template
+
 ROOT = Path(__file__).resolve().parents[2]
 CLOUD = ROOT / "cloud"
 POLICIES = sorted(path.name for path in (CLOUD / "policies").glob("*.json"))
@@ -101,10 +103,11 @@ def test_the_functions_get_the_environment_of_the_contract(template: dict[str, A
     promised = set(re.findall(r"`([A-Z]+_[A-Z_]+)`", architecture("Functions")))
     variables = {
         name: template["Resources"][name]["Properties"]["Environment"]["Variables"].keys()
-        for name in ("IngestFunction", "QueryFunction")
+        for name in ("IngestFunction", "QueryFunction", "AdmitFunction")
     }
-    assert variables["IngestFunction"] == promised
-    assert variables["QueryFunction"] == promised - {"QUARANTINE_BUCKET"}
+    assert variables["AdmitFunction"] == {"FLEET_BUCKET"}
+    assert variables["IngestFunction"] == promised - {"FLEET_BUCKET"}
+    assert variables["QueryFunction"] == promised - {"FLEET_BUCKET", "QUARANTINE_BUCKET"}
 
 
 def test_every_include_is_a_policy_file_and_every_policy_file_is_included(
@@ -141,25 +144,96 @@ def test_a_policy_refers_to_what_the_template_has(name: str, template: dict[str,
         assert set(names) <= known, f"{name}: {names}"
 
 
-def test_a_thing_may_only_be_itself() -> None:
-    """Render the thing policy as CloudFormation would; IoT's own variables must be left over."""
-    values = {"AWS::Partition": "aws", "AWS::Region": "eu-central-1", "AWS::AccountId": "1234"}
-    thing = "${iot:Connection.Thing.ThingName}"
-
-    def rendered(resource: dict[str, str]) -> str:
-        text = re.sub(r"\$\{([\w:]+)\}", lambda found: values[found[1]], resource["Fn::Sub"])
+def rendered(node: Any, partition: str = "aws", region: str = "eu-central-1") -> Any:
+    """Return a policy as CloudFormation would make it; IoT's own variables are left over."""
+    values = {"AWS::Partition": partition, "AWS::Region": region, "AWS::AccountId": "123456789012"}
+    if isinstance(node, list):
+        return [rendered(child, partition, region) for child in node]
+    if not isinstance(node, dict):
+        return node
+    if "Fn::Sub" in node:
+        text = re.sub(r"\$\{([\w:]+)\}", lambda found: values[found[1]], node["Fn::Sub"])
         return text.replace("${!", "${")
+    return {name: rendered(child, partition, region) for name, child in node.items()}
 
-    connect, publish = statements("thing.json")
-    arn = "arn:aws:iot:eu-central-1:1234"
+
+def granted(name: str) -> set[tuple[str, str]]:
+    """Return each action with each resource, without what all ARNs begin with."""
+    return {
+        (action, resource.removeprefix("arn:aws:iot:eu-central-1:123456789012:"))
+        for statement in rendered(policy(name))["Statement"]
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+
+
+def test_a_thing_may_only_be_itself() -> None:
+    """Its client id is its thing name, so that all else may name it by the client id."""
+    connect, *others = rendered(policy("thing.json"))["Statement"]
+    thing = "${iot:Connection.Thing.ThingName}"
     assert connect["Action"] == "iot:Connect"
-    assert rendered(connect["Resource"]) == f"{arn}:client/{thing}"
+    assert connect["Resource"] == f"arn:aws:iot:eu-central-1:123456789012:client/{thing}"
     assert connect["Condition"] == {"Bool": {"iot:Connection.Thing.IsAttached": "true"}}
-    assert publish["Action"] == "iot:Publish"
-    assert [rendered(resource) for resource in publish["Resource"]] == [
-        f"{arn}:topic/$aws/rules/tidegauge_telemetry/dt/tidegauge/*/{thing}/*",
-        f"{arn}:topic/dt/tidegauge/*/{thing}/*",
-    ]
+    own = re.compile(r"/\$\{iot:ClientId\}(?:/|$)")
+    shared = {
+        resource
+        for statement in others
+        for resource in statement["Resource"]
+        if not own.search(resource)
+    }
+    assert {resource.partition("/")[2] for resource in shared} == {
+        "$aws/certificates/create-from-csr/json*",
+        "$aws/certificates/create-from-csr/json/*",
+        "$aws/provisioning-templates/tidegauge/provision/json*",
+        "$aws/provisioning-templates/tidegauge/provision/json/*",
+    }
+
+
+def test_a_claim_is_good_for_asking_and_can_be_no_thing() -> None:
+    asking = (
+        "$aws/certificates/create-from-csr/json",
+        "$aws/provisioning-templates/tidegauge/provision/json",
+    )
+    assert granted("claim.json") == {
+        ("iot:Connect", "client/claim.*"),
+        *(("iot:Publish", f"topic/{topic}") for topic in asking),
+        *(("iot:Receive", f"topic/{topic}/*") for topic in asking),
+        *(("iot:Subscribe", f"topicfilter/{topic}/*") for topic in asking),
+    }
+
+
+@pytest.mark.parametrize("name", ["thing.json", "claim.json"])
+@pytest.mark.parametrize(
+    ("partition", "region"),
+    [("aws", "ap-southeast-1"), ("aws-us-gov", "us-gov-west-1"), ("aws-cn", "cn-northwest-1")],
+)
+def test_an_iot_policy_is_no_longer_than_aws_takes(name: str, partition: str, region: str) -> None:
+    document = rendered(policy(name), partition, region)
+    assert len(json.dumps(document, separators=(",", ":"))) <= 2048
+
+
+def test_the_body_is_no_longer_than_cloudformation_takes() -> None:
+    assert len(Template().body().encode()) <= 51_200
+
+
+def test_the_provisioning_template_makes_a_thing_of_what_the_hook_settles(
+    template: dict[str, Any],
+) -> None:
+    fleet = template["Resources"]["FleetTemplate"]
+    permission = template["Resources"]["AdmitPermission"]["Properties"]
+    name = fleet["Properties"]["TemplateName"]
+    assert permission["SourceArn"]["Fn::Sub"].endswith(f":provisioningtemplate/{name}")
+    assert fleet["DependsOn"] == "AdmitPermission"
+    body = json.loads(fleet["Properties"]["TemplateBody"]["Fn::Sub"])
+    thing = body["Resources"]["thing"]["Properties"]
+    assert thing["ThingName"] == {"Ref": "ThingName"}
+    assert thing["AttributePayload"] == {
+        "serial_number": {"Ref": "SerialNumber"},
+        "site": {"Ref": "Site"},
+    }
+    assert body["Resources"]["certificate"]["Properties"]["Status"] == "Active"
+    assert body["Resources"]["policy"]["Properties"] == {"PolicyName": "${ThingPolicy}"}
+    assert any(f"provisioning-templates/{name}/" in topic for _, topic in granted("claim.json"))
 
 
 def test_each_role_is_used_by_one_thing(template: dict[str, Any]) -> None:
@@ -170,6 +244,8 @@ def test_each_role_is_used_by_one_thing(template: dict[str, Any]) -> None:
         for node in walk(value["Properties"]):
             if isinstance(node, dict) and node.get("Fn::GetAtt", [""])[0] in roles:
                 users.setdefault(node["Fn::GetAtt"][0], set()).add(name)
+    assert template["Outputs"]["FilesRoleArn"]["Value"] == {"Fn::GetAtt": ["FilesRole", "Arn"]}
+    users["FilesRole"] = {"whoever makes a file stream"}
     assert set(users) == roles
     assert all(len(names) == 1 for names in users.values())
 
@@ -207,19 +283,27 @@ def test_retries_end_while_the_stream_still_has_the_record(template: dict[str, A
 
 
 def test_data_outlives_its_stack(template: dict[str, Any]) -> None:
-    for name in ("QuarantineBucket", "Store", "Database", "TelemetryTable", "LedgerTable"):
+    for name in (
+        "QuarantineBucket",
+        "FleetBucket",
+        "Store",
+        "Database",
+        "TelemetryTable",
+        "LedgerTable",
+    ):
         resource = template["Resources"][name]
         assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
         assert resource["UpdateReplacePolicy"] == "Retain"
 
 
-def test_the_quarantine_is_private_encrypted_and_versioned(template: dict[str, Any]) -> None:
-    bucket = template["Resources"]["QuarantineBucket"]["Properties"]
+@pytest.mark.parametrize("name", ["Quarantine", "Fleet"])
+def test_a_bucket_is_private_encrypted_and_versioned(name: str, template: dict[str, Any]) -> None:
+    bucket = template["Resources"][f"{name}Bucket"]["Properties"]
     assert all(bucket["PublicAccessBlockConfiguration"].values())
     assert len(bucket["PublicAccessBlockConfiguration"]) == 4
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    (statement,) = statements("quarantine.json")
+    (statement,) = statements(f"{name.lower()}.json")
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 

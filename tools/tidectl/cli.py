@@ -32,6 +32,7 @@ VERBS = {
     "status": "Show what runs, what is deployed and which things report.",
     "deploy": "Deploy the stack to the local cloud or to AWS.",
     "provision": "Make a thing: certificate, policy, flash image.",
+    "claim": "Let boards get an identity of their own, by serial number.",
     "boards": "List the boards the firmware runs on, with pins and downloads.",
     "flash": "Flash MicroPython and a thing's files to a board.",
     "sync": "Copy what changed of a thing's files to its board.",

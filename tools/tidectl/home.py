@@ -2,6 +2,7 @@
 
 local/            the local cloud's state       local.log        what it says
 things/<thing>/   a thing's identity and flash image
+claims/<claim>/   a certificate that boards ask for their own with
 """
 
 import os
@@ -33,6 +34,16 @@ class Home:
     def thing_folder(self, thing: str) -> Path:
         """Return where the files of `thing` are, whether or not they exist."""
         return self.path / "things" / thing
+
+    def claim_folder(self, claim: str) -> Path:
+        """Return where the files of `claim` are, whether or not they exist."""
+        return self.path / "claims" / claim
+
+    def claims(self) -> Iterator[Path]:
+        """Yield the folders of the claims made here, by name."""
+        for folder in sorted((self.path / "claims").glob("[!.]*")):
+            if (folder / "claim.json").exists():
+                yield folder
 
     def things(self) -> Iterator[Path]:
         """Yield the folders of the things provisioned here, by name."""

@@ -86,6 +86,10 @@ class Registry:
     def revoke(self, thing: str, certificate_arn: str) -> None:
         """Take a certificate from `thing` and delete it: its holder is locked out."""
         self._iot.detach_thing_principal(thingName=thing, principal=certificate_arn)
+        self.delete_certificate(certificate_arn)
+
+    def delete_certificate(self, certificate_arn: str) -> None:
+        """Delete a certificate that is no thing's, with its policies."""
         for policy in self._iot.list_attached_policies(target=certificate_arn)["policies"]:
             self._iot.detach_policy(policyName=policy["policyName"], target=certificate_arn)
         self._delete_certificate(certificate_arn.rpartition("/")[2])
