@@ -24,6 +24,7 @@ ONE_HOME = {
     "duckdb": {"cloud/tidelocal/timeseries"},
     "awscrt": {"tools/tidectl"},
     "littlefs": {"tools/tidectl"},
+    "serial": {"tools/tidectl/serial_port.py"},
 }
 
 

@@ -1,9 +1,10 @@
 """Flashing a board whose plug is pulled, whose outbox stays, whose image does not fit."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.tools.tidectl.micropython_bin import OTA, SINCE_1_26, Rows, micropython_bin
@@ -29,11 +30,11 @@ ESP32 = board_named("esp32")
 
 
 class Plug(Progress):
-    """Pulls the board's plug when a step that begins with `step` is at `percent`."""
+    """Does `pull` when a step that begins with `step` is at `percent`."""
 
-    def __init__(self, board: MockBoard, step: str, percent: int) -> None:
+    def __init__(self, pull: Callable[[], None], step: str, percent: int) -> None:
         super().__init__()
-        self._board, self._step, self._percent = board, step, percent
+        self._pull, self._step, self._percent = pull, step, percent
         self._now = ""
 
     def step(self, text: str) -> None:
@@ -42,7 +43,7 @@ class Plug(Progress):
 
     def at(self, percent: int) -> None:
         if self._now.startswith(self._step) and percent >= self._percent:
-            self._board.kill()
+            self._pull()
         super().at(percent)
 
 
@@ -114,7 +115,7 @@ def test_a_plug_that_is_pulled_is_told_with_what_to_do_and_the_next_run_mends_it
 ) -> None:
     with (
         pytest.raises(TidectlError, match="the board is half written") as caught,
-        Plug(board, "erasing the flash, then writing", 20) as progress,
+        Plug(board.kill, "erasing the flash, then writing", 20) as progress,
     ):
         flash(board.port, folder, image, baud=BAUD, erase=True, progress=progress)
     assert AGAIN in caught.value.hint
@@ -139,6 +140,20 @@ def test_without_erasing_what_waits_on_the_board_goes_on_waiting(
     assert strangers(folder) == []
 
 
+def test_ctrl_c_ends_the_writing_at_once_and_says_what_the_board_is_then(
+    board: MockBoard, folder: ThingFolder, image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def press() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Plug(press, "erasing", 20) as progress:
+        flash(board.port, folder, image, baud=BAUD, erase=True, progress=progress)
+    assert AGAIN in capsys.readouterr().err
+    assert strangers(folder) == []
+    running = [process.name() for process in psutil.Process().children(recursive=True)]
+    assert not [name for name in running if name == "esptool"]
+
+
 @pytest.mark.usefixtures("impatient")
 def test_the_only_copy_of_an_outbox_outlives_a_plug_that_is_pulled(
     board: MockBoard, folder: ThingFolder, image: Path, tmp_path: Path
@@ -146,7 +161,10 @@ def test_the_only_copy_of_an_outbox_outlives_a_plug_that_is_pulled(
     ran = with_outbox(firmware_image.build_image(*folder.image_parts()), **QUEUED)
     image.write_bytes(micropython_bin(ESP32, rows=FILES_1_MIB))
     put_files(board, ran, tmp_path)
-    with pytest.raises(TidectlError, match="half written"), Plug(board, "writing", 55) as progress:
+    with (
+        pytest.raises(TidectlError, match="half written"),
+        Plug(board.kill, "writing", 55) as progress,
+    ):
         flash(board.port, folder, image, baud=BAUD, erase=False, progress=progress)
     assert strangers(folder) == ["board.img"]
     assert stat.S_IMODE((folder.path / "board.img").stat().st_mode) == 0o600

@@ -35,5 +35,5 @@ def command(home: Home, port: str, thing: str, as_json: bool) -> None:
         say(f"  {path}")
     for path in done.removed:
         say(f"  {path} removed")
-    changed = len(done.changed) + len(done.removed)
-    say(f"{changed or 'no'} files changed; {thing} starts anew")
+    count = len(done.changed) + len(done.removed)
+    say(f"{count or 'no'} file{'' if count == 1 else 's'} changed; {thing} starts anew")

@@ -33,7 +33,7 @@ def test_it_says_what_it_copied_and_never_the_key(
         assert done.code == 0, done.err
         assert done.err.splitlines()[-2:] == [
             "  /config.json",
-            "1 files changed; board-1 starts anew",
+            "1 file changed; board-1 starts anew",
         ]
         assert key not in done.out + done.err
         again = tidectl("sync", board.port, "board-1", "--json", home=home.path)
