@@ -57,7 +57,10 @@ def read_image(path: Path) -> MicropythonImage:
         size_bytes = path.stat().st_size
         data = path.read_bytes() if size_bytes <= BYTES_MAX else b""
     except OSError as error:
-        raise TidectlError(f"can't read {path}: {error.strerror}", "see --image") from error
+        raise TidectlError(
+            f"can't read {path}: {error.strerror}",
+            "give the .bin you downloaded; tidectl boards has the pages",
+        ) from error
     if not data:
         raise TidectlError(
             f"{path.name} of {size_bytes} bytes is no image", "see tidectl boards for the downloads"
