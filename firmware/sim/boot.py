@@ -3,23 +3,23 @@
     image              path of the flash image, a LittleFS
     stand_ins          path of this folder, compiled
     seed               of the weather and its noise
+    absent             names of measurements whose chip is not there
     drain_timeout_ms   how long the last batches may take after the stop
 
 Boots as the chip does: file system at `/`, modules from `/lib`, then `/main.py`.
 """
 
 import asyncio
+import gc
 import json
 import os
 import sys
-import time
 
 import console
 import flash
 import vfs
 
-_CHIP = (0, 0x76)  # the bus and the address of the one simulated chip, the driver's defaults
-
+gc.threshold(2048)  # as main.py has it, before the imports make garbage
 options = json.loads(os.getenv("TIDEGAUGE_BOARD"))
 device = vfs.VfsLfs2(flash.Flash(options["image"]))
 vfs.umount("/")
@@ -31,15 +31,13 @@ sys.path[:] = ["/lib", ".frozen", "/", "/sim"]
 
 
 def _solder() -> None:
-    import bme280
-    import machine
-    import weather
+    import soldering
 
-    machine.chips[_CHIP] = bme280.Bme280(weather.Weather(options["seed"]).at, _now_ms)
+    from tidenode import drivers
 
-
-def _now_ms() -> int:
-    return int(time.time_ns() // 1_000_000)
+    soldering.solder(options["seed"], options["absent"], drivers.options_of)
+    sys.modules.pop("soldering").__dict__.clear()
+    gc.collect()
 
 
 _solder()

@@ -101,11 +101,7 @@ def update_image(
     """
     files = image_files(config, certificate_der, key_der, root_der)
     file_system = _mounted(path.read_bytes())
-    try:
-        with file_system.open("/config.json", "rb") as file:
-            before = json.loads(file.read()).get("thing")
-    except (LittleFSError, OSError, ValueError):
-        before = None  # no board yet: nothing to protect
+    before = _configuration(file_system).get("thing")  # none: no board yet, nothing to protect
     if before not in (None, config["thing"]):
         raise FirmwareImageError(f"{path} belongs to thing {before}, not {config['thing']}")
     for name in file_system.listdir("/"):
@@ -126,6 +122,11 @@ def save_image(path: Path, image: bytes) -> None:
     except BaseException:
         os.unlink(name)
         raise
+
+
+def configuration(image: bytes) -> dict[str, Any]:
+    """Return what `/config.json` of `image` holds, or nothing. Raises FirmwareImageError."""
+    return _configuration(_mounted(image))
 
 
 def outbox_names(image: bytes) -> list[str]:
@@ -234,6 +235,15 @@ def _mounted(image: bytes) -> LittleFS:
 
 def _outbox_names(file_system: LittleFS) -> list[str]:
     return list(file_system.listdir(KEPT)) if KEPT[1:] in file_system.listdir("/") else []
+
+
+def _configuration(file_system: LittleFS) -> dict[str, Any]:
+    try:
+        with file_system.open("/config.json", "rb") as file:
+            document = json.loads(file.read())
+    except (LittleFSError, OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _parents(path: str) -> Iterator[str]:

@@ -9,17 +9,26 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from tidectl.firmware_image import FIRMWARE, compile_folder
+from tidectl.firmware_image import (
+    FIRMWARE,
+    FirmwareImageError,
+    compile_folder,
+    configuration,
+)
 from tidectl.micropython import find_micropython
 
 HEAP_BYTES = 110 * 1024  # on 64 bits what 60 to 79 KB are on an ESP32
-STAND_INS_BYTES = 10 * 1024  # what firmware/sim takes of the heap, and no board: a test measures it
+# What firmware/sim takes of the heap, and no board: for itself, and for each kind of chip the
+# configuration names. Tests measure it.
+STAND_INS_BYTES = 10 * 1024
+STAND_IN_BYTES = {"chip": 0, "bme280": 5 * 1024, "bmp280": 5 * 1024, "ds18b20": 6 * 1024}
+STAND_IN_DEFAULT_BYTES = 2 * 1024  # of all others
 DRAIN_TIMEOUT_MS = 10_000
 RESET_EXIT_CODE = 43  # the stand-in of `machine.reset()`
 _STOP_MARGIN_S = 5.0
@@ -54,7 +63,7 @@ class SimulatedBoard:
     `heap_bytes` is the agent's heap; what stands in for hardware has its own on top of it.
     What the board logs is appended to the file at `log_path`. `on_stats` is called with each
     line, from a thread of the board's own; `stats` is the newest. One process at a time can
-    have an image.
+    have an image. Of the measurements named in `absent` the chip is not there.
     """
 
     def __init__(
@@ -65,6 +74,7 @@ class SimulatedBoard:
         seed: int = 0,
         heap_bytes: int = HEAP_BYTES,
         drain_timeout_ms: int = DRAIN_TIMEOUT_MS,
+        absent: Collection[str] = (),
         on_stats: Callable[[BoardStats], None] | None = None,
     ) -> None:
         self.stats: BoardStats | None = None
@@ -73,6 +83,7 @@ class SimulatedBoard:
         self._seed = seed
         self._heap_bytes = heap_bytes
         self._drain_timeout_ms = drain_timeout_ms
+        self._absent = absent
         self._on_stats = on_stats
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -98,7 +109,7 @@ class SimulatedBoard:
         command = [
             _micropython(),
             "-X",
-            f"heapsize={self._heap_bytes + STAND_INS_BYTES}",
+            f"heapsize={self._heap_bytes + _stand_ins_bytes(self._image_path)}",
             "-m",
             "boot",
         ]
@@ -113,6 +124,7 @@ class SimulatedBoard:
                     "image": str(self._image_path.resolve()),
                     "stand_ins": str(stand_ins),
                     "seed": self._seed,
+                    "absent": list(self._absent),
                     "drain_timeout_ms": self._drain_timeout_ms,
                 }
             ),
@@ -227,6 +239,16 @@ def image_in_use(image_path: Path) -> bool:
     except BoardError:
         return True
     return False
+
+
+def _stand_ins_bytes(image_path: Path) -> int:
+    try:
+        measurements = configuration(image_path.read_bytes()).get("measurements")
+    except (OSError, FirmwareImageError):
+        measurements = None  # the board will tell
+    entries = measurements if isinstance(measurements, list) else []
+    drivers = {str(entry.get("driver")) for entry in entries if isinstance(entry, dict)}
+    return STAND_INS_BYTES + sum(STAND_IN_BYTES.get(one, STAND_IN_DEFAULT_BYTES) for one in drivers)
 
 
 def _parsed(line: str) -> BoardStats | None:

@@ -60,7 +60,8 @@ class Sampler:
             await asyncio.sleep_ms(max(0, due_ms - self._clock.monotonic_ms()))  # type: ignore[attr-defined]
             wait_ms = self.begin()
             if wait_ms:
-                await asyncio.sleep_ms(wait_ms)  # type: ignore[attr-defined]
+                # A tick more: the one it is now may be nearly over.
+                await asyncio.sleep_ms(wait_ms + 1)  # type: ignore[attr-defined]
             if wait_ms is not None:
                 self.sample()
             due_ms, missed = next_due_ms(due_ms, self._clock.monotonic_ms(), self._period_ms)

@@ -1,8 +1,14 @@
-"""Measure on the VM what the stand-ins take of a board's heap; prints {"bytes"}."""
+"""Measure on the VM what the stand-ins take of a board's heap, with the chip of a module.
+
+Prints the bytes of all that every board has, and those of the chip: `heap_run.py MODULE`.
+"""
 
 import asyncio
 import gc
 import json
+import sys
+
+OPTIONS = {"bus": 0, "address": 5, "pin": 4, "cs_pin": 4, "rom": None}
 
 
 def used_bytes():
@@ -14,23 +20,27 @@ async def main():
     await asyncio.sleep_ms(0)  # what the agent loads anyway is loaded before
     asyncio.Event()
     before = used_bytes()
-    import bme280
     import console
     import esp32
     import flash
     import machine
-    import weather
+    import world
 
-    chip = bme280.Bme280(weather.Weather(0).at, lambda: 0)
-    machine.chips[(0, 0x76)] = chip
+    around = world.World(0)
     tasks = [
         asyncio.create_task(console.report_for_ever()),
         asyncio.create_task(console.stop_when_told(0)),
     ]
     await asyncio.sleep_ms(1)
-    taken = used_bytes() - before
-    assert all((flash.Flash, esp32.HEAP_DATA, tasks)), "are held until here"
-    print(json.dumps(taken))
+    all_boards = used_bytes() - before
+    chip = __import__(sys.argv[1])
+    chip.solder(machine, OPTIONS, around)
+    del chip.solder
+    one_chip = used_bytes() - before - all_boards
+    assert flash.Flash, "is held"
+    assert esp32.HEAP_DATA, "is held"
+    assert tasks, "are held"
+    print(json.dumps([all_boards, one_chip]))
 
 
 asyncio.run(main())

@@ -19,6 +19,7 @@ from tidectl.firmware_image import (
     build_image,
     compile_folder,
     compiled,
+    configuration,
     queued_batches,
     save_image,
     update_image,
@@ -79,6 +80,15 @@ def with_outbox(image: bytes, **files: bytes) -> bytes:
 
 
 QUEUED = {"7.2.5.climate": b"seven", "8.1.5.health": b"eight", "3.6.dropped": b""}
+
+
+def test_an_images_configuration_is_read_back_or_there_is_none(image: bytes) -> None:
+    assert configuration(image) == CONFIG
+    file_system = mounted(image)
+    for broken in (b"{", b"[]"):
+        with file_system.open("/config.json", "wb") as file:
+            file.write(broken)
+        assert configuration(bytes(file_system.context.buffer)) == {}
 
 
 def test_an_image_holds_what_the_contract_says(image: bytes, parts: Parts) -> None:

@@ -1,5 +1,6 @@
 """A scripted broker and a simulated board that knows it: the real firmware on the real VM."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Self
 
@@ -64,15 +65,20 @@ class Bench:
         image: Path | None = None,
         *,
         drain_timeout_ms: int = DRAIN_TIMEOUT_MS,
+        absent: Collection[str] = (),
         **settings: Any,
     ) -> SimulatedBoard:
-        """Return a board that runs, on `image` or on a fresh one of `settings`."""
+        """Return a board that runs, on `image` or on a fresh one of `settings`.
+
+        Of the measurements named in `absent` the chip is not there.
+        """
         board = SimulatedBoard(
             image or self.image(**settings),
             log_path=self.log_path,
             seed=len(self._boards),
             heap_bytes=HEAP_BYTES,
             drain_timeout_ms=drain_timeout_ms,
+            absent=absent,
         )
         self._boards.append(board)
         board.start()

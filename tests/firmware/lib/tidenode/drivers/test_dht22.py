@@ -81,6 +81,17 @@ def test_it_is_left_to_rest_two_seconds_however_often_it_is_read(start_ms: float
     assert bench.sensor.begin() == 300  # rested: only the reading itself
 
 
+def test_a_thread_that_starts_late_shortens_no_rest() -> None:
+    bench = Bench()
+    bench.measure(bench.sensor)
+    bench.now_ms += 1_000
+    bench.sensor.begin()
+    bench.now_ms += 50
+    bench.run_thread()
+    assert bench.sensor.read() == (200, 500)
+    assert bench.measure(bench.sensor) == (200, 500)
+
+
 @pytest.mark.parametrize("bit", range(0, 40, 3))
 def test_a_wrong_bit_is_an_error(bit: int) -> None:
     bench = Bench()
