@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.line.line import Line
 from tests.local_cloud import CloudProcess
@@ -11,6 +12,10 @@ from tidectl.home import Home
 from tidectl.local_process import LocalProcess
 from tidectl.stack import deploy
 from tidectl.target import Target, local_target
+
+# How long an example takes says nothing here: speed is measured by the benches.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
