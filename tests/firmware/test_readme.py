@@ -31,6 +31,52 @@ def test_the_table_has_every_key_and_no_other() -> None:
     assert sorted(ROWS) == sorted(KEYS)
 
 
+DRIVERS = sorted(
+    path.stem for path in (FIRMWARE / "lib/tidenode/drivers").glob("*.py") if path.stem[0] != "_"
+)
+I2C = ("bus", "scl_pin", "sda_pin", "address")
+OPTION = re.compile(r"^\| `([a-z0-9_]+\.[a-z0-9_]+)` \| ([^|]*) \| ([^|]*) \|", re.MULTILINE)
+
+
+def own_options(name: str) -> list[str]:
+    """Return the options of a driver but for those of every I2C chip."""
+    options = [row[0] for row in drivers.options_of(name)]
+    return options[4:] if options[:4] == list(I2C) else options
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_a_driver_has_its_row_with_fields_and_options(name: str) -> None:
+    found = re.search(
+        rf"^\| `{name}` \| [^|]+ \| ([^|]+) \| ([^|]+) \| [\d.]+ KB \|$",
+        section("Drivers"),
+        re.MULTILINE,
+    )
+    assert found
+    fields, options = (re.findall(r"`(\w+)`", text) for text in found.groups())
+    assert fields == [field for field, _ in drivers.find(name).FIELDS]
+    assert options == own_options(name)
+    assert ("I2C" in found[2]) == (own_options(name) != [r[0] for r in drivers.options_of(name)])
+
+
+def test_the_table_of_options_has_every_one_with_its_range_and_default() -> None:
+    rows = {key: tuple(rest) for key, *rest in OPTION.findall(section("Drivers"))}
+    wanted = {}
+    for name in DRIVERS:
+        for option, *row in drivers.options_of(name):
+            if option in own_options(name):
+                wanted[f"{name}.{option}"] = row
+            elif option != "address":
+                wanted[f"i2c.{option}"] = row
+    assert sorted(rows) == sorted(wanted)
+    for key, (kind, default, lowest, highest) in wanted.items():
+        limits = f"{lowest:,} to {highest:,}"
+        value = {bool: "boolean", str: f"text, {limits} characters", int: limits}[kind]
+        shown = {None: "none", config.REQUIRED: "required"}.get(default)
+        if shown is None:
+            shown = f"{default:,}" if kind is int else f"`{str(default).lower()}`"
+        assert rows[key] == (value, shown), key
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_a_row_has_the_range_and_the_default_of_its_key(key: str) -> None:
     kind, default, lowest, highest = KEYS[key]
