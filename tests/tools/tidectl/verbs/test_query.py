@@ -11,13 +11,13 @@ from tests.tools.tidectl.publishing import SAMPLES, Publisher
 from tidectl.home import Home
 from tidectl.target import Target
 
-SQL = "SELECT time, thing, temperature_c FROM climate WHERE thing = 'asked' ORDER BY time"
+SQL = "SELECT time, thing, temperature_c FROM climate WHERE thing = 'questioned' ORDER BY time"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def asked(local_cloud: object, deployed: Target) -> None:
     """Store two batches to ask about."""
-    publisher = Publisher(deployed, Home(local_cloud.state.parent), "asked")  # type: ignore[attr-defined]
+    publisher = Publisher(deployed, Home(local_cloud.state.parent), "questioned")  # type: ignore[attr-defined]
     publisher.send(range(2))
     publisher.entries(2)
     publisher.close()
@@ -27,7 +27,7 @@ def test_people_get_a_table(tidectl: Callable[..., Done], shared_home: Home) -> 
     done = tidectl("query", SQL, home=shared_home.path)
     assert done.code == 0
     assert "temperature_c" in done.out
-    assert done.out.count("asked") == 2 * SAMPLES
+    assert done.out.count("questioned") == 2 * SAMPLES
 
 
 def test_programs_get_one_object(tidectl: Callable[..., Done], shared_home: Home) -> None:
