@@ -11,6 +11,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import subprocess
 import termios
 import threading
@@ -86,7 +87,7 @@ class StandIn:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=_take_terminal,  # noqa: PLW1509  # one system call, no lock
+            preexec_fn=_take_terminal,  # noqa: PLW1509  # two system calls, no lock
             env={"HOME": "/nowhere", "MICROPYPATH": f"{self._stand_ins}:.frozen"},
         )  # fmt: skip
         os.close(slave)
@@ -112,7 +113,7 @@ class StandIn:
         while not self._ending:
             events = dict(poll.poll(0))
             hung_up = events.get(self._outer, 0) & select.POLLHUP  # nobody has the port open
-            if events.get(self._outer, 0) & select.POLLIN and not hung_up:
+            if events.get(self._outer, 0) & select.POLLIN:  # also what came before it was closed
                 self._pass_in()
             if not self._pass_out(hung_up=bool(hung_up)):
                 self._reset()
@@ -157,6 +158,7 @@ class StandIn:
 
 
 def _take_terminal() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job passes on that it is ignored
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
