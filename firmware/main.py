@@ -1,26 +1,26 @@
-"""Start the agent; after a fault that no stage could handle, start the board anew."""
+"""Start the version of the program that is in force. This file and `slots` are never updated."""
 
-import asyncio
 import gc
 import sys
-import time
-
-import machine
 
 gc.threshold(2048)  # before the imports: garbage between modules would leave the heap in pieces
 
-from tidenode import app
-from tidenode.errors import ConfigError
+import slots
 
-FAULT_PAUSE_MS = 5_000  # time to read the message and to stop a loop of faults by Ctrl-C
+sys.path.insert(0, slots.choose())
+sys.modules.pop("slots")  # kilobytes of heap
+del slots
 
 try:
-    agent = app.build()
-    app.forget_start()
-    asyncio.run(agent.run())
-except ConfigError:
-    raise  # starting anew would find the same file
+    from tidenode import start
+
+    start.run()
 except Exception as error:  # the outermost loop of the board
+    import slots
+
+    if not slots.fall_back(repr(error)):
+        raise  # starting anew would find the same
     sys.print_exception(error, sys.stderr)
-    time.sleep_ms(FAULT_PAUSE_MS)
+    import machine
+
     machine.reset()

@@ -6,7 +6,7 @@
     absent             names of measurements whose chip is not there
     drain_timeout_ms   how long the last batches may take after the stop
 
-Boots as the chip does: file system at `/`, modules from `/lib`, then `/main.py`.
+Boots as the chip does: file system at `/`, modules from it, then `/main.py`.
 """
 
 import asyncio
@@ -27,15 +27,22 @@ vfs.mount(device, "/")
 vfs.mount(vfs.VfsPosix(options["stand_ins"]), "/sim")
 os.chdir("/")
 # The stand-ins come last and are loaded when they are asked for: they share the board's heap.
-sys.path[:] = ["/lib", ".frozen", "/", "/sim"]
+sys.path[:] = ["/", ".frozen", "/lib", "/sim"]
 
 
 def _solder() -> None:
+    import slots
     import soldering
 
-    from tidenode import drivers
+    # By the drivers of the version that is in force; main.py will choose it again.
+    sys.path.insert(0, slots.folder(slots.state()[0]))
+    try:
+        from tidenode import drivers
 
-    soldering.solder(options["seed"], options["absent"], drivers.options_of)
+        soldering.solder(options["seed"], options["absent"], drivers.options_of)
+    except Exception:  # noqa: S110  # a version that can't start: main.py finds out too
+        pass
+    sys.path.pop(0)
     sys.modules.pop("soldering").__dict__.clear()
     gc.collect()
 

@@ -20,7 +20,9 @@ from tidectl.firmware_image import KEPT, FirmwareImageError, image_files
 from tidectl.thing import ThingFolder
 
 NEW = ".new"
-_OURS = ("/lib/tidewire/", "/lib/tidenode/")  # modules here that the firmware lost are removed
+# What is here and not in an image is removed: modules that the firmware lost, also where they lay
+# before there were slots, and the note that the other slot is in force.
+_OURS = ("/app_a/", "/update/", "/lib/tidewire/", "/lib/tidenode/")
 _PLACED = "placed"
 _DIGEST = """
 import binascii, hashlib, json, os
@@ -95,7 +97,7 @@ def plan(wanted: Mapping[str, bytes], found: Mapping[str, str]) -> Plan:
 def sync(port: str, folder: ThingFolder) -> Plan:
     """Bring the board on `port` up to date and start it anew; raises `TidectlError`."""
     try:
-        wanted = image_files(*folder.image_parts())
+        wanted = image_files(*folder.image_parts(), update_keys=folder.update_keys())
     except FirmwareImageError as error:
         raise TidectlError(str(error), "see firmware/README.md") from error
     try:

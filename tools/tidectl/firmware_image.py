@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,7 +24,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from littlefs import LittleFS, LittleFSError
 
+from tidectl import update_bundle
+from tidectl.bundle import MAIN, Bundle, BundleError, bundled, words_of
 from tidectl.shrink import shrunk
+from tidectl.update_bundle import Facts
 from tidenode import config as node_config
 from tidenode import drivers
 from tidenode.errors import ConfigError
@@ -39,6 +43,7 @@ _GEOMETRY: Mapping[str, Any] = {
     "cache_size": 128,
     "lookahead_size": 32,
 }
+SLOT = "/app_a"  # of the two where a version of the program can lie, the one of a fresh image
 KEPT = "/outbox"  # queued batches and the counters, which live in its file names
 _COMPILE_TIMEOUT_S = 60
 
@@ -53,9 +58,11 @@ def build_image(
     key_der: bytes,
     root_der: bytes,
     size_bytes: int = SIZE_BYTES,
+    *,
+    update_keys: Mapping[str, bytes] | None = None,
 ) -> bytes:
     """Return a fresh flash image of `size_bytes`. Raises FirmwareImageError."""
-    files = image_files(config, certificate_der, key_der, root_der)
+    files = image_files(config, certificate_der, key_der, root_der, update_keys=update_keys)
     if size_bytes % BLOCK_BYTES or size_bytes < 16 * BLOCK_BYTES:
         raise FirmwareImageError(f"{size_bytes} bytes are not 16 or more blocks of {BLOCK_BYTES}")
     file_system = LittleFS(block_count=size_bytes // BLOCK_BYTES, **_GEOMETRY)
@@ -63,11 +70,17 @@ def build_image(
 
 
 def image_files(
-    config: Mapping[str, Any], certificate_der: bytes, key_der: bytes, root_der: bytes
+    config: Mapping[str, Any],
+    certificate_der: bytes,
+    key_der: bytes,
+    root_der: bytes,
+    *,
+    update_keys: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:
     """Return the files of a fresh image by path, having checked what the board can't.
 
-    Raises FirmwareImageError.
+    `update_keys` are the public keys by file name that updates may be signed with. Raises
+    FirmwareImageError.
     """
     try:
         node_config.parse(dict(config), drivers.options_of)
@@ -80,10 +93,25 @@ def image_files(
         "/key.der": key_der,
         "/root.der": root_der,
         "/main.py": (FIRMWARE / "main.py").read_bytes(),
+        "/slots.mpy": compiled(FIRMWARE / "slots.py", "slots"),
+        "/update/a.0.good": b"",
     }
+    for name, key in (update_keys or {}).items():
+        files[f"/update_keys/{name}"] = key
+    program = program_files()
+    for path, data in program.items():
+        files[f"{SLOT}/{path}"] = data
+    # Last: a slot that has it is whole.
+    files[f"{SLOT}/manifest"] = update_bundle.manifest(Facts(version("tidegauge")), program)
+    return files
+
+
+def program_files() -> dict[str, bytes]:
+    """Return the board's program by path within its slot. Raises FirmwareImageError."""
+    files = {}
     for source in sorted((FIRMWARE / "lib").rglob("*.py")):
         path = source.relative_to(FIRMWARE / "lib").with_suffix("").as_posix()
-        files[f"/lib/{path}.mpy"] = compiled(source, path.replace("/", "."))
+        files[f"{path}.mpy"] = compiled(source, path.replace("/", "."))
     return files
 
 
@@ -93,13 +121,15 @@ def update_image(
     certificate_der: bytes,
     key_der: bytes,
     root_der: bytes,
+    *,
+    update_keys: Mapping[str, bytes] | None = None,
 ) -> None:
     """Replace firmware, configuration and certificates in the image at `path`.
 
     The outbox and the counters stay. Raises FirmwareImageError, leaving the file as it was,
     also where the image belongs to another thing: its batches would go out under a wrong name.
     """
-    files = image_files(config, certificate_der, key_der, root_der)
+    files = image_files(config, certificate_der, key_der, root_der, update_keys=update_keys)
     file_system = _mounted(path.read_bytes())
     before = _configuration(file_system).get("thing")  # none: no board yet, nothing to protect
     if before not in (None, config["thing"]):
@@ -151,7 +181,14 @@ def compiled(source: Path, name: str, cache: Path | None = None) -> bytes:
 
     As a module's own name it takes no room in the board's table of names.
     """
-    text = shrunk(source.read_text()).encode()
+    return compiled_text(shrunk(source.read_text()), name, cache, source.name)
+
+
+def compiled_text(
+    source: str, name: str, cache: Path | None = None, file_name: str = "module.py"
+) -> bytes:
+    """Return `source` as bytecode as it is; `file_name` is what the compiler's errors name."""
+    text = source.encode()
     version = _mpy_cross("--version")
     digest = hashlib.sha256(b"\0".join((version, name.encode(), text))).hexdigest()
     folder = cache or _cache()
@@ -160,7 +197,7 @@ def compiled(source: Path, name: str, cache: Path | None = None) -> bytes:
         return kept.read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        smaller = Path(scratch) / source.name
+        smaller = Path(scratch) / file_name
         smaller.write_bytes(text)
         _mpy_cross("-O2", "-s", name, "-o", "made.mpy", smaller.name, folder=smaller.parent)
         os.replace(smaller.with_name("made.mpy"), kept)

@@ -115,7 +115,9 @@ def _make_files(
     if not path.exists():
         progress.step(f"laying {folder.thing}'s files into {files.size_bytes >> 10} KB")
         try:
-            image = firmware_image.build_image(*folder.image_parts(), size_bytes=files.size_bytes)
+            image = firmware_image.build_image(
+                *folder.image_parts(), size_bytes=files.size_bytes, update_keys=folder.update_keys()
+            )
         except FirmwareImageError as error:
             raise TidectlError(str(error), "see firmware/README.md") from error
         firmware_image.save_image(path, image)
@@ -148,7 +150,7 @@ def _keep_outbox(
         return 0
     firmware_image.save_image(path, image)
     try:
-        firmware_image.update_image(path, *folder.image_parts())
+        firmware_image.update_image(path, *folder.image_parts(), update_keys=folder.update_keys())
     except FirmwareImageError as error:
         path.unlink()
         reserve.unlink()

@@ -3,6 +3,7 @@
 local/            the local cloud's state       local.log        what it says
 things/<thing>/   a thing's identity and flash image
 claims/<claim>/   a certificate that boards ask for their own with
+update_keys/      what updates are signed with
 """
 
 import os
@@ -34,6 +35,11 @@ class Home:
     def thing_folder(self, thing: str) -> Path:
         """Return where the files of `thing` are, whether or not they exist."""
         return self.path / "things" / thing
+
+    @property
+    def update_keys(self) -> Path:
+        """The keys that updates are signed with, and what boards check them by."""
+        return self.path / "update_keys"
 
     def claim_folder(self, claim: str) -> Path:
         """Return where the files of `claim` are, whether or not they exist."""

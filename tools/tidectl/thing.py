@@ -21,6 +21,7 @@ from tidectl.identity import certificate_der, make_identity
 from tidectl.registry import Registration, Registry
 from tidectl.simulated_board import image_in_use
 from tidectl.target import Target
+from tidectl.update_key import public_keys
 from tidewire.errors import WireError
 from tidewire.names import check_site, check_thing
 
@@ -117,6 +118,10 @@ class ThingFolder:
                 f"make it anew: tidectl provision {self.thing} --rotate",
             ) from error
         return self.config(), certificate, key, root
+
+    def update_keys(self) -> dict[str, bytes]:
+        """Return the public keys that its updates may be signed with, by file name."""
+        return public_keys(Home(self.path.parents[1]))
 
 
 def provision(
@@ -272,9 +277,11 @@ def _make_image(
     image_path = draft / folder.image_path.name
     if folder.image_path.exists():
         firmware_image.save_image(image_path, folder.image_path.read_bytes())
-        firmware_image.update_image(image_path, config, *identity)
+        firmware_image.update_image(image_path, config, *identity, update_keys=folder.update_keys())
     else:
-        image = firmware_image.build_image(config, *identity, size_bytes=image_bytes)
+        image = firmware_image.build_image(
+            config, *identity, size_bytes=image_bytes, update_keys=folder.update_keys()
+        )
         firmware_image.save_image(image_path, image)
 
 

@@ -29,7 +29,8 @@ def flash(folder: ThingFolder, tmp_path: Path) -> Path:
     """The flash of a board that was flashed, ran, and has a file of its user's."""
     image = with_outbox(folder.image_path.read_bytes(), **QUEUED)
     file_system = mounted(image)
-    for path in ("/notes.txt", "/lib/mine.py", "/lib/tidenode/gone.mpy", "/main.py.new"):
+    file_system.makedirs("/lib", exist_ok=True)
+    for path in ("/notes.txt", "/lib/mine.py", "/app_a/tidenode/gone.mpy", "/main.py.new"):
         with file_system.open(path, "wb") as file:
             file.write(b"x")
     file_system.unmount()
@@ -66,7 +67,7 @@ def test_a_plan_copies_what_differs_and_removes_only_what_was_ours(
 def test_only_what_changed_is_copied_and_the_board_starts_anew(
     board: StandIn, folder: ThingFolder, flash: Path
 ) -> None:
-    assert sync(board.port, folder) == Plan((), ("/lib/tidenode/gone.mpy", "/main.py.new"))
+    assert sync(board.port, folder) == Plan((), ("/app_a/tidenode/gone.mpy", "/main.py.new"))
     config = folder.config() | {"site": "farm"}
     folder.config_path.write_text(json.dumps(config))
     other = make_thing(Home(folder.path.parent / "other"), "board-1")
@@ -99,7 +100,7 @@ def test_a_board_with_nothing_but_micropython_gets_everything(
     with StandIn(flash) as board:
         done = sync(board.port, folder)
         assert "/main.py" in done.changed
-        assert "/lib/tidenode/drivers/bme280.mpy" in done.changed
+        assert "/app_a/tidenode/drivers/bme280.mpy" in done.changed
         assert sync(board.port, folder) == Plan((), ())
 
 

@@ -94,19 +94,34 @@ def test_an_images_configuration_is_read_back_or_there_is_none(image: bytes) -> 
 def test_an_image_holds_what_the_contract_says(image: bytes, parts: Parts) -> None:
     file_system = mounted(image)
     assert sorted(file_system.listdir("/")) == sorted(
-        ["cert.der", "config.json", "key.der", "lib", "main.py", "root.der"]
+        [
+            "app_a",
+            "cert.der",
+            "config.json",
+            "key.der",
+            "main.py",
+            "root.der",
+            "slots.mpy",
+            "update",
+        ]
     )
     assert json.loads(read(file_system, "/config.json")) == CONFIG
     for name, data in zip(("cert.der", "key.der", "root.der"), parts, strict=True):
         assert read(file_system, f"/{name}") == data
+    assert file_system.listdir("/update") == ["a.0.good"]
     assert len(image) == SIZE_BYTES
+
+
+def test_public_keys_of_updates_lie_where_the_board_looks_for_them(parts: Parts) -> None:
+    file_system = mounted(build_image(CONFIG, *parts, update_keys={"update.p256": b"\4key"}))
+    assert read(file_system, "/update_keys/update.p256") == b"\4key"
 
 
 def test_every_module_of_the_firmware_is_in_it_as_bytecode(image: bytes) -> None:
     file_system = mounted(image)
     for source in (FIRMWARE / "lib").rglob("*.py"):
         name = source.relative_to(FIRMWARE / "lib").with_suffix(".mpy")
-        assert read(file_system, f"/lib/{name}").startswith(MPY), name
+        assert read(file_system, f"/app_a/{name}").startswith(MPY), name
 
 
 def test_a_fresh_image_has_nothing_queued(image: bytes) -> None:
@@ -132,13 +147,13 @@ def test_an_update_removes_modules_that_the_firmware_has_no_more(
     image: bytes, parts: Parts, tmp_path: Path
 ) -> None:
     file_system = mounted(image)
-    with file_system.open("/lib/tidenode/old.mpy", "wb") as file:
+    with file_system.open("/app_a/tidenode/old.mpy", "wb") as file:
         file.write(b"old")
     file_system.unmount()
     path = tmp_path / "flash.img"
     save_image(path, bytes(file_system.context.buffer))
     update_image(path, CONFIG, *parts)
-    assert "old.mpy" not in mounted(path.read_bytes()).listdir("/lib/tidenode")
+    assert "old.mpy" not in mounted(path.read_bytes()).listdir("/app_a/tidenode")
 
 
 def test_an_update_refuses_the_image_of_another_thing_and_leaves_it_alone(

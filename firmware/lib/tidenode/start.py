@@ -1,0 +1,26 @@
+"""Start the agent; after a fault that no stage could handle, start the board anew."""
+
+import asyncio
+import sys
+import time
+
+import machine
+
+from tidenode import app
+from tidenode.errors import ConfigError
+
+FAULT_PAUSE_MS = 5_000  # time to read the message and to stop a loop of faults by Ctrl-C
+
+
+def run() -> None:
+    """Run until the agent is stopped. Raises ConfigError: starting anew would find the same."""
+    try:
+        agent = app.build()
+        app.forget_start()
+        asyncio.run(agent.run())
+    except ConfigError:
+        raise
+    except Exception as error:  # the outermost loop of the agent
+        sys.print_exception(error, sys.stderr)  # type: ignore[attr-defined]
+        time.sleep_ms(FAULT_PAUSE_MS)  # type: ignore[attr-defined]
+        machine.reset()
