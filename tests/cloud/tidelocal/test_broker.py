@@ -331,6 +331,55 @@ def test_a_will_that_no_rule_takes_is_told_and_ends_nothing_else(
         device.publish(f"dt/broker/{thing}/m", b"again")  # and hears nothing of its old filter
 
 
+# ---- who does not listen ----
+
+
+def test_a_subscriber_that_stops_reading_is_ended_and_holds_nobody_up(
+    cloud: CloudProcess, thing: str, certificate: Certificate
+) -> None:
+    deaf = f"{thing[:50]}-deaf"
+    with (
+        MqttDevice(cloud.facts, certificate, thing) as talking,
+        MqttDevice(cloud.facts, cloud.provision(deaf, "broker"), deaf) as silent,
+    ):
+        silent.subscribe(f"dt/broker/{thing}/m")
+        published = 0
+        while f"hang-up client={deaf} " not in cloud.log():
+            assert published < 500, "the kernel can't hold that much"
+            talking.publish(f"dt/broker/{thing}/m", bytes(PAYLOAD_BYTES_MAX))
+            published += 1
+        talking.publish(f"dt/broker/{thing}/m", b"still served")
+    assert re.fullmatch(r"it does not read: \d+ bytes wait, 1048576 at most", _hang_up(cloud, deaf))
+    assert len(_payloads(cloud, thing)) == published + 1
+
+
+def test_a_subscriber_that_acknowledges_nothing_is_ended(
+    cloud: CloudProcess, thing: str, certificate: Certificate
+) -> None:
+    rude = f"{thing[:50]}-rude"
+    with (
+        MqttDevice(cloud.facts, certificate, thing) as talking,
+        MqttDevice(cloud.facts, cloud.provision(rude, "broker"), rude) as silent,
+    ):
+        silent.subscribe(f"dt/broker/{thing}/m")
+        for _ in range(1001):
+            talking.publish(f"dt/broker/{thing}/m", b"x")
+    reason = _hang_up(cloud, rude)
+    assert reason == "it does not acknowledge: 1001 messages wait, 1000 at most"
+
+
+def test_a_publisher_that_reads_no_acknowledgement_is_ended_in_its_keep_alive(
+    cloud: CloudProcess, thing: str, certificate: Certificate
+) -> None:
+    with (
+        MqttDevice(cloud.facts, certificate, thing, keep_alive_s=1) as device,
+        suppress(HungUpError),
+    ):
+        while True:
+            device.send(PING * 100_000)
+    assert _hang_up(cloud, thing) == "it read nothing for 2 s"
+
+
 # ---- what is no MQTT, or too much of it ----
 
 
