@@ -21,6 +21,7 @@ from tests.fleet_device import (
 from tests.local_cloud import Certificate, CloudProcess, wait_for
 from tests.mqtt_device import HungUpError, MqttDevice
 from tidecloud.admission import Entry
+from tidecloud.allow_list import UNTIL_MS_MAX
 from tidectl.allow_list import AllowList
 from tidectl.claim import make_claim
 from tidectl.home import Home
@@ -78,7 +79,7 @@ def _status(target: Target, certificate_id: str) -> str:
 def test_an_allowed_board_becomes_its_thing_and_publishes_as_it(
     local_cloud: CloudProcess, deployed: Target, board: MqttDevice, serial: str, tmp_path: Path
 ) -> None:
-    AllowList(deployed).allow(serial, Entry(f"thing-{serial}", "farm", 2**53))
+    AllowList(deployed).allow(serial, Entry(f"thing-{serial}", "farm", UNTIL_MS_MAX))
     facts = local_cloud.facts
     with board as device:
         signed = sign(device)
@@ -131,7 +132,7 @@ def test_what_was_accepted_outlives_a_killed_cloud(
     target = local_target(_facts(cloud))
     deploy(target)
     certificate = claim_files(make_claim(target, Home(tmp_path / "home"), "boards"), tmp_path)
-    AllowList(target).allow("S1", Entry("survivor", "farm", 2**53))
+    AllowList(target).allow("S1", Entry("survivor", "farm", UNTIL_MS_MAX))
     with asking(cloud.facts, certificate, "claim.S1") as device:
         signed = sign(device)
         assert provision(device, signed.token, SerialNumber="S1")[0] == "accepted"
@@ -174,7 +175,7 @@ def test_a_serial_number_whose_time_is_over_is_refused(
 def test_another_boards_serial_number_is_refused(
     board: MqttDevice, deployed: Target, serial: str
 ) -> None:
-    AllowList(deployed).allow(f"{serial}-other", Entry("other", "farm", 2**53))
+    AllowList(deployed).allow(f"{serial}-other", Entry("other", "farm", UNTIL_MS_MAX))
     answer = provision(board, sign(board).token, SerialNumber=f"{serial}-other")
     assert answer == ("rejected", DENIED)
 
