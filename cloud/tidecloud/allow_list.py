@@ -10,11 +10,14 @@ from botocore.exceptions import ClientError
 
 from tidecloud.admission import Entry
 from tidecloud.errors import AdmissionError
+from tidewire.errors import WireError
+from tidewire.names import check_site, check_thing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PREFIX = "serials/"
+UNTIL_MS_MAX = 253_402_300_799_999  # the end of the year 9999, the last that has a date
 # Without the right to list, which the function does not have, S3 says that an object is denied
 # where it is absent.
 _ABSENT = frozenset({"NoSuchKey", "AccessDenied"})
@@ -54,16 +57,13 @@ def entry_of(serial: str, data: bytes) -> Entry:
     """Read an entry; raises `AdmissionError`."""
     try:
         document = json.loads(data)
-        entry = Entry(document["thing"], document["site"], document["until_ms"])
-    except (ValueError, KeyError, TypeError) as error:
+        thing, site = check_thing(document["thing"]), check_site(document["site"])
+        until_ms = document["until_ms"]
+    except (ValueError, KeyError, TypeError, WireError) as error:
         raise AdmissionError(f"the entry of {serial} can't be read: {error!r}") from error
-    if not (
-        isinstance(entry.thing, str)
-        and isinstance(entry.site, str)
-        and isinstance(entry.until_ms, int)
-    ):
-        raise AdmissionError(f"the entry of {serial} has values of other types")
-    return entry
+    if not isinstance(until_ms, int) or not 0 <= until_ms <= UNTIL_MS_MAX:
+        raise AdmissionError(f"the entry of {serial} can't be read: until_ms is {until_ms!r}")
+    return Entry(thing, site, until_ms)
 
 
 def document_of(entry: Entry) -> bytes:

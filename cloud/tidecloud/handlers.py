@@ -131,7 +131,7 @@ class Admit:
         self._clock_ms = clock_ms
 
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answer of a pre-provisioning hook; what S3 says no to is the caller's to retry."""
+        """Return the answer of the hook; what S3 fails at is raised, and the board asks again."""
         try:
             asker = asker_of(event)
             entry = None if asker.serial is None else self._allow_list.find(asker.serial)

@@ -20,11 +20,15 @@ from tidewire.names import check_site, check_thing
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """An entry as people see it; `came` says whether its thing has a certificate."""
+    """A serial number on the list; `came` says whether its thing has a certificate.
+
+    An entry that can't be read lets nobody in: it is None, and `mistake` says why.
+    """
 
     serial: str
-    entry: Entry
-    came: bool
+    entry: Entry | None
+    came: bool = False
+    mistake: str = ""
 
 
 class AllowList:
@@ -62,33 +66,28 @@ class AllowList:
 
     def refuse(self, serial: str) -> bool:
         """Forget a serial number; false when it was not on the list."""
-        if self._read(serial) is None:
-            return False
+        try:
+            self._s3.head_object(Bucket=self._bucket, Key=key_of(serial))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "404":
+                return False
+            raise
         self._s3.delete_object(Bucket=self._bucket, Key=key_of(serial))
         return True
 
     def entries(self) -> Iterator[Allowed]:
-        """Yield all entries by serial number; one that can't be read raises `TidectlError`."""
+        """Yield all entries by serial number."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=PREFIX
         )
         for page in pages:
             for item in page.get("Contents", ()):
                 serial = item["Key"].removeprefix(PREFIX).removesuffix(".json")
-                entry = self._read(serial)
-                if entry:
+                body = self._s3.get_object(Bucket=self._bucket, Key=item["Key"])["Body"]
+                try:
+                    entry = entry_of(serial, body.read())
+                except AdmissionError as error:
+                    yield Allowed(serial, None, mistake=str(error))
+                else:
                     came = bool(self._registry.certificates(entry.thing))
                     yield Allowed(serial, entry, came)
-
-    def _read(self, serial: str) -> Entry | None:
-        try:
-            answer = self._s3.get_object(Bucket=self._bucket, Key=key_of(serial))
-            return entry_of(serial, answer["Body"].read())
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchKey":
-                return None
-            raise
-        except AdmissionError as error:
-            raise TidectlError(
-                str(error), f"write it anew: tidectl claim allow {serial} --site ..."
-            ) from error

@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from tidecloud.admission import Entry
 from tidectl.allow_list import Allowed, AllowList
@@ -15,7 +16,7 @@ from tidectl.target import find_target
 from tidectl.thing import DEFAULT_SITE
 
 _DAY_MS = 86_400_000
-_DAYS = 30
+_DAYS, _DAYS_MAX = 30, 3650
 
 
 @click.group(
@@ -60,7 +61,7 @@ def make(home: Home, claim: str, target: str, region: str | None, as_json: bool)
 @click.option("--site", default=DEFAULT_SITE, show_default=True, help="The place they are at.")
 @click.option("--thing", help="The name of the one board; else its serial number.")
 @click.option(
-    "--days", type=click.IntRange(min=1), default=_DAYS, show_default=True,
+    "--days", type=click.IntRange(1, _DAYS_MAX), default=_DAYS, show_default=True,
     help="How long they may ask.",
 )  # fmt: skip
 @target_options
@@ -133,10 +134,9 @@ def list_(home: Home, target: str, region: str | None, as_json: bool) -> None:
         print_json(
             {
                 "claims": [{"claim": one.claim, **one.facts()} for one in made],
-                "serials": [{**_document(one.serial, one.entry), "came": one.came}
-                            for one in allowed],
+                "serials": [_listed(one) for one in allowed],
             }
-        )  # fmt: skip
+        )
         return
     if made:
         print_table(
@@ -147,10 +147,14 @@ def list_(home: Home, target: str, region: str | None, as_json: bool) -> None:
         say(f"no claim in {home.path}: tidectl claim make makes one")
     if allowed:
         print_table(
-            ("serial", "thing", "site", "may ask until", "came"), [_row(one) for one in allowed]
+            ("serial", "thing", "site", "may ask until", "came"),
+            [_row(one.serial, one.entry, one.came) for one in allowed if one.entry],
         )
     else:
         say("no serial number is allowed: tidectl claim allow SERIAL --site ...")
+    for one in allowed:
+        if one.mistake:
+            say(f"[yellow]{escape(one.mistake)}[/]: tidectl claim allow {one.serial} --site ...")
 
 
 @command.command(
@@ -178,7 +182,12 @@ def _document(serial: str, entry: Entry) -> dict[str, Any]:
     }
 
 
-def _row(one: Allowed) -> tuple[str, str, str, str, bool]:
-    over = one.entry.until_ms < now_ms()
-    until = "over" if over else iso(one.entry.until_ms)
-    return one.serial, one.entry.thing, one.entry.site, until, one.came
+def _listed(one: Allowed) -> dict[str, Any]:
+    if one.entry is None:
+        return {"serial": one.serial, "mistake": one.mistake}
+    return {**_document(one.serial, one.entry), "came": one.came}
+
+
+def _row(serial: str, entry: Entry, came: bool) -> tuple[str, str, str, str, bool]:
+    until = "over" if entry.until_ms < now_ms() else iso(entry.until_ms)
+    return serial, entry.thing, entry.site, until, came
