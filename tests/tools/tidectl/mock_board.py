@@ -30,6 +30,7 @@ class MockBoard:
 
     def __enter__(self) -> Self:
         port_file = self._folder / f"{self._chip}.port"
+        port_file.unlink(missing_ok=True)
         command = [_PROGRAM, "run", "--pty", "--chip", self._chip, "--port-file", port_file]
         self._process = subprocess.Popen(
             command,
@@ -43,7 +44,11 @@ class MockBoard:
             assert self._process.poll() is None
             assert time.monotonic() < deadline, "the mock did not start"
             time.sleep(_POLL_S)
-        self.port = port_file.read_text().strip()
+        # By a name of its own: the terminal's may be another board's as soon as this one is gone.
+        link = self._folder / f"{self._chip}.tty"
+        link.unlink(missing_ok=True)
+        link.symlink_to(port_file.read_text().strip())
+        self.port = str(link)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -51,6 +56,7 @@ class MockBoard:
 
     def kill(self) -> None:
         """Pull the plug."""
+        Path(self.port).unlink(missing_ok=True)
         self._process.kill()
         self._process.wait()
 
