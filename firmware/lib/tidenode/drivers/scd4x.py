@@ -56,7 +56,7 @@ class Scd4x:
         runs, self._runs = self._runs, False
         chip, time = self._chip, self._time
         chip.write(_READ)
-        time.sleep_ms(1)  # the command's own
+        time.sleep_ms(2)  # the command takes 1: asked sooner, the chip would seem to have no value
         try:
             chip.read_into(self._data)
         except SensorError:  # that it has no new value; what is absent refused the command
