@@ -60,13 +60,15 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsServer]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     for name in ("STORE_ENGINE", "STORE_URL", "STORE_SECRET_ARN", "STORE_DATABASE",
-                 "QUARANTINE_BUCKET"):  # fmt: skip
+                 "QUARANTINE_BUCKET", "FLEET_BUCKET"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     entry._ingest.cache_clear()
     entry._query.cache_clear()
+    entry._admit.cache_clear()
     yield server
     entry._ingest.cache_clear()
     entry._query.cache_clear()
+    entry._admit.cache_clear()
     server.http.shutdown()
     server.http.server_close()
     thread.join()
@@ -129,4 +131,8 @@ def test_a_function_without_its_environment_says_what_is_missing(
     monkeypatch.setenv("STORE_DATABASE", "tidegauge")
     with pytest.raises(SettingsError, match="QUARANTINE_BUCKET is missing"):
         entry.ingest({"Records": []}, None)
+    with pytest.raises(SettingsError, match="FLEET_BUCKET is missing"):
+        entry.admit({}, None)
+    monkeypatch.setenv("FLEET_BUCKET", "fleet")
+    assert entry.admit({}, None)["allowProvisioning"] is False
     assert aws.objects == {}
