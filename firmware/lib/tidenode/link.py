@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from tidenode.inbox import Inbox
     from tidenode.resolver import Resolver
 
 # What dialling, TLS and a broken connection raise here. TimeoutError and EOFError are no
@@ -32,7 +33,7 @@ class Link:
     """A broker one can be connected to, once at a time, any number of times.
 
     `greeting` is the CONNECT to begin with. `certificate`, `key` and `root` are DER; one
-    certificate each.
+    certificate each. What comes by subscriptions goes to `inbox`, if that is set.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Link:
         self._port = port
         self._greeting = greeting
         self._connect_timeout_ms = connect_timeout_ms
+        self.inbox: Inbox | None = None
         self._socket: Any = None
         self._reader = mqtt.Reader()
         self._received = bytearray(_RECEIVE_BYTES)
@@ -98,7 +100,7 @@ class Link:
     async def _greet(self) -> bool:
         address = await self._resolver.resolve(self._host, self._port)
         self.close()
-        self._reader = mqtt.Reader()
+        self._reader = mqtt.Reader(self.inbox)
         raw = socket.socket()
         self._socket = raw  # from here on close() closes it
         raw.setblocking(False)

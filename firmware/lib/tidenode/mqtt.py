@@ -1,13 +1,20 @@
 """Write and read the MQTT 3.1.1 packets of a publisher (OASIS standard, 29 October 2014).
 
 Pure: bytes in, bytes out. A packet that is read comes as (kind, number); of a CONNACK the
-number is session present << 8 | return code, of a PUBACK its packet id.
+number is session present << 8 | return code, of a PUBACK its packet id. What comes by
+subscriptions goes to an inbox, where there is one.
 """
 
 from tidenode.errors import LinkError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tidenode.inbox import Inbox
+
 CONNACK = 2
+PUBLISH = 3
 PUBACK = 4
+SUBACK = 9
 PINGRESP = 13
 
 PINGREQ = b"\xc0\x00"
@@ -15,6 +22,7 @@ HEAD_BYTES_MAX = 9  # a publish without its topic: 1 type, 4 length, 2 topic len
 
 _LENGTH_MAX = 268_435_455
 _BODY_BYTES = {CONNACK: 2, PUBACK: 2, PINGRESP: 0}
+_FOR_INBOX = (PUBLISH, SUBACK)
 _REFUSALS = (
     "",
     "protocol version refused",
@@ -58,12 +66,13 @@ def session_present(connack: int) -> bool:
 class Reader:
     """Take bytes as they come, give packets as they end.
 
-    Packets a publisher has no use for (a PUBLISH to an old subscription, say) are skipped,
-    however long, and counted in `skipped`.
+    The bodies of PUBLISH and SUBACK go to `inbox` as they come. Packets nobody has a use for
+    (a PUBLISH to an old subscription, say) are skipped, however long, and counted in `skipped`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inbox: "Inbox | None" = None) -> None:
         self.skipped = 0
+        self._inbox = inbox
         self._first = -1  # the first byte of the packet being read
         self._length = 0
         self._shift = 0
@@ -73,17 +82,23 @@ class Reader:
     def feed(self, data: bytes | memoryview) -> list[tuple[int, int]]:
         """Return the packets that end in `data`. Raises LinkError."""
         packets: list[tuple[int, int]] = []
-        for byte in data:
+        at, size = 0, len(data)
+        while at < size:
+            byte = data[at]
             if self._first < 0:
                 self._first = byte
                 self._length = self._shift = self._number = 0
                 self._left = -1
+                at += 1
                 continue
             if self._left >= 0:
-                self._number = (self._number << 8 | byte) & 0xFFFF
-                self._left -= 1
-            elif self._take_length(byte):
-                continue
+                count = min(self._left, size - at)
+                self._take_body(data[at : at + count])
+                at += count
+            else:
+                at += 1
+                if self._take_length(byte):
+                    continue
             if self._left == 0:
                 self._end(packets)
         return packets
@@ -102,13 +117,24 @@ class Reader:
         self._left = self._length
         return False
 
+    def _take_body(self, part: bytes | memoryview) -> None:
+        kind = self._first >> 4
+        self._left -= len(part)
+        if kind in _BODY_BYTES:
+            for byte in part:
+                self._number = (self._number << 8 | byte) & 0xFFFF
+        elif self._inbox is not None and kind in _FOR_INBOX:
+            self._inbox.take(part)
+
     def _end(self, packets: list[tuple[int, int]]) -> None:
         kind = self._first >> 4
-        self._first = -1
         if kind in _BODY_BYTES:
             packets.append((kind, self._number))
+        elif self._inbox is not None and kind in _FOR_INBOX:
+            self._inbox.end(self._first, self._length)
         else:
             self.skipped += 1
+        self._first = -1
 
 
 def write_head(out: bytearray, first: int, length: int) -> int:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tidenode.entry import Entry
     from tidenode.link import Link
     from tidenode.outbox import Outbox
+    from tidenode.talk import Talk
 
 _FRAME_BYTES = 512  # grows to the largest publish sent
 _WATCH_MS = 250  # how late a deadline may be noticed
@@ -33,7 +34,7 @@ class Uplink:
     the section `link` of the configuration.
 
     `acknowledged` counts samples, `connects` connections made and `failures` those lost or
-    not made, all since the start.
+    not made, all since the start. `talk`, if it is set, has the rest of what goes both ways.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Uplink:
     ) -> None:
         self.acknowledged = self.connects = self.failures = 0
         self.connected = False
+        self.talk: Talk | None = None
         self._link = link
         self._outbox = outbox
         self._clock = clock
@@ -79,6 +81,8 @@ class Uplink:
             try:
                 await self._ready()
                 began_ms = self._clock.monotonic_ms()
+                if self.talk is not None:
+                    self.talk.dialled()
                 await self._session(await self._link.open())
             except LINK_FAILURES as error:
                 self._warn("link failed attempt=%d: %r" % (self._attempts + 1, error))
@@ -117,6 +121,8 @@ class Uplink:
         self._sent_at_ms = now_ms
         self._pinged_at_ms = None
         self._ping_wanted = False
+        if self.talk is not None:
+            self.talk.opened(kept)
         self._wake.set()
         await run_together((self._write(), self._read(), self._watch()))
 
@@ -124,7 +130,11 @@ class Uplink:
         """The only task that sends."""
         while True:
             self._wake.clear()
-            if self._ping_wanted:
+            frame = self.talk.next_frame(self._clock.monotonic_ms()) if self.talk else None
+            if frame is not None:
+                await self._link.send(frame)
+                self._sent_at_ms = self._clock.monotonic_ms()
+            elif self._ping_wanted:
                 self._ping_wanted = False
                 await self._link.send(mqtt.PINGREQ)
                 self._sent_at_ms = self._pinged_at_ms = self._clock.monotonic_ms()
@@ -184,7 +194,11 @@ class Uplink:
             now_ms = self._clock.monotonic_ms()
             waiting_ms = [
                 now_ms - at_ms
-                for at_ms in (self._pinged_at_ms, self._window.oldest_sent_at_ms())
+                for at_ms in (
+                    self._pinged_at_ms,
+                    self._window.oldest_sent_at_ms(),
+                    self.talk.asked_at_ms if self.talk else None,
+                )
                 if at_ms is not None
             ]
             if waiting_ms and max(waiting_ms) > self._ack_timeout_ms:

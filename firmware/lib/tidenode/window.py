@@ -7,13 +7,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tidenode.entry import Entry
 
-_ID_MAX = 65_535
+_ID_MAX = 65_534  # 65,535 is for subscribing, see talk
 
 
 class Window:
     """The unacknowledged publishes, oldest first.
 
-    Ids run 1 to 65,535 and around, skipping those in flight, so that no id means two
+    Ids run 1 to 65,534 and around, skipping those in flight, so that no id means two
     batches at once.
     """
 

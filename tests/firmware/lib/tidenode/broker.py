@@ -1,7 +1,8 @@
 """A scripted MQTT 3.1.1 broker with mutual TLS: it does what a test tells it to do wrong.
 
-It acknowledges publishes, answers pings, remembers sessions; it can keep acknowledgements to
-itself, delay them, fall silent, cut its connections and go away.
+It acknowledges publishes, answers pings, grants subscriptions, says what a test has it say,
+remembers sessions; it can keep acknowledgements to itself, delay them, fall silent, read
+slowly, cut its connections and go away.
 """
 
 import asyncio
@@ -19,6 +20,9 @@ from tests.firmware.lib.tidenode.identities import Identity
 
 CALL_TIMEOUT_S = 10.0
 CONNECT, CONNACK, PUBLISH, PUBACK, PINGREQ, PINGRESP = 1, 2, 3, 4, 12, 13
+SUBSCRIBE, SUBACK = 8, 9
+SLOW_EVERY = 400  # packets between two rests of a slow reader
+SLOW_BYTES = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Faults:
     forget_sessions: bool = False
     connack_code: int = 0
     puback_delay_s: float = 0.0
+    rest_s: float = 0.0
+    grant: int | None = 1  # the code of each filter; None hangs up instead
 
 
 class Broker:
@@ -54,6 +60,9 @@ class Broker:
         self.misbehave(Faults())
         self._folder = folder
         self.received: list[Publish] = []
+        self.said: list[Publish] = []  # at QoS 0
+        self.subscribed: list[list[str]] = []  # the filters of each SUBSCRIBE
+        self.taken: list[int] = []  # the packet ids of what a client acknowledged
         self.clients: list[str] = []
         self.pings = 0
         self._sessions: set[str] = set()
@@ -80,6 +89,10 @@ class Broker:
         """Show `identity` to those who connect from now on."""
         self._tls.load_cert_chain(*identity.save_pem(self._folder, "broker"))
 
+    def speak(self, version: ssl.TLSVersion) -> None:
+        """Speak no TLS before `version`."""
+        self._tls.minimum_version = version
+
     def resume(self) -> Self:
         """Listen."""
         self._call(self._listen())
@@ -92,6 +105,14 @@ class Broker:
     def cut(self) -> None:
         """Cut every connection; the broker stays."""
         self._call(self._cut())
+
+    def say(self, topic: str, payload: bytes, packet_id: int = 0) -> None:
+        """Publish to all who are connected, at QoS 1 where there is a packet id."""
+        self.write(publish_packet(topic, payload, packet_id))
+
+    def write(self, packet: bytes) -> None:
+        """Write `packet` to all who are connected, whatever it is."""
+        self._call(self._write(packet))
 
     def close(self) -> None:
         """End."""
@@ -115,9 +136,10 @@ class Broker:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(CALL_TIMEOUT_S)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", self.port, ssl=self._tls, reuse_address=True
-        )
+        listener = socket.create_server(("127.0.0.1", self.port))
+        if self.faults.rest_s:  # else the kernel reads on for a slow reader
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BYTES)
+        self._server = await asyncio.start_server(self._serve, sock=listener, ssl=self._tls)
 
     async def _go_away(self) -> None:
         if self._server:
@@ -130,6 +152,10 @@ class Broker:
             writer.transport.abort()
         self._writers.clear()
 
+    async def _write(self, packet: bytes) -> None:
+        for writer in self._writers:
+            writer.write(packet)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._writers.add(writer)
@@ -141,36 +167,60 @@ class Broker:
             writer.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = 0
+        connection = packets = 0
         while True:
+            packets += 1
+            if self.faults.rest_s and not packets % SLOW_EVERY:
+                await asyncio.sleep(self.faults.rest_s)
             first, body = await _packet(reader)
             kind = first >> 4
             if kind == CONNECT:
-                client = body[12:].decode()
-                kept = client in self._sessions and not self.faults.forget_sessions
-                self._sessions.add(client)
-                self.clients.append(client)
-                connection = len(self.clients)
-                code = self.faults.connack_code
-                if self.faults.greet:
-                    writer.write(bytes((CONNACK << 4, 2, kept and not code, code)))
+                connection = self._greet(body, writer)
             elif kind == PINGREQ:
                 self.pings += 1
                 if self.faults.answer_pings:
                     writer.write(bytes((PINGRESP << 4, 0)))
+            elif kind == SUBSCRIBE:
+                self._grant(body, writer)
+            elif kind == PUBACK:
+                self.taken.append(int.from_bytes(body, "big"))
             elif kind == PUBLISH:
-                publish = _parsed(first, body, connection)
-                self.received.append(publish)
-                if self._chance.random() < self.faults.cut:
-                    writer.transport.abort()
-                elif self.faults.acknowledge and (self._chance.random() >= self.faults.drop_puback):
-                    puback = bytes((PUBACK << 4, 2)) + publish.packet_id.to_bytes(2, "big")
-                    if self.faults.puback_delay_s:
-                        self._loop.call_later(self.faults.puback_delay_s, writer.write, puback)
-                    else:
-                        writer.write(puback)
+                self._take(_parsed(first, body, connection), writer)
             with self._changed:
                 self._changed.notify_all()
+
+    def _greet(self, body: bytes, writer: asyncio.StreamWriter) -> int:
+        client = body[12:].decode()
+        kept = client in self._sessions and not self.faults.forget_sessions
+        self._sessions.add(client)
+        self.clients.append(client)
+        code = self.faults.connack_code
+        if self.faults.greet:
+            writer.write(bytes((CONNACK << 4, 2, kept and not code, code)))
+        return len(self.clients)
+
+    def _grant(self, body: bytes, writer: asyncio.StreamWriter) -> None:
+        filters = _filters(body)
+        self.subscribed.append(filters)
+        if self.faults.grant is None:
+            writer.transport.abort()
+        else:
+            codes = bytes((self.faults.grant,)) * len(filters)
+            writer.write(bytes((SUBACK << 4, 2 + len(codes))) + body[:2] + codes)
+
+    def _take(self, publish: Publish, writer: asyncio.StreamWriter) -> None:
+        if not publish.packet_id:
+            self.said.append(publish)
+            return
+        self.received.append(publish)
+        if self._chance.random() < self.faults.cut:
+            writer.transport.abort()
+        elif self.faults.acknowledge and (self._chance.random() >= self.faults.drop_puback):
+            puback = bytes((PUBACK << 4, 2)) + publish.packet_id.to_bytes(2, "big")
+            if self.faults.puback_delay_s:
+                self._loop.call_later(self.faults.puback_delay_s, writer.write, puback)
+            else:
+                writer.write(puback)
 
 
 async def _packet(reader: asyncio.StreamReader) -> tuple[int, bytes]:
@@ -184,13 +234,34 @@ async def _packet(reader: asyncio.StreamReader) -> tuple[int, bytes]:
             return first, await reader.readexactly(length)
 
 
+def publish_packet(topic: str, payload: bytes, packet_id: int = 0) -> bytes:
+    """Return a PUBLISH, at QoS 1 where there is a packet id."""
+    name = topic.encode()
+    body = len(name).to_bytes(2, "big") + name
+    body += packet_id.to_bytes(2, "big") if packet_id else b""
+    length, left = b"", len(body) + len(payload)
+    while left > 127:  # seven bits a byte
+        length, left = length + bytes((left & 127 | 128,)), left >> 7
+    first = PUBLISH << 4 | (2 if packet_id else 0)
+    return bytes((first,)) + length + bytes((left,)) + body + payload
+
+
+def _filters(body: bytes) -> list[str]:
+    filters, at = [], 2
+    while at < len(body):
+        size = int.from_bytes(body[at : at + 2], "big")
+        filters.append(body[at + 2 : at + 2 + size].decode())
+        at += 3 + size
+    return filters
+
+
 def _parsed(first: int, body: bytes, connection: int) -> Publish:
-    assert first & 6 == 2, "QoS 1"
     topic_end = 2 + int.from_bytes(body[:2], "big")
+    id_bytes = 2 if first & 6 else 0
     return Publish(
         topic=body[2:topic_end].decode(),
-        payload=body[topic_end + 2 :],
-        packet_id=int.from_bytes(body[topic_end : topic_end + 2], "big"),
+        payload=body[topic_end + id_bytes :],
+        packet_id=int.from_bytes(body[topic_end : topic_end + id_bytes], "big"),
         duplicate=bool(first & 8),
         connection=connection,
     )

@@ -41,20 +41,25 @@ def authority(name: str = "test authority") -> Identity:
 
 
 def server(
-    issuer: Identity, *, address: str = "127.0.0.1", name: str | None = None, valid_days: int = 30
+    issuer: Identity,
+    *,
+    address: str = "127.0.0.1",
+    name: str | None = None,
+    valid_days: int = 30,
+    since_days: int = 60,
 ) -> Identity:
     """Return the identity of the server at `address`, or else of the one called `name`.
 
-    A negative `valid_days` makes it expired.
+    A negative `valid_days` makes it expired, a negative `since_days` not valid yet.
     """
     known_as = x509.DNSName(name) if name else x509.IPAddress(ip_address(address))
     names = x509.SubjectAlternativeName([known_as])
-    return _issued("broker", issuer, timedelta(days=valid_days), names)
+    return _issued("broker", issuer, timedelta(days=valid_days), names, timedelta(days=since_days))
 
 
-def thing(issuer: Identity, name: str = "board-1") -> Identity:
+def thing(issuer: Identity, name: str = "board-1", valid_days: int = 30) -> Identity:
     """Return a board's identity."""
-    return _issued(name, issuer, timedelta(days=30), None)
+    return _issued(name, issuer, timedelta(days=valid_days), None)
 
 
 def _issued(
@@ -62,6 +67,7 @@ def _issued(
     issuer: Identity | None,
     valid_for: timedelta,
     names: x509.SubjectAlternativeName | None,
+    since: timedelta = timedelta(days=60),
 ) -> Identity:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -72,7 +78,7 @@ def _issued(
         .issuer_name(issuer.certificate.subject if issuer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=60))
+        .not_valid_before(now - since)
         .not_valid_after(now + valid_for)
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
     )
