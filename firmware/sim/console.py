@@ -20,7 +20,7 @@ _AGENT_CHECK_MS = 5
 
 def agent() -> "Any":
     """Return the agent, once it runs."""
-    module = sys.modules.get("tidenode.agent")
+    module = sys.modules.get("tidenode.resident") or sys.modules.get("tidenode.agent")
     return module and module.running
 
 

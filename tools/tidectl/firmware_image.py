@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from littlefs import LittleFS, LittleFSError
 
 from tidectl import update_bundle
-from tidectl.bundle import MAIN, Bundle, BundleError, bundled, words_of
+from tidectl.bundle import BundleError, firmware_bundle
 from tidectl.shrink import shrunk
 from tidectl.update_bundle import Facts
 from tidenode import config as node_config
@@ -108,11 +108,14 @@ def image_files(
 
 def program_files() -> dict[str, bytes]:
     """Return the board's program by path within its slot. Raises FirmwareImageError."""
-    files = {}
-    for source in sorted((FIRMWARE / "lib").rglob("*.py")):
-        path = source.relative_to(FIRMWARE / "lib").with_suffix("").as_posix()
-        files[f"{path}.mpy"] = compiled(source, path.replace("/", "."))
-    return files
+    try:
+        bundle = firmware_bundle(FIRMWARE)
+    except BundleError as error:
+        raise FirmwareImageError(f"the firmware can't be bundled: {error}") from error
+    return {
+        f"{bundle.path(name)}.mpy": compiled_text(text, name)
+        for name, text in bundle.texts.items()
+    }
 
 
 def update_image(

@@ -11,6 +11,7 @@ import pytest
 from littlefs import LittleFS
 
 from tests.firmware.lib.tidenode.identities import Identity, authority, server, thing
+from tidectl.bundle import firmware_bundle
 from tidectl.firmware_image import (
     BLOCK_BYTES,
     FIRMWARE,
@@ -119,9 +120,9 @@ def test_public_keys_of_updates_lie_where_the_board_looks_for_them(parts: Parts)
 
 def test_every_module_of_the_firmware_is_in_it_as_bytecode(image: bytes) -> None:
     file_system = mounted(image)
-    for source in (FIRMWARE / "lib").rglob("*.py"):
-        name = source.relative_to(FIRMWARE / "lib").with_suffix(".mpy")
-        assert read(file_system, f"/app_a/{name}").startswith(MPY), name
+    bundle = firmware_bundle(FIRMWARE)
+    for name in bundle.texts:
+        assert read(file_system, f"/app_a/{bundle.path(name)}.mpy").startswith(MPY), name
 
 
 def test_a_fresh_image_has_nothing_queued(image: bytes) -> None:

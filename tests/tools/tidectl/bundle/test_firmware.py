@@ -1,0 +1,59 @@
+"""The firmware, bundled: what it writes is what its sources write."""
+
+import ast
+
+from hypothesis import given, settings
+
+from tests.firmware.lib.tidewire.strategies import batches
+from tests.tools.tidectl.bundle.program import Program
+from tidectl.bundle import RESIDENT, bundled, firmware_bundle
+from tidectl.firmware_image import FIRMWARE
+from tidewire import Batch, encode
+
+BUNDLE = firmware_bundle(FIRMWARE)
+WIRE = {name: text for name, text in BUNDLE.sources.items() if name.startswith("tidewire.")}
+ENCODE = Program(
+    bundled(
+        WIRE
+        | {
+            "tidenode": "",
+            "tidenode.app": "from tidewire.encoder import encode\n\n"
+            "def encode_it(batch):\n    return encode(batch)\n",
+        },
+        frozenset({"tidenode", "tidewire"}),
+    ).texts
+).load("tidenode.app")
+
+
+@given(batches())
+@settings(max_examples=200)
+def test_the_bundled_encoder_writes_the_same_bytes(batch: Batch) -> None:
+    assert ENCODE.encode_it(batch) == encode(batch)
+
+
+def test_each_module_is_in_it_once() -> None:
+    resident = {name for _, name in BUNDLE.lines}
+    assert {"tidenode.uplink", "tidewire.encoder"} <= resident
+    left_out = set(BUNDLE.sources) - resident - set(BUNDLE.texts)
+    assert left_out
+    assert all(name.startswith("tidewire") for name in left_out)
+    assert resident & set(BUNDLE.texts) == {"tidenode.errors"}
+
+
+def test_each_module_keeps_its_lines() -> None:
+    ends = [first for first, _ in BUNDLE.lines[1:]] + [BUNDLE.texts[RESIDENT].count("\n") + 1]
+    for (first, name), end in zip(BUNDLE.lines, ends, strict=True):
+        # Blank lines at the end go.
+        assert end - first <= BUNDLE.sources[name].count("\n"), name
+    for name in set(BUNDLE.texts) - {RESIDENT, "tidenode.errors"}:
+        assert BUNDLE.texts[name].count("\n") == BUNDLE.sources[name].count("\n"), name
+
+
+def test_it_imports_nothing_of_the_firmware_that_is_in_it() -> None:
+    resident = {name for _, name in BUNDLE.lines}
+    for text in (text for name, text in BUNDLE.texts.items() if name != "tidenode.errors"):
+        for statement in ast.parse(text).body:
+            if isinstance(statement, ast.If):
+                continue  # for the type checker
+            for node in ast.walk(statement):
+                assert not (isinstance(node, ast.ImportFrom) and node.module in resident)

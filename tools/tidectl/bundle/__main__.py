@@ -1,0 +1,10 @@
+"""Read a board's log from standard input, write it with tracebacks that point at the sources."""
+
+import sys
+
+from tidectl.bundle import firmware_bundle
+from tidectl.bundle.traceback import in_sources
+from tidectl.firmware_image import FIRMWARE
+
+for line in sys.stdin:
+    sys.stdout.write(in_sources(line, firmware_bundle(FIRMWARE)))

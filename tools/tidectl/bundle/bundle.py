@@ -1,0 +1,354 @@
+"""Make one module of all that stays in a board's memory, and shorten what is left.
+
+Flow: firmware/lib -> [bundle] -> mpy-cross
+A module costs an object, a table of its names and code that imports; a name costs a place in
+the VM's table of names, for ever. So the modules that stay are laid one behind another into
+RESIDENT, line by line as they were, without what nobody uses; integers that never change are
+folded into the code; names become short ones. Modules that come and go stay what they are and
+import from RESIDENT.
+"""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+
+from tidectl.bundle.edits import Edits
+from tidectl.bundle.module import Module, Scope, Symbol, constants
+from tidectl.bundle.names import foreign_names, quoted_names, short_attributes
+from tidectl.bundle.parameters import Parameters
+from tidectl.bundle.walk import Quoted, binding, in_f_strings, symbols_in, walk
+
+RESIDENT = "tidenode.resident"
+START = "tidenode.app"  # imports all that is resident, and forgets the rest
+ERRORS = "tidenode.errors"  # also a module of its own, for drivers that a user copies to a board
+_DEFINITION = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+class BundleError(Exception):
+    """The modules can't be one: the message says which names are in the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """`texts` by name of the module; `packages` are those with modules in them.
+
+    `sources` are what they were made of; `lines`: (first line, module) of RESIDENT's parts.
+    """
+
+    texts: Mapping[str, str]
+    sources: Mapping[str, str]
+    packages: frozenset[str]
+    lines: tuple[tuple[int, str], ...]
+
+    def path(self, name: str) -> str:
+        """Return the path of the module `name`, without suffix."""
+        return name.replace(".", "/") + ("/__init__" if name in self.packages else "")
+
+
+def bundled(
+    texts: Mapping[str, str], packages: frozenset[str], foreign: frozenset[str] = frozenset()
+) -> Bundle:
+    """Return the modules of `texts` as a board gets them.
+
+    `texts` are sources by name of module, `packages` the names of those with modules in them;
+    `foreign` are names that other programs know the firmware's attributes by.
+    Raises BundleError.
+    """
+    names = frozenset(texts)
+    try:
+        modules = {name: Module(name, text, names) for name, text in texts.items()}
+    except SyntaxError as error:
+        raise BundleError(f"line {error.lineno}: {error.msg}") from error
+    made, lines = _Bundler(modules, foreign).bundle()
+    return Bundle(made, dict(texts), packages, lines)
+
+
+class _Bundler:
+    def __init__(self, modules: dict[str, Module], foreign: frozenset[str]) -> None:
+        self._resident = _resident(modules)
+        self._modules = {name: modules[name] for name in _wanted(modules, self._resident)}
+        self._quoted = {name: quoted_names(module.tree) for name, module in self._modules.items()}
+        kept = foreign_names() | foreign | set().union(*self._quoted.values())
+        for name, module in self._modules.items():
+            if name not in self._resident:
+                kept.update(one for one in module.definitions if not one.startswith("_"))
+        self._attributes = short_attributes(self._modules, kept)
+        self._parameters = Parameters(self._modules)
+        self._pinned = self._find_pinned()
+        self._constants = {
+            symbol: value
+            for symbol, value in constants(self._modules).items()
+            if symbol not in self._pinned
+        }
+        self._used = self._find_used()
+        self._symbols: dict[Symbol, str] = {}
+        self._shorten_resident()
+        for name, module in self._modules.items():
+            if name not in self._resident:
+                self._shorten_private(name, module)
+        self._foreign_imports: dict[str, str] = {}
+        self._imported: set[str] = set()
+
+    def bundle(self) -> tuple[dict[str, str], tuple[tuple[int, str], ...]]:
+        texts = {
+            name: self._rewritten(module)
+            for name, module in self._modules.items()
+            if name not in self._resident
+        }
+        parts: list[str] = []
+        lines: list[tuple[int, str]] = []
+        at = 1
+        for name in self._resident:
+            text = self._rewritten(self._modules[name]).rstrip("\n") + "\n"
+            lines.append((at, name))
+            parts.append(text)
+            at += text.count("\n")
+        texts[RESIDENT] = "".join(parts)
+        if ERRORS in self._resident:
+            errors = ", ".join(self._modules[ERRORS].definitions)
+            texts[ERRORS] = f"from {RESIDENT} import {errors}\n"
+        return texts, tuple(lines)
+
+    def _find_pinned(self) -> set[Symbol]:
+        """Return what keeps its name: it stands in a text, is told in a log, or others know it."""
+        pinned = set()
+        for module in self._modules.values():
+            quoted = in_f_strings(module.tree)
+            for use in module.uses():
+                name = use.node.id if isinstance(use.node, ast.Name) else use.node.attr
+                # Run in the body of a class, a short name might be a method's.
+                in_class = isinstance(use.scope.node, ast.ClassDef)
+                if use.symbol and (name in quoted or in_class):
+                    pinned.add(use.symbol)
+            for name, statements in module.definitions.items():
+                if any(isinstance(one, ast.ClassDef) and _is_error(one) for one in statements):
+                    pinned.add(Symbol(module.name, name))
+            for node in ast.walk(module.tree):
+                if isinstance(node, ast.Global):
+                    pinned.update(Symbol(module.name, name) for name in node.names)
+        return pinned
+
+    def _find_used(self) -> set[Symbol]:
+        """Return the symbols that something runs, or changes."""
+        uses: dict[Symbol, set[Symbol]] = {}
+        found = {
+            Symbol(module.name, name)
+            for module in self._modules.values()
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Global)
+            for name in node.names
+        }
+        if ERRORS in self._resident:
+            found.update(Symbol(ERRORS, name) for name in self._modules[ERRORS].definitions)
+        for module in self._modules.values():
+            for statement in module.tree.body:
+                used = set(symbols_in(module, statement))
+                defined = _defined(module, statement)
+                if module.name in self._resident and defined and _is_droppable(statement):
+                    for symbol in defined:
+                        uses.setdefault(symbol, set()).update(used - defined)
+                else:
+                    found |= used
+        todo = list(found)
+        while todo:
+            for symbol in uses.get(todo.pop(), set()) - found:
+                found.add(symbol)
+                todo.append(symbol)
+        return found
+
+    def _shorten_resident(self) -> None:
+        numbers = count()
+        owners: dict[str, Symbol] = {}
+        for name in self._resident:
+            for defined in self._modules[name].definitions:
+                symbol = Symbol(name, defined)
+                if symbol not in self._used or symbol in self._constants:
+                    continue
+                short = defined if symbol in self._pinned else f"_{next(numbers)}"
+                if owners.setdefault(short, symbol) != symbol:
+                    raise BundleError(f"{symbol} and {owners[short]} need other names")
+                self._symbols[symbol] = short
+
+    def _shorten_private(self, name: str, module: Module) -> None:
+        symbols = {use.symbol for use in module.uses() if use.symbol}
+        taken = {self._symbols[one] for one in symbols if one in self._symbols}
+        free = (f"_{number}" for number in count() if f"_{number}" not in taken)
+        for defined in module.definitions:
+            symbol = Symbol(name, defined)
+            private = defined.startswith("_") and not defined.startswith("__")
+            stays = symbol in self._pinned or symbol in self._constants
+            if private and not stays and defined not in self._quoted[name]:
+                self._symbols[symbol] = next(free)
+
+    def _rewritten(self, module: Module) -> str:
+        edits = Edits(module.text)
+        dropped = [one for one in module.tree.body if self._is_dropped(module, one)]
+        for statement in dropped:
+            edits.replace(statement, "pass")
+        for node, scope in walk(module, dropped):
+            if isinstance(node, ast.ImportFrom | ast.Import):
+                self._rewrite_import(module, node, scope, edits)
+            elif isinstance(node, _DEFINITION):
+                self._rewrite_definition(module, node, scope, edits)
+            elif isinstance(node, ast.Call):
+                for keyword in node.keywords:
+                    short = self._parameters.short_keyword(keyword)
+                    if short:
+                        edits.rename(keyword, keyword.arg or "", short)
+            elif isinstance(node, ast.Name | ast.Attribute) and not isinstance(node, Quoted):
+                self._rewrite_use(module, node, scope, edits)
+        return edits.text()
+
+    def _is_dropped(self, module: Module, statement: ast.stmt) -> bool:
+        symbols = _defined(module, statement)
+        if not symbols or not _is_droppable(statement):
+            return False
+        if module.name in self._resident:
+            return all(one not in self._used or one in self._constants for one in symbols)
+        return all(one in self._constants and one.name.startswith("_") for one in symbols)
+
+    def _rewrite_definition(
+        self,
+        module: Module,
+        node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
+        scope: Scope,
+        edits: Edits,
+    ) -> None:
+        short = None
+        if scope is module.top:
+            short = self._symbols.get(Symbol(module.name, node.name))
+        elif isinstance(scope.node, ast.ClassDef):
+            short = self._attributes[module.name].get(node.name)
+        if short:
+            edits.rename_definition(node, short)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
+                short = self._parameters.short(node, arg.arg)
+                if short:
+                    edits.rename(arg, arg.arg, short)
+
+    def _rewrite_use(
+        self, module: Module, node: ast.Name | ast.Attribute, scope: Scope, edits: Edits
+    ) -> None:
+        symbol = module.symbol(node, scope)
+        if symbol in self._constants and isinstance(node.ctx, ast.Load):
+            value = self._constants[symbol]
+            edits.replace(node, str(value) if value >= 0 else f"({value})")
+        elif symbol in self._symbols:
+            edits.replace(node, self._symbols[symbol])
+        elif symbol and symbol.name and symbol.module in self._resident:
+            raise BundleError(f"{module.name} uses {symbol}, which is not there")
+        elif symbol is None and isinstance(node, ast.Attribute):
+            short = self._attributes[module.name].get(node.attr)
+            if short:
+                edits.rename_attribute(node, short)
+        elif symbol is None and isinstance(node, ast.Name):
+            short = self._parameters.short(binding(module, node.id, scope), node.id)
+            if short:
+                edits.replace(node, short)
+
+    def _rewrite_import(
+        self, module: Module, node: ast.ImportFrom | ast.Import, scope: Scope, edits: Edits
+    ) -> None:
+        wanted: dict[str, None] = {}
+        rest: list[str] = []
+        for alias in node.names:
+            bound = alias.asname or alias.name
+            symbol = scope.imported.get(bound) if isinstance(node, ast.ImportFrom) else None
+            if symbol is None or symbol.module not in self._resident:
+                rest.append(f"{alias.name} as {alias.asname}" if alias.asname else alias.name)
+            elif module.name not in self._resident:
+                wanted |= dict.fromkeys(self._names_used(module, symbol))
+        head = f"from {node.module} import " if isinstance(node, ast.ImportFrom) else "import "
+        if module.name in self._resident and scope is module.top:
+            rest = [one for one in rest if not self._is_imported(head, one)]
+        if len(rest) < len(node.names):
+            parts = [f"from {RESIDENT} import {', '.join(wanted)}"] if wanted else []
+            if rest:
+                parts.append(head + ", ".join(rest))
+            edits.replace(node, "; ".join(parts) or "pass")
+
+    def _names_used(self, module: Module, imported: Symbol) -> list[str]:
+        """Return what `module` needs of a symbol that it imports, or of a whole module."""
+        symbols = {imported}
+        if not imported.name:
+            symbols = {use.symbol for use in module.uses() if use.symbol}
+            symbols = {one for one in symbols if one.module == imported.module}
+        return sorted(self._symbols[one] for one in symbols if one in self._symbols)
+
+    def _is_imported(self, head: str, text: str) -> bool:
+        """Return whether a module before this one imported the same; remember it if not."""
+        bound = text.rsplit(" as ", maxsplit=1)[-1]
+        before = self._foreign_imports.setdefault(bound, head + text)
+        if before != head + text:
+            raise BundleError(f"`{head}{text}` and `{before}` give one name two meanings")
+        if bound in self._imported:
+            return True
+        self._imported.add(bound)
+        return False
+
+
+def _resident(modules: Mapping[str, Module]) -> list[str]:
+    """Return the modules that the start imports and does not forget, in order of import.
+
+    What a forgotten one imports stays as well.
+    """
+    forgotten = {START} | {
+        f"tidenode.{argument.value}"
+        for node in ast.walk(modules[START].tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_forget"
+        for argument in node.args
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+    found: dict[str, None] = {}
+    seen: set[str] = set()
+
+    def visit(name: str) -> None:
+        seen.add(name)
+        for imported in modules[name].imports():
+            if imported not in seen:
+                visit(imported)
+        found[name] = None
+
+    visit(START)
+    return [name for name in found if name not in forgotten]
+
+
+def _wanted(modules: Mapping[str, Module], resident: list[str]) -> list[str]:
+    """Return all modules but those of `tidewire` that nothing here imports."""
+    found = set(resident)
+    todo = [name for name in modules if name.split(".")[0] != "tidewire"] + resident
+    while todo:
+        name = todo.pop()
+        found.add(name)
+        for node in ast.walk(modules[name].tree):
+            for imported in modules[name].imported_by(node) if isinstance(node, ast.stmt) else ():
+                if imported not in found:
+                    todo.append(imported)
+    return [name for name in modules if name in found]
+
+
+def _defined(module: Module, statement: ast.stmt) -> set[Symbol]:
+    return {
+        Symbol(module.name, name)
+        for name, statements in module.definitions.items()
+        if statement in statements
+    }
+
+
+def _is_error(node: ast.ClassDef) -> bool:
+    return any(ast.unparse(base).endswith(("Error", "Exception")) for base in node.bases)
+
+
+def _is_droppable(statement: ast.stmt) -> bool:
+    """Return whether running `statement` does no more than define its names."""
+    if isinstance(statement, _DEFINITION):
+        return True
+    if not isinstance(statement, ast.Assign | ast.AnnAssign):
+        return False
+    return all(
+        isinstance(node.func, ast.Name) and node.func.id in ("namedtuple", "range")
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Call)
+    )

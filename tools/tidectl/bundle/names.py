@@ -1,0 +1,132 @@
+"""Which names of the firmware may become shorter, and what they become."""
+
+import ast
+import asyncio
+import builtins
+import collections
+import errno
+import gc
+import hashlib
+import io
+import json
+import os
+import re
+import select
+import socket
+import ssl
+import struct
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count, product
+from string import ascii_lowercase
+
+from tidectl.bundle.module import Module
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_PRIVATE = re.compile(r"_[A-Za-z]\w*(?<!__)")
+# What CPython's modules of the same names lack.
+_OF_MICROPYTHON = (
+    "const", "sleep_ms", "wait_for_ms", "ThreadSafeFlag", "ticks_ms", "ticks_us", "ticks_add",
+    "ticks_diff", "mem_alloc", "mem_free", "threshold", "queue_read", "queue_write", "cur_task",
+    "push_head", "push_sorted", "readinto", "into", "mount", "umount", "ilistdir", "statvfs",
+    "readblocks", "writeblocks", "ioctl", "readfrom_mem_into", "writeto_mem", "readbit",
+    "writebit", "readbyte", "writebyte", "irq", "datetime", "unique_id", "reset_cause", "active",
+    "isconnected", "ifconfig", "status", "config", "scan", "feed", "init", "deinit", "freq",
+    "duty", "value", "on", "off", "toggle", "read_u16", "read_uv", "get_blob", "set_blob",
+    "get_i32", "set_i32", "erase_key", "commit", "find", "info", "get_update", "set_boot",
+    "get_next_update", "mark_app_valid_cancel_rollback", "disable", "enable", "memory",
+)  # fmt: skip
+_MODULES = (
+    asyncio, builtins, collections, errno, gc, hashlib, io, json, os, select, socket, ssl, struct,
+    sys, time,
+)  # fmt: skip
+# The contracts of drivers, of the agent for a console, and of the start.
+_CONTRACT = ("FIELDS", "OPTIONS", "create", "read", "begin", "running", "stats", "stop", "run")
+
+
+def foreign_names() -> set[str]:
+    """Return the names that a VM may know an attribute by."""
+    found = {*_OF_MICROPYTHON, *_CONTRACT}
+    for module in _MODULES:
+        for name, value in vars(module).items():
+            found.add(name)
+            if isinstance(value, type):
+                found.update(dir(value))
+    return found
+
+
+def quoted_names(tree: ast.AST) -> set[str]:
+    """Return the words in texts of the module: a name may be looked up by one."""
+    notes = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return {
+        word
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in notes
+        for word in _WORD.findall(node.value)
+    } | {
+        # An f-string's places are unknown: what stands in it stays.
+        node.id if isinstance(node, ast.Name) else node.attr
+        for text in ast.walk(tree)
+        if isinstance(text, ast.JoinedStr)
+        for node in ast.walk(text)
+        if isinstance(node, ast.Name | ast.Attribute)
+    }
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Return the public names in the source `text`."""
+    return frozenset(word for word in _WORD.findall(text) if not word.startswith("_"))
+
+
+def attributes_of(module: Module) -> set[str]:
+    """Return the attributes that the classes of `module` define and nothing else assigns."""
+    names: set[str] = set()
+    assigned: set[str] = set()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names.add(node.attr)
+        elif isinstance(node, ast.ClassDef):
+            for statement in node.body:
+                if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                    names.add(statement.name)
+                    for decorator in statement.decorator_list:  # @level.setter
+                        assigned.update(_names_in(decorator))
+            # What a class assigns is stored by a name, not by an attribute.
+            assigned |= module.scopes[node].names - names
+    return {name for name in names - assigned if not name.startswith("__")}
+
+
+def short_attributes(
+    modules: Mapping[str, Module], kept: Iterable[str]
+) -> dict[str, dict[str, str]]:
+    """Return short names of attributes for each module: public ones alike in all of them.
+
+    Private ones are private to their module, so that the same few do for all.
+    """
+    kept = set(kept)
+    defined = {name: attributes_of(module) - kept for name, module in modules.items()}
+    public = {name for names in defined.values() for name in names if not _PRIVATE.fullmatch(name)}
+    shared = dict(zip(sorted(public), map("_{}".format, count()), strict=False))
+    return {
+        name: shared
+        | dict(
+            zip(
+                sorted(names - public),
+                map("_{}".format, count(len(shared))),
+                strict=False,
+            )
+        )
+        for name, names in defined.items()
+    }
+
+
+def letters() -> Iterator[str]:
+    """Yield a, b, ... z, aa, ab, ..."""
+    for length in count(1):
+        for some in product(ascii_lowercase, repeat=length):
+            yield "".join(some)
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
