@@ -14,7 +14,7 @@ demo: setup ## run the whole line on this machine and watch it
 	@$(BIN)/tidectl demo
 
 test: setup ## run every test
-	@$(BIN)/pytest -n 4 --dist worksteal
+	@$(BIN)/pytest -n 4 --dist loadfile
 
 lint: setup ## ruff, mypy --strict and cfn-lint
 	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/cfn-lint cloud/template.yaml

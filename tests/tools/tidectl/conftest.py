@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.local_cloud import CloudProcess
+from tidectl import output
 from tidectl.cli import main
 from tidectl.home import Home
 from tidectl.target import Target
@@ -45,7 +46,8 @@ def tidectl(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Run:
     """Run `tidectl` with arguments, at a home of its own unless `home` is given."""
-    monkeypatch.setenv("COLUMNS", "200")
+    for console in (output.out, output.err):
+        monkeypatch.setattr(console, "width", 200)
 
     def run(*arguments: str, home: Path | None = None) -> Done:
         capsys.readouterr()
