@@ -1,5 +1,6 @@
 """Fixtures for every test: the real local cloud, one for the whole run or one of your own."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tidectl.local_process import LocalProcess
 from tidectl.stack import deploy
 from tidectl.target import Target, local_target
 
+# A job in the background, as CI may be, is started with Ctrl-C ignored and would pass that on.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says nothing here: speed is measured by the benches.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

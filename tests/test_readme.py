@@ -22,7 +22,6 @@ PAGES = sorted(
     page for page in ROOT.rglob("*.md") if not set(page.relative_to(ROOT).parts) & {".venv", ".git"}
 )
 ENDLESS = ("tidectl device run", "tidectl tail")  # they run until Ctrl-C
-CTRL_C = "env --default-signal=INT"  # a background job, as CI may be, passes on that it is ignored
 SHOWN_S_MAX = 60.0
 
 
@@ -53,7 +52,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 def run(line: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a line as it stands; one that has no end gets Ctrl-C once it shows something."""
     process = subprocess.Popen(
-        ["bash", "-c", f"exec {CTRL_C} {line}"],
+        ["bash", "-c", f"exec {line}"],
         env=environment,
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -84,7 +83,7 @@ def test_a_first_board_and_a_first_query_go_as_written(environment: dict[str, st
         if line.startswith(tail):
             # The reader has a board running in another terminal.
             board = subprocess.Popen(
-                ["bash", "-c", f"exec {CTRL_C} {device} greenhouse-1"],
+                ["bash", "-c", f"exec {device} greenhouse-1"],
                 env=environment,
                 cwd=ROOT,
                 stderr=subprocess.DEVNULL,

@@ -11,7 +11,6 @@ import fcntl
 import os
 import pty
 import select
-import signal
 import subprocess
 import termios
 import threading
@@ -87,7 +86,7 @@ class StandIn:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=_take_terminal,  # noqa: PLW1509  # two system calls, no lock
+            preexec_fn=_take_terminal,  # noqa: PLW1509  # one system call, no lock
             env={"HOME": "/nowhere", "MICROPYPATH": f"{self._stand_ins}:.frozen"},
         )  # fmt: skip
         os.close(slave)
@@ -158,7 +157,6 @@ class StandIn:
 
 
 def _take_terminal() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job passes on that it is ignored
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
