@@ -11,11 +11,10 @@ import from RESIDENT.
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
 
 from tidectl.bundle.edits import Edits
 from tidectl.bundle.module import Module, Scope, Symbol, constants
-from tidectl.bundle.names import foreign_names, quoted_names, short_attributes
+from tidectl.bundle.names import foreign_names, quoted_names, short_attributes, short_names
 from tidectl.bundle.parameters import Parameters
 from tidectl.bundle.walk import Quoted, binding, in_f_strings, symbols_in, walk
 
@@ -74,7 +73,6 @@ class _Bundler:
             if name not in self._resident:
                 kept.update(one for one in module.definitions if not one.startswith("_"))
         self._attributes = short_attributes(self._modules, kept)
-        self._parameters = Parameters(self._modules)
         self._pinned = self._find_pinned()
         self._constants = {
             symbol: value
@@ -87,6 +85,7 @@ class _Bundler:
         for name, module in self._modules.items():
             if name not in self._resident:
                 self._shorten_private(name, module)
+        self._parameters = Parameters(self._modules, self._symbols)
         self._foreign_imports: dict[str, str] = {}
         self._imported: set[str] = set()
 
@@ -158,14 +157,14 @@ class _Bundler:
         return found
 
     def _shorten_resident(self) -> None:
-        numbers = count()
+        free = short_names(self._modules)
         owners: dict[str, Symbol] = {}
         for name in self._resident:
             for defined in self._modules[name].definitions:
                 symbol = Symbol(name, defined)
                 if symbol not in self._used or symbol in self._constants:
                     continue
-                short = defined if symbol in self._pinned else f"_{next(numbers)}"
+                short = defined if symbol in self._pinned else next(free)
                 if owners.setdefault(short, symbol) != symbol:
                     raise BundleError(f"{symbol} and {owners[short]} need other names")
                 self._symbols[symbol] = short
@@ -173,7 +172,7 @@ class _Bundler:
     def _shorten_private(self, name: str, module: Module) -> None:
         symbols = {use.symbol for use in module.uses() if use.symbol}
         taken = {self._symbols[one] for one in symbols if one in self._symbols}
-        free = (f"_{number}" for number in count() if f"_{number}" not in taken)
+        free = (one for one in short_names(self._modules) if one not in taken)
         for defined in module.definitions:
             symbol = Symbol(name, defined)
             private = defined.startswith("_") and not defined.startswith("__")

@@ -18,8 +18,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import count, product
-from string import ascii_lowercase
+from itertools import count, islice
 
 from tidectl.bundle.module import Module
 
@@ -37,6 +36,23 @@ _OF_MICROPYTHON = (
     "get_i32", "set_i32", "erase_key", "commit", "find", "info", "get_update", "set_boot",
     "get_next_update", "mark_app_valid_cancel_rollback", "disable", "enable", "memory",
 )  # fmt: skip
+# Names of MicroPython's own, most of which every VM holds.
+_VM_WORDS = frozenset({
+    "append", "bytecode", "center", "clear", "close", "copy", "count", "decode", "dict", "encode",
+    "end", "endswith", "eval", "exec", "extend", "find", "flush", "format", "from_bytes", "get",
+    "globals", "index", "insert", "isalpha", "isdigit", "islower", "isspace", "isupper", "items",
+    "join", "key", "keys", "little", "locals", "lower", "lstrip", "partition", "pop", "popitem",
+    "read", "readinto", "readline", "remove", "replace", "reverse", "rfind", "rindex",
+    "rpartition", "rsplit", "rstrip", "send", "sep", "setdefault", "sort", "split", "splitlines",
+    "start", "startswith", "step", "stop", "strip", "to_bytes", "update", "upper", "values",
+    "write", "accept", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "chdir",
+    "cos", "cosh", "crc32", "degrees", "deque", "erf", "erfc", "exp", "expm1", "fabs", "floor",
+    "fmod", "frexp", "gamma", "getcwd", "heapify", "heappop", "heappush", "hexlify", "isfinite",
+    "isinf", "iterable", "ldexp", "lgamma", "listen", "localtime", "log10", "log2", "makefile",
+    "mktime", "modf", "opt_level", "popleft", "radians", "randint", "randrange", "rmdir", "seek",
+    "sendto", "sinh", "sizeof", "sqrt", "stack_use", "tanh", "tell", "trunc", "uniform",
+    "unhexlify", "unregister", "urandom",
+})  # fmt: skip
 _MODULES = (
     asyncio, builtins, collections, errno, gc, hashlib, io, json, os, select, socket, ssl, struct,
     sys, time,
@@ -107,25 +123,19 @@ def short_attributes(
     kept = set(kept)
     defined = {name: attributes_of(module) - kept for name, module in modules.items()}
     public = {name for names in defined.values() for name in names if not _PRIVATE.fullmatch(name)}
-    shared = dict(zip(sorted(public), map("_{}".format, count()), strict=False))
+    free = list(islice(short_names(modules), len(public) + max(map(len, defined.values()))))
+    shared = dict(zip(sorted(public), free, strict=False))
     return {
-        name: shared
-        | dict(
-            zip(
-                sorted(names - public),
-                map("_{}".format, count(len(shared))),
-                strict=False,
-            )
-        )
+        name: shared | dict(zip(sorted(names - public), free[len(public) :], strict=False))
         for name, names in defined.items()
     }
 
 
-def letters() -> Iterator[str]:
-    """Yield a, b, ... z, aa, ab, ..."""
-    for length in count(1):
-        for some in product(ascii_lowercase, repeat=length):
-            yield "".join(some)
+def short_names(modules: Mapping[str, Module]) -> Iterator[str]:
+    """Yield names that cost the least: first words every VM holds and no module uses."""
+    used = {word for module in modules.values() for word in _WORD.findall(module.text)}
+    yield from sorted(_VM_WORDS - used)
+    yield from map("_{}".format, count())
 
 
 def _names_in(node: ast.AST) -> set[str]:

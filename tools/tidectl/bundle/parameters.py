@@ -5,11 +5,13 @@ MicroPython keeps the names of a function's parameters, for calls by keyword.
 
 import ast
 from collections.abc import Mapping
+from itertools import islice
 
 from tidectl.bundle.module import Module, Symbol
-from tidectl.bundle.names import letters
-from tidectl.bundle.walk import in_f_strings, walk
+from tidectl.bundle.names import short_names
+from tidectl.bundle.walk import in_f_strings, walk, walk_from
 
+_PARAMETERS_MAX = 255  # of a function and those around it; Python's own limit was that
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -20,9 +22,11 @@ class Parameters:
     a method say, the keywords stay, and all parameters of these names with them.
     """
 
-    def __init__(self, modules: Mapping[str, Module]) -> None:
+    def __init__(self, modules: Mapping[str, Module], symbols: Mapping[Symbol, str]) -> None:
         self._modules = modules
+        self._symbols = symbols
         self._kept = {"self"}
+        self._free = list(islice(short_names(modules), _PARAMETERS_MAX))
         self._called: dict[ast.keyword, ast.AST] = {}
         self._short: dict[ast.AST, dict[str, str]] = {}
         for module in modules.values():
@@ -30,7 +34,7 @@ class Parameters:
                 if isinstance(node, ast.Call) and node.keywords:
                     self._learn(node, self._function(module.symbol(node.func, scope)))
         for module in modules.values():
-            self._shorten(module.tree, in_f_strings(module.tree), frozenset())
+            self._shorten(module, module.tree, in_f_strings(module.tree), frozenset())
 
     def short(self, function: ast.AST | None, name: str) -> str | None:
         """Return what the parameter `name` of `function` becomes; None where it stays."""
@@ -62,23 +66,33 @@ class Parameters:
         only = candidates[0] if len(candidates) == 1 else None
         return only if isinstance(only, _FUNCTION) else None
 
-    def _shorten(self, node: ast.AST, quoted: set[str], taken: frozenset[str]) -> None:
+    def _shorten(
+        self, module: Module, node: ast.AST, quoted: set[str], taken: frozenset[str]
+    ) -> None:
         if isinstance(node, _FUNCTION):
             stay = self._kept | quoted
-            seen = set(taken)
+            seen = taken | self._globals(module, node)
             for one in ast.walk(node):
                 if isinstance(one, ast.Name):
-                    seen.add(one.id)
+                    seen |= {one.id}
                 elif isinstance(one, ast.arg):
-                    seen.add(one.arg)
+                    seen |= {one.arg}
                 elif isinstance(one, ast.ExceptHandler) and one.name:
                     stay.add(one.name)
                 elif isinstance(one, ast.Nonlocal | ast.Global):
                     stay.update(one.names)
-            free = (letter for letter in letters() if letter not in seen | stay)
+            # Words of a VM may be globals as well: of those that the function uses none is free.
+            free = (name for name in self._free if name not in seen | stay)
             own = node.args
             names = [arg.arg for arg in (*own.posonlyargs, *own.args, *own.kwonlyargs)]
             self._short[node] = {name: next(free) for name in names if name not in stay}
             taken |= frozenset(self._short[node].values())
         for child in ast.iter_child_nodes(node):
-            self._shorten(child, quoted, taken)
+            self._shorten(module, child, quoted, taken)
+
+    def _globals(self, module: Module, node: ast.AST) -> set[str]:
+        """Return the short names of all symbols that stand in `node`, a function."""
+        found = {
+            module.symbol(one, scope) for one, scope in walk_from(module, node, module.scopes[node])
+        }
+        return {self._symbols[one] for one in found if one and one in self._symbols}

@@ -14,12 +14,24 @@ def walk(module: Module, without: Collection[ast.stmt] = ()) -> Iterator[tuple[a
     """Yield the nodes of all statements of the outermost level but those of `without`."""
     for statement in module.tree.body:
         if statement not in without:
-            yield from _walk_from(module, statement, module.top)
+            yield from walk_from(module, statement, module.top)
+
+
+def walk_from(module: Module, node: ast.AST, scope: Scope) -> Iterator[tuple[ast.AST, Scope]]:
+    """Yield `node`, which is in `scope`, and all in it."""
+    if isinstance(node, ast.JoinedStr):
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name) and module.resolve(inner.id, scope):
+                yield Quoted(inner.id, ast.Load()), scope
+        return
+    yield node, scope
+    for child, inside in module.children(node, scope):
+        yield from walk_from(module, child, inside)
 
 
 def symbols_in(module: Module, statement: ast.stmt) -> Iterator[Symbol]:
     """Yield what `statement`, of the outermost level, uses."""
-    for node, scope in _walk_from(module, statement, module.top):
+    for node, scope in walk_from(module, statement, module.top):
         symbol = module.symbol(node, scope)
         if symbol and symbol.name:
             yield symbol
@@ -45,14 +57,3 @@ def in_f_strings(tree: ast.AST) -> set[str]:
         for node in ast.walk(text)
         if isinstance(node, ast.Name)
     }
-
-
-def _walk_from(module: Module, node: ast.AST, scope: Scope) -> Iterator[tuple[ast.AST, Scope]]:
-    if isinstance(node, ast.JoinedStr):
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Name) and module.resolve(inner.id, scope):
-                yield Quoted(inner.id, ast.Load()), scope
-        return
-    yield node, scope
-    for child, inside in module.children(node, scope):
-        yield from _walk_from(module, child, inside)
