@@ -5,6 +5,8 @@ Bounded: at `samples_max`, or when the first sample is `age_ms_max` old, the sam
 encoded and go to the outbox at once. What the outbox refuses is counted there as dropped.
 """
 
+from array import array
+
 from tidenode.errors import OutboxError
 from tidewire.batch import Batch
 from tidewire.column import DECIMAL, INTEGER, Column
@@ -13,17 +15,23 @@ from tidewire.errors import WireError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from tidenode.clock import Clock
     from tidenode.outbox import Outbox
 
     Encode = Callable[[Batch], bytes]
 
+# What array("i") holds; MicroPython cuts off what is beyond, and tells nobody.
+_LOWEST = -0x80000000
+_HIGHEST = 0x7FFFFFFF
+
 
 class Batcher:
     """Batch samples of `fields`, a tuple of (name, decimals); no decimals makes an INTEGER.
 
-    Room for `samples_max` is reserved at once, so that taking a sample needs no heap.
+    Room for `samples_max` is reserved at once, so that taking a sample needs no heap: 32 bits
+    a value. A field that ever has none, or a wider one, has a list from then on.
     `accepted` counts the samples that lie safely in the outbox since the start.
     """
 
@@ -52,61 +60,63 @@ class Batcher:
         self._clock = clock
         self._encode = encode
         self._warn = warn
-        self._times_ms: list[int] = [0] * samples_max
-        self._columns: list[list[int | None]] = [[None] * samples_max for _ in fields]
-        self._forget()
+        self._count = 0  # of the samples at hand
+        self._first_ms = 0  # the time of the first one
+        self._since_ms = array("i", bytes(4 * samples_max))
+        self._columns: list[Any] = [array("i", bytes(4 * samples_max)) for _ in fields]
         self._first_at_ms = 0
 
     def add(self, time_ms: int, values: "Sequence[int | None]") -> None:
         """Take one sample; a time before the last one begins another batch."""
-        if self._times_ms and time_ms < self._times_ms[-1]:
+        since_ms = time_ms - self._first_ms
+        if self._count and not self._since_ms[self._count - 1] <= since_ms <= _HIGHEST:
             self.flush()
-        if not self._times_ms:
+        count = self._count
+        if not count:
+            self._first_ms, since_ms = time_ms, 0
             self._first_at_ms = self._clock.monotonic_ms()
-        self._times_ms.append(time_ms)
-        for column, value in zip(self._columns, values):  # noqa: B905  # MicroPython has no strict
-            column.append(value)
-        if len(self._times_ms) >= self._samples_max:
+        self._since_ms[count] = since_ms
+        for number, value in enumerate(values):
+            column = self._columns[number]
+            if type(column) is not list and (value is None or not _LOWEST <= value <= _HIGHEST):
+                self._columns[number] = column = list(column)
+            column[count] = value
+        self._count = count + 1
+        if count + 1 >= self._samples_max:
             self.flush()
 
     def flush_if_old(self) -> None:
         """Flush when the first sample is `age_ms_max` old."""
-        if self._times_ms:
+        if self._count:
             age_ms = self._clock.monotonic_ms() - self._first_at_ms
             if age_ms >= self._age_ms_max:
                 self.flush()
 
     def flush(self) -> None:
         """Put the samples at hand into the outbox as one batch."""
-        samples = len(self._times_ms)
+        samples, self._count = self._count, 0
         if not samples:
             return
-        columns = [
-            Column(name, DECIMAL if decimals else INTEGER, decimals, values)
-            for (name, decimals), values in zip(self._fields, self._columns)  # noqa: B905  # as above
-        ]
-        batch = Batch(
-            self._site,
-            self._thing,
-            self._measurement,
-            self._boot,
-            self._outbox.next_sequence,
-            self._times_ms,
-            columns,
-        )
         try:
-            self._outbox.push(self._measurement, samples, self._encode(batch))
+            self._outbox.push(self._measurement, samples, self._encode(self._batch(samples)))
             self.accepted += samples
         except OutboxError as error:
             self._warn("batch dropped measurement=%s: %s" % (self._measurement, error))
         except (WireError, MemoryError) as error:
             self._outbox.lose(samples)
             self._warn("batch not encoded measurement=%s: %r" % (self._measurement, error))
-        finally:
-            self._forget()
 
-    def _forget(self) -> None:
-        # Not by clear(), with which MicroPython gives the room back.
-        del self._times_ms[:]
-        for values in self._columns:
-            del values[:]
+    def _batch(self, samples: int) -> Batch:
+        columns = []
+        for number, (name, decimals) in enumerate(self._fields):
+            values = list(self._columns[number][:samples])
+            columns.append(Column(name, DECIMAL if decimals else INTEGER, decimals, values))
+        return Batch(
+            self._site,
+            self._thing,
+            self._measurement,
+            self._boot,
+            self._outbox.next_sequence,
+            [self._first_ms + since_ms for since_ms in self._since_ms[:samples]],
+            columns,
+        )

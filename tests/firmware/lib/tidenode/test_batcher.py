@@ -134,3 +134,27 @@ def test_a_batch_that_can_not_be_encoded_is_counted_and_the_next_one_goes(
         batcher.add(FLOOR_MS + 1, (0, 0))
     (batch,) = bench.batches()
     assert (batch.sequence, batch.times_ms) == (1, [FLOOR_MS + 1] * 2)
+
+
+def test_values_of_64_bits_and_none_come_back_as_they_were(bench: Bench) -> None:
+    batcher = bench.batcher(samples_max=3)
+    rows = [(0, 1 << 31), (None, -(1 << 63)), ((1 << 63) - 1, None)]
+    for _ in range(2):
+        for row in rows:
+            batcher.add(FLOOR_MS, row)
+    for _ in range(3):
+        batcher.add(FLOOR_MS, (-0x80000000, 0x7FFFFFFF))
+    *wide, narrow = bench.batches()
+    for batch in wide:
+        columns = [list(one) for one in zip(*rows, strict=True)]
+        assert [column.values for column in batch.columns] == columns
+    assert [column.values for column in narrow.columns] == [[-0x80000000] * 3, [0x7FFFFFFF] * 3]
+
+
+def test_a_clock_that_leaps_begins_another_batch(bench: Bench) -> None:
+    batcher = bench.batcher()
+    times_ms = [FLOOR_MS, FLOOR_MS + 0x7FFFFFFF, FLOOR_MS + 0x80000000]
+    for time_ms in times_ms:
+        batcher.add(time_ms, (0, 0))
+    batcher.flush()
+    assert [batch.times_ms for batch in bench.batches()] == [times_ms[:2], times_ms[2:]]
