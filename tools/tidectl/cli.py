@@ -33,6 +33,7 @@ VERBS = {
     "deploy": "Deploy the stack to the local cloud or to AWS.",
     "provision": "Make a thing: certificate, policy, flash image.",
     "claim": "Let boards get an identity of their own, by serial number.",
+    "ota": "Update boards over the air, by signed bundles.",
     "boards": "List the boards the firmware runs on, with pins and downloads.",
     "flash": "Flash MicroPython and a thing's files to a board.",
     "sync": "Copy what changed of a thing's files to its board.",

@@ -7,8 +7,9 @@ Flow: compiled firmware | MicroPython image + key -> [bundle] -> S3 -> stream ->
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tidenode.update import manifest as board_manifest
 
 FILES, IMAGE = board_manifest.FILES, board_manifest.IMAGE
 MPY_VERSION = 6  # of mpy-cross's bytecode; MicroPython 1.23 and newer
+_IMAGE_MAGIC = b"\xe9"
 _PATH = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*\.(mpy|bin)")
 
 
@@ -59,28 +61,59 @@ def manifest(facts: Facts, files: Mapping[str, bytes]) -> bytes:
     return _checked(_line(header) + b"".join(lines))
 
 
-def bundle(
-    facts: Facts, files: Mapping[str, bytes], sign: Callable[[bytes], bytes]
-) -> bytes:  # sign(manifest) -> signature
-    """Return the whole bundle. Raises TidectlError."""
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle in its parts; `signature` is empty until it is signed, and no board takes it."""
+
+    manifest: bytes
+    signature: bytes
+    files: bytes
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What its manifest says of it."""
+        header: dict[str, Any] = json.loads(self.manifest.partition(b"\n")[0])
+        return header
+
+    def to_bytes(self) -> bytes:
+        """Return what lies in its file."""
+        return board_head.prefix(len(self.manifest), self.signature) + self.manifest + self.files
+
+
+def bundle(facts: Facts, files: Mapping[str, bytes]) -> Bundle:
+    """Return a bundle that nobody has signed yet. Raises TidectlError."""
     text = manifest(facts, files)
-    return (
-        board_head.prefix(len(text), sign(text))
-        + text
-        + b"".join(data for _, data in sorted(files.items()))
-    )
+    return Bundle(text, b"", b"".join(data for _, data in sorted(files.items())))
 
 
-def facts_of(path: Path) -> dict[str, Any]:
-    """Return the header of the bundle at `path`, with `signature_bytes`. Raises TidectlError."""
-    data = path.read_bytes()
+def image_bundle(facts: Facts, image: bytes) -> Bundle:
+    """Return a bundle of a MicroPython image, as the boot loader starts it."""
+    if image[:1] != _IMAGE_MAGIC:
+        raise TidectlError(
+            "the image is not what a boot loader starts",
+            "take the .app-bin of MicroPython's download page, not the whole .bin",
+        )
+    return bundle(replace(facts, kind=IMAGE), {"micropython.bin": image})
+
+
+def read(path: Path) -> Bundle:
+    """Return the bundle at `path`, whose files are what its manifest says. Raises TidectlError."""
     try:
-        manifest_bytes, signature_bytes = board_head.sizes(data[: board_head.PREFIX_BYTES])
-    except UpdateError as error:
-        raise TidectlError(f"{path}: {error}", "make one: tidectl ota build") from error
-    text = data[board_head.PREFIX_BYTES + signature_bytes :][:manifest_bytes]
-    header: dict[str, Any] = json.loads(text.partition(b"\n")[0])
-    return header | {"signature_bytes": signature_bytes}
+        data = path.read_bytes()
+        prefix, rest = data[: board_head.PREFIX_BYTES], data[board_head.PREFIX_BYTES :]
+        if prefix[:8] != board_head.MAGIC or len(prefix) < board_head.PREFIX_BYTES:
+            raise TidectlError(f"{path} is no bundle", "make one: tidectl ota build")
+        manifest_bytes, signature_bytes = struct.unpack(">IH", prefix[8:])
+        signature, rest = rest[:signature_bytes], rest[signature_bytes:]
+        one = Bundle(rest[:manifest_bytes], signature, rest[manifest_bytes:])
+        _checked(one.manifest)
+    except OSError as error:
+        raise TidectlError(
+            f"can't read {path}: {error.strerror}", "see tidectl ota build"
+        ) from error
+    if hashlib.sha256(one.files).hexdigest() != one.facts["sha256"]:
+        raise TidectlError(f"{path} is damaged: its files are not what its manifest says", "")
+    return one
 
 
 def _line(document: Mapping[str, Any] | Sequence[Any]) -> bytes:
@@ -90,7 +123,7 @@ def _line(document: Mapping[str, Any] | Sequence[Any]) -> bytes:
 def _checked(text: bytes) -> bytes:
     """Return `text` if a board would read it."""
     try:
-        if len(text) > board_manifest.BYTES_MAX:
+        if not text or len(text) > board_manifest.BYTES_MAX:
             raise UpdateError(f"manifest of {len(text)} bytes, at most {board_manifest.BYTES_MAX}")
         lines = text.splitlines(keepends=True)
         board_manifest.parse_header(lines[0])

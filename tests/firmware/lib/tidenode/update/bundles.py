@@ -68,7 +68,8 @@ class Slots:
         self, key: UpdateKey, files: Mapping[str, bytes] = NEW, version: str = "1.1.0", **facts: Any
     ) -> bytes:
         """Return a bundle that `key` has signed."""
-        return bundle(replace(Facts(version), **facts), files, key.sign)
+        one = bundle(replace(Facts(version), **facts), files)
+        return replace(one, signature=key.sign(one.manifest)).to_bytes()
 
     def bring(self, data: bytes, *, reserve_bytes: int = 0) -> bool:
         """Bring `data` to the board. Raises UpdateError."""

@@ -1,0 +1,102 @@
+"""Ask AWS IoT for the blocks of a file, over the connection that is there already.
+
+Flow: fetch -> [stream] -> `get/json` ~> broker ~> `data/json` -> the block
+Bounded: one block is asked for at a time. While there is no connection it waits, and asks anew in
+the next one; a question without an answer is asked TRIES_MAX times.
+Topics and fields: AWS IoT Core, "Using AWS IoT MQTT-based file delivery".
+"""
+
+import asyncio
+import binascii
+import json
+
+from tidenode.errors import UpdateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+TRIES_MAX = 12
+ANSWER_TIMEOUT_MS = 10_000
+OFFLINE_PAUSE_MS = 1_000
+BLOCK_BYTES_MIN = 256  # AWS's
+_OVERHEAD_BYTES = 256  # topic, field names and numbers around a block
+
+
+class FileStream:
+    """The file that `file` describes, as a job document has it: stream, version, file, bytes.
+
+    `publish(topic, payload)` says whether there is a connection. Whoever has the subscription
+    to `<base>+/json` calls `heard`.
+    """
+
+    def __init__(
+        self,
+        *,
+        thing: str,
+        file: "dict[str, Any]",
+        block_bytes: int,
+        publish: "Callable[[str, str], bool]",
+        answer_timeout_ms: int = ANSWER_TIMEOUT_MS,
+        offline_pause_ms: int = OFFLINE_PAUSE_MS,
+    ) -> None:
+        try:
+            self.base = "$aws/things/%s/streams/%s/" % (thing, file["stream"])
+            self.size_bytes = int(file["bytes"])
+            self._file = int(file["file"])
+            self._version = int(file["version"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UpdateError("the job names no file: %r" % error)
+        self.block_bytes = block_bytes
+        self._publish = publish
+        self._answer_timeout_ms = answer_timeout_ms
+        self._offline_pause_ms = offline_pause_ms
+        self._wanted = -1
+        self._block: bytes | None = None
+        self._refusal = ""
+        self._answered = asyncio.Event()
+
+    async def fetch(self, number: int) -> bytes:
+        """Return block `number`. Raises UpdateError where it can't be had."""
+        self._block, self._refusal, self._wanted = None, "", number
+        question = json.dumps(
+            {"s": self._version, "f": self._file, "l": self.block_bytes, "o": number, "n": 1}
+        )
+        tries = 0
+        while tries < TRIES_MAX:
+            self._answered.clear()
+            if not self._publish(self.base + "get/json", question):
+                await asyncio.sleep_ms(self._offline_pause_ms)  # type: ignore[attr-defined]
+                continue
+            tries += 1
+            try:
+                await asyncio.wait_for_ms(  # type: ignore[attr-defined]
+                    self._answered.wait(), self._answer_timeout_ms
+                )
+            except asyncio.TimeoutError:
+                continue
+            if self._refusal:
+                raise UpdateError("block %d: %s" % (number, self._refusal))
+            if self._block is not None:
+                block, self._block, self._wanted = self._block, None, -1
+                return block
+        raise UpdateError("block %d was asked for %d times" % (number, tries))
+
+    def heard(self, topic: str, payload: "memoryview | None") -> None:
+        """Take what came on a topic of this stream. Raises ValueError where it is garbage."""
+        if payload is None or self._wanted < 0:
+            return  # too long for the buffer, or nobody waits
+        document = json.loads(bytes(payload))
+        if topic.endswith("/rejected/json"):
+            self._refusal = "%s %s" % (document.get("o"), document.get("m"))
+        elif not topic.endswith("/data/json") or document.get("i") != self._wanted:
+            return
+        elif document.get("f") == self._file:
+            self._block = binascii.a2b_base64(document["p"])
+        self._answered.set()
+
+
+def block_bytes_for(inbox_bytes: int) -> int:
+    """Return the size of a block whose message fits into `inbox_bytes`."""
+    return max(BLOCK_BYTES_MIN, (inbox_bytes - _OVERHEAD_BYTES) * 3 // 4 // 256 * 256)
