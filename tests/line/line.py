@@ -30,6 +30,7 @@ SETTINGS: dict[str, Any] = {
         {"name": "health", "driver": "chip", "period_ms": 100},
     ],
     "batch": {"age_ms_max": 500},
+    "outbox": {"sync_batches": 1},
     "link": {"retry_delay_ms_min": 50, "retry_delay_ms_max": 500, "ack_timeout_ms": 2_000},
     "clock": {"sntp_host": None},
 }

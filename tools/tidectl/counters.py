@@ -1,7 +1,8 @@
 """What the names in a board's outbox say of it: they are its memory over reboots.
 
-<sequence>.<samples>.<bytes>.<measurement> is a batch; <boot>.boots, <sequence>.sent and
-<samples>.<sequence>.dropped are counters. Pure: names in, numbers out.
+<sequence>.<batches>.<samples>.<bytes> is a segment; <boot>.boots, <sequence>.sent and
+<samples>.<sequence>.dropped are counters. Boards made before had
+<sequence>.<samples>.<bytes>.<measurement>, a batch. Pure: names in, numbers out.
 """
 
 from collections.abc import Iterable
@@ -35,6 +36,10 @@ def counters_of(names: Iterable[str]) -> Counters:
         elif len(numbers) == 2 and kind == "dropped":  # noqa: PLR2004  # samples, sequence
             dropped = max(dropped, numbers[0])
             last_sequence = max(last_sequence, numbers[1])
+        elif len(numbers) == 3 and kind.isdecimal():  # noqa: PLR2004  # a segment, and its bytes
+            queued_batches += numbers[1]
+            queued_samples += numbers[2]
+            last_sequence = max(last_sequence, numbers[0] + numbers[1] - 1)
         elif len(numbers) == 3:  # noqa: PLR2004  # a batch: sequence, samples, bytes
             queued_batches += 1
             queued_samples += numbers[1]

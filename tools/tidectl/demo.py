@@ -36,6 +36,7 @@ SETTINGS: dict[str, Any] = {
         {"name": "health", "driver": "chip", "period_ms": 2_000},
     ],
     "batch": {"age_ms_max": 500},
+    "outbox": {"sync_batches": 1},
 }
 MEASUREMENTS = ("climate", "health", HOST_MEASUREMENT)
 EXAMPLE_SQL = (

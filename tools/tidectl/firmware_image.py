@@ -26,6 +26,7 @@ from littlefs import LittleFS, LittleFSError
 
 from tidectl import update_bundle
 from tidectl.bundle import BundleError, firmware_bundle
+from tidectl.outbox_files import batches_of, renewed
 from tidectl.shrink import shrunk
 from tidectl.update_bundle import Facts
 from tidenode import config as node_config
@@ -129,8 +130,9 @@ def update_image(
 ) -> None:
     """Replace firmware, configuration and certificates in the image at `path`.
 
-    The outbox and the counters stay. Raises FirmwareImageError, leaving the file as it was,
-    also where the image belongs to another thing: its batches would go out under a wrong name.
+    The outbox and the counters stay, in the form this firmware has. Raises FirmwareImageError,
+    leaving the file as it was, also where the image belongs to another thing: its batches would
+    go out under a wrong name.
     """
     files = image_files(config, certificate_der, key_der, root_der, update_keys=update_keys)
     file_system = _mounted(path.read_bytes())
@@ -140,6 +142,7 @@ def update_image(
     for name in file_system.listdir("/"):
         if f"/{name}" != KEPT:
             file_system.remove(f"/{name}", recursive=True)
+    _renew_outbox(file_system)
     save_image(path, _written(file_system, files))
 
 
@@ -170,12 +173,10 @@ def outbox_names(image: bytes) -> list[str]:
 def queued_batches(image: bytes) -> dict[int, bytes]:
     """Return the payloads that wait in the outbox of `image`, by sequence."""
     file_system = _mounted(image)
-    payloads = {}
+    payloads: dict[int, bytes] = {}
     for name in _outbox_names(file_system):
-        parts = name.split(".")
-        if len(parts) == 4:  # noqa: PLR2004  # <sequence>.<samples>.<bytes>.<measurement>
-            with file_system.open(f"{KEPT}/{name}", "rb") as file:
-                payloads[int(parts[0])] = file.read()
+        with file_system.open(f"{KEPT}/{name}", "rb") as file:
+            payloads.update(batches_of(name, file.read()))
     return payloads
 
 
@@ -271,6 +272,16 @@ def _mounted(image: bytes) -> LittleFS:
     except LittleFSError as error:
         raise FirmwareImageError(f"no LittleFS in the image: {error}") from error
     return file_system
+
+
+def _renew_outbox(file_system: LittleFS) -> None:
+    for name in _outbox_names(file_system):
+        with file_system.open(f"{KEPT}/{name}", "rb") as file:
+            new = renewed(name, file.read())
+        if new:
+            with file_system.open(f"{KEPT}/{new[0]}", "wb") as file:
+                file.write(new[1])
+            file_system.remove(f"{KEPT}/{name}")
 
 
 def _outbox_names(file_system: LittleFS) -> list[str]:

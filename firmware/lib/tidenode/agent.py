@@ -66,7 +66,7 @@ class Agent:
             "thing": self._thing,
             "boot": self._boot,
             "sampled": sum([sampler.sampled for sampler in self._samplers]),
-            "accepted": sum([batcher.accepted for batcher in self._batchers]),
+            "accepted": self._outbox.accepted,
             "acknowledged": self._uplink.acknowledged,
             "dropped": self._outbox.dropped,
             "queued_batches": len(self._outbox),
@@ -80,6 +80,7 @@ class Agent:
         await run_together(stages, self._stop_sampling)
         for batcher in self._batchers:
             batcher.flush()
+        self._outbox.sync()
         for _ in range(self._drain_timeout_ms // _DRAIN_CHECK_MS):
             if not len(self._outbox):
                 break
@@ -91,3 +92,4 @@ class Agent:
             await asyncio.sleep_ms(_FLUSH_CHECK_MS)  # type: ignore[attr-defined]
             for batcher in self._batchers:
                 batcher.flush_if_old()
+            self._outbox.sync_if_old()

@@ -37,7 +37,13 @@ def build() -> Agent:
     wall = WallClock(time, machine)
     clock = Clock(ticks_ms=time.ticks_ms, ticks_diff=time.ticks_diff, wall_ms=wall.read_ms())  # type: ignore[attr-defined]
     boot = count_boot(OUTBOX)
-    outbox = Outbox(folder=OUTBOX, bytes_max=settings.outbox.bytes_max)
+    outbox = Outbox(
+        storage=_storage(settings.outbox),
+        now_ms=clock.monotonic_ms,
+        warn=log.warn,
+        sync_batches=settings.outbox.sync_batches,
+        sync_age_ms=settings.outbox.sync_age_ms,
+    )
     resolver = Resolver()
     timekeeper = Timekeeper(
         clock=clock,
@@ -93,6 +99,12 @@ def _forget(*names: str) -> None:
 
 
 # What only some boards need is imported here and not above: a module is kilobytes of heap.
+
+
+def _storage(settings: "Any") -> "Any":
+    from tidenode.segments import Segments
+
+    return Segments(folder=OUTBOX, bytes_max=settings.bytes_max)
 
 
 def _online(settings: "Any") -> "Callable[[], Awaitable[None]] | None":

@@ -32,7 +32,6 @@ class Batcher:
 
     Room for `samples_max` is reserved at once, so that taking a sample needs no heap: 32 bits
     a value. A field that ever has none, or a wider one, has a list from then on.
-    `accepted` counts the samples that lie safely in the outbox since the start.
     """
 
     def __init__(
@@ -50,7 +49,6 @@ class Batcher:
         encode: "Encode",
         warn: "Callable[[str], None]",
     ) -> None:
-        self.accepted = 0
         self._site, self._thing, self._measurement, self._boot = site, thing, measurement, boot
         self.fields = len(fields)
         self._fields = fields
@@ -99,7 +97,6 @@ class Batcher:
             return
         try:
             self._outbox.push(self._measurement, samples, self._encode(self._batch(samples)))
-            self.accepted += samples
         except OutboxError as error:
             self._warn("batch dropped measurement=%s: %s" % (self._measurement, error))
         except (WireError, MemoryError) as error:

@@ -49,8 +49,10 @@ BATCH: "Spec" = (
     ("age_ms_max", int, 10_000, 100, 3_600_000),
 )
 OUTBOX: "Spec" = (
-    # An entry takes whole blocks of flash: 256 KiB are 64 entries, 1 MiB the index's limit.
+    # A segment takes whole blocks of flash: 256 KiB are 64 entries, 1 MiB the index's limit.
     ("bytes_max", int, 262_144, 8_192, 1_048_576),
+    ("sync_batches", int, 8, 1, 64),
+    ("sync_age_ms", int, 15_000, 0, 3_600_000),
 )
 LINK: "Spec" = (
     ("keepalive_s", int, 60, 5, 1_200),  # AWS IoT Core takes up to 1,200 s

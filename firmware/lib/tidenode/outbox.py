@@ -1,223 +1,191 @@
 """Keep batches on flash until the cloud has acknowledged them.
 
 Flow: batcher -> [outbox] -> uplink
-Bounded: at `bytes_max`, or when the flash is full, the oldest batch is dropped and counted;
-`push` never waits.
+Bounded: a full storage drops its oldest batches and counts them; `push` never waits. Batches
+are gathered in RAM, at most a chunk of them, until they are `sync_batches` or the first is
+`sync_age_ms` old; nothing leaves before it is on flash. That is what a power cut can cost.
 
-One immutable file per batch, and everything recovery needs stands in the names, each change
-of which is one atomic commit of LittleFS:
-
-    <sequence>.<samples>.<bytes>.<measurement>   a batch
-    <sequence>.sent                              the newest batch, acknowledged
-    <dropped>.<sequence>.dropped                 samples ever dropped, and the newest batch
-                                                 among them; a dropped batch renamed
-    new                                          a batch being written; never read
-
-The newest name keeps the sequence, so that it goes on after a restart with nothing queued.
+How they lie on flash is the storage's: `tidenode.segments`, files of LittleFS, or
+`tidenode.ring`, a partition of their own.
 """
 
-import os
-
-from tidenode.entry import Entry
 from tidenode.errors import OutboxError
+from tidenode.record import DAMAGED, head_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
-_NEW = "new"
-_ENOSPC = 28  # LittleFS's number on every port; MicroPython's errno has no name for it
+    from tidenode.entry import Entry
+
+_GONE_MAX = 256  # acknowledged out of order; a window is 64 at most
 
 
 class Outbox:
-    """A queue of batches in `folder`, in order of their sequence.
+    """A queue of batches in `storage`, in order of their sequence.
 
-    `next_sequence` is the sequence of the next batch; `dropped` counts samples over the
-    whole life of the flash; `queued_bytes` is the flash that entries occupy.
+    `accepted` counts the samples that came to lie safely on flash since the start.
     """
 
-    def __init__(self, *, folder: str, bytes_max: int, block_bytes: int = 4096) -> None:
-        self._folder = folder
-        self._bytes_max = bytes_max
-        self._block_bytes = block_bytes
-        self._entries: list[Entry] = []
-        self._sent = -1  # the newest batch, where it was acknowledged
-        self._tally = ""  # the name that holds `dropped`
-        self._tally_sequence = -1
-        self.dropped = 0
-        self.next_sequence = 0
-        self.queued_bytes = 0
-        self.pushed: Callable[[], None] = _nobody  # called after each push
-        self._recover()
+    def __init__(
+        self,
+        *,
+        storage: "Any",
+        now_ms: "Callable[[], int]",
+        warn: "Callable[[str], None]",
+        sync_batches: int = 1,
+        sync_age_ms: int = 0,
+    ) -> None:
+        self.accepted = 0
+        self.pushed: Callable[[], None] = _nobody  # called after batches became durable
+        self.batch_bytes_max: int = storage.batch_bytes_max
+        self._storage = storage
+        self._now_ms = now_ms
+        self._warn = warn
+        self._sync_batches = sync_batches
+        self._sync_age_ms = sync_age_ms
+        self._gathered: list[tuple[str, int, bytes]] = []
+        self._gathered_bytes = 0
+        self._gathered_at_ms = 0
+        self._first: int = storage.following(storage.cursor)  # the oldest not acknowledged
+        self._gone: set[int] = set()  # acknowledged or damaged, after it
 
     def __len__(self) -> int:
-        return len(self._entries)
+        waiting: int = self._storage.batches_from(self._first)
+        return waiting - len(self._gone) + len(self._gathered)
 
-    def push(self, measurement: str, samples: int, payload: bytes) -> Entry:
-        """Keep `payload`; on return it is durable. Uses up `next_sequence` in any case.
+    @property
+    def next_sequence(self) -> int:
+        """The sequence of the next batch."""
+        sequence: int = self._storage.next_sequence
+        return sequence + len(self._gathered)
 
-        Raises OutboxError, having counted `samples` as dropped, where it can't be kept.
+    @property
+    def dropped(self) -> int:
+        """Samples that were let go, over the whole life of the flash."""
+        samples: int = self._storage.dropped
+        return samples
+
+    def push(self, measurement: str, samples: int, payload: bytes) -> None:
+        """Take `payload`, durable on return if `sync_batches` is 1. Uses up `next_sequence`.
+
+        Raises OutboxError, having counted `samples` as dropped, where it can never fit. What a
+        failing flash loses is counted and told.
         """
-        entry = Entry(self.next_sequence, samples, len(payload), measurement)
-        self.next_sequence += 1
-        need_bytes = self._occupied_bytes(entry)
-        if need_bytes > self._bytes_max:
-            self._lose(entry)
-            raise OutboxError("batch of %d bytes, outbox of %d" % (len(payload), self._bytes_max))
-        while self.queued_bytes + need_bytes > self._bytes_max:
-            self._drop_oldest()
-        while True:
-            try:
-                self._write(_name(entry), payload)
-                break
-            except OSError as error:
-                if error.errno == _ENOSPC and self._entries:
-                    self._drop_oldest()
-                    continue
-                self._lose(entry)
-                raise OutboxError("flash error %s" % error.errno)
-        self._entries.append(entry)
-        self.queued_bytes += need_bytes
-        if self._sent >= 0:
-            self._remove(_mark(self._sent))
-            self._sent = -1
+        if len(payload) > self.batch_bytes_max:
+            self.lose(samples)
+            raise OutboxError(
+                "batch of %d bytes, outbox of %d" % (len(payload), self.batch_bytes_max)
+            )
+        batch = (measurement, samples, payload)
+        before = self._gathered[-1] if self._gathered else None
+        need_bytes = len(payload) + head_bytes(batch, before)
+        if before and self._gathered_bytes + need_bytes > self._storage.chunk_bytes:
+            self.sync()
+        if not self._gathered:
+            self._gathered_at_ms = self._now_ms()
+        self._gathered.append(batch)
+        self._gathered_bytes += need_bytes
+        if len(self._gathered) >= self._sync_batches:
+            self.sync()
+
+    def sync(self) -> None:
+        """Make durable what was gathered."""
+        batches, self._gathered, self._gathered_bytes = self._gathered, [], 0
+        if not batches:
+            return
+        samples = sum([batch[1] for batch in batches])
+        try:
+            self._storage.write(batches, self._samples_between)
+            self.accepted += samples
+        except OutboxError as error:
+            self._warn("%d batches dropped: %s" % (len(batches), error))
+        self._move_on()
         self.pushed()
-        return entry
+
+    def sync_if_old(self) -> None:
+        """Make durable what was gathered `sync_age_ms` ago."""
+        if self._gathered and self._now_ms() - self._gathered_at_ms >= self._sync_age_ms:
+            self.sync()
 
     def lose(self, samples: int) -> None:
         """Count a batch that never became a payload, in place of a push."""
-        entry = Entry(self.next_sequence, samples, 0, "")
-        self.next_sequence += 1
-        self._lose(entry)
+        self.sync()
+        self._storage.lose(samples, self._samples_between)
+        self._move_on()
 
-    def next_after(self, sequence: int) -> Entry | None:
+    def next_after(self, sequence: int) -> "Entry | None":
         """Return the oldest entry after `sequence`; -1 for the oldest of all."""
-        for entry in self._entries:
-            if entry.sequence > sequence:
-                return entry
+        sequence = max(sequence + 1, self._first)
+        while len(self._gone) < _GONE_MAX:
+            if sequence not in self._gone:
+                entry: Entry | None = self._storage.locate(sequence)
+                if entry is None:
+                    return None
+                sequence = entry.sequence
+                if sequence not in self._gone:
+                    if entry.size_bytes > 0:
+                        return entry
+                    # A lost batch was counted when it was lost, if that is what this is.
+                    if entry.size_bytes == DAMAGED or not self._storage.read(entry, bytearray()):
+                        self._storage.count(entry.samples)
+                    self._leave(sequence)
+            sequence += 1
         return None
 
-    def holds(self, entry: Entry) -> bool:
+    def holds(self, entry: "Entry") -> bool:
         """Return whether `entry` is still queued: it may have been dropped."""
-        return entry in self._entries
+        return entry.sequence >= self._first and entry.sequence not in self._gone
 
-    def read_into(self, entry: Entry, view: memoryview) -> None:
+    def read_into(self, entry: "Entry", view: memoryview) -> None:
         """Fill `view`, as long as the entry, with its payload.
 
         Raises OutboxError, having dropped and counted the entry, where the flash lost it.
         """
-        try:
-            with open(self._path(_name(entry)), "rb") as file:
-                size_bytes = file.readinto(view)
-        except OSError as error:
-            size_bytes = -(error.errno or 1)
-        if size_bytes != entry.size_bytes:
-            self._forget(entry)
-            self._lose(entry)
-            raise OutboxError("sequence %d is damaged (%d)" % (entry.sequence, size_bytes))
+        if not self._storage.read(entry, view):
+            if self.holds(entry):
+                self._storage.count(entry.samples)
+                self._leave(entry.sequence)
+            raise OutboxError("sequence %d is damaged" % entry.sequence)
 
-    def acknowledge(self, entry: Entry) -> bool:
+    def acknowledge(self, entry: "Entry") -> bool:
         """Let `entry` go; return False where it had been dropped before.
 
-        Raises OSError where the flash fails: then the entry comes back after a restart, and
-        a batch stored twice has the effect of once.
+        It is durably gone with the last of its chunk: until then a restart sends it again, and
+        a batch stored twice has the effect of once. Raises OSError where the flash fails.
         """
         if not self.holds(entry):
             return False
-        self._forget(entry)
-        if entry.sequence == self.next_sequence - 1:
-            os.rename(self._path(_name(entry)), self._path(_mark(entry.sequence)))
-            self._sent = entry.sequence
-        else:
-            os.remove(self._path(_name(entry)))
+        self._leave(entry.sequence)
         return True
 
-    def _recover(self) -> None:
-        # Only a start needs it, so it is loaded here and `tidenode.app` lets it go again.
-        from tidenode.recovery import recover
+    def _leave(self, sequence: int) -> None:
+        self._gone.add(sequence)
+        self._move_on()
+        self._storage.release(self._first)
 
-        found = recover(self._folder)
-        self._entries = found.entries
-        self._sent = found.sent
-        self.dropped, self._tally_sequence = found.dropped, found.tally_sequence
-        if found.dropped:
-            self._tally = _tally(found.dropped, found.tally_sequence)
-        newest = self._entries[-1].sequence if self._entries else -1
-        self.next_sequence = max(newest, self._sent, self._tally_sequence) + 1
-        self.queued_bytes = sum([self._occupied_bytes(entry) for entry in self._entries])
-        for name in found.stale:
-            self._remove(name)
+    def _move_on(self) -> None:
+        """Let `first` pass what was acknowledged, dropped or never there."""
+        gone = self._gone
+        while True:
+            self._first = self._storage.following(self._first)
+            if self._first not in gone:
+                break
+            gone.remove(self._first)
+            self._first += 1
+        for sequence in [one for one in gone if one < self._first]:
+            gone.remove(sequence)
 
-    def _write(self, name: str, payload: bytes) -> None:
-        path = self._path(_NEW)
-        try:
-            with open(path, "wb") as file:
-                file.write(payload)
-            os.rename(path, self._path(name))
-        except OSError:
-            self._remove(_NEW)
-            raise
-
-    def _drop_oldest(self) -> None:
-        entry = self._entries[0]
-        self._forget(entry)
-        # One rename takes the batch out and writes the count down; the old count goes after.
-        self._count(entry, os.rename, self._path(_name(entry)))
-
-    def _lose(self, entry: Entry) -> None:
-        """Count a batch that has no good file."""
-        self._remove(_name(entry))
-        self._count(entry, _touch, "")
-
-    def _count(self, entry: Entry, create: "Callable[[str, str], None]", source: str) -> None:
-        before = self._tally
-        self.dropped += entry.samples
-        # It may be the only name that keeps a higher sequence, so it never goes back.
-        self._tally_sequence = max(self._tally_sequence, entry.sequence)
-        tally = _tally(self.dropped, self._tally_sequence)
-        try:
-            create(source, self._path(tally))
-            self._tally = tally
-        except OSError:
-            if source:
-                self._remove(_name(entry))  # the flash won't count: RAM still does
-            return
-        if before:
-            self._remove(before)
-
-    def _forget(self, entry: Entry) -> None:
-        self._entries.remove(entry)
-        self.queued_bytes -= self._occupied_bytes(entry)
-
-    def _remove(self, name: str) -> None:
-        try:
-            os.remove(self._path(name))
-        except OSError:
-            pass  # not there, or a flash that fails: the next recovery tries again
-
-    def _occupied_bytes(self, entry: Entry) -> int:
-        blocks: int = max(1, -(-entry.size_bytes // self._block_bytes))
-        return blocks * self._block_bytes
-
-    def _path(self, name: str) -> str:
-        return self._folder + "/" + name
-
-
-def _name(entry: Entry) -> str:
-    return "%d.%d.%d.%s" % entry
-
-
-def _mark(sequence: int) -> str:
-    return "%d.sent" % sequence
-
-
-def _tally(dropped: int, sequence: int) -> str:
-    return "%d.%d.dropped" % (dropped, sequence)
-
-
-def _touch(_source: str, path: str) -> None:
-    with open(path, "wb"):
-        pass
+    def _samples_between(self, begin: int, end: int) -> int:
+        """Return the samples not acknowledged of the sequences from `begin` to before `end`."""
+        samples = 0
+        for sequence in range(max(begin, self._first), end):
+            if sequence not in self._gone:
+                entry = self._storage.locate(sequence)
+                if entry and entry.size_bytes:
+                    samples += entry.samples
+        return samples
 
 
 def _nobody() -> None:

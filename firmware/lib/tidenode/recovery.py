@@ -1,6 +1,6 @@
-"""Find what an outbox holds after a restart, by the names of its files alone.
+"""Find what segments there are after a restart, by the names of the files alone.
 
-`tidenode.outbox` has their forms. After a cut two counters may stand side by side: the
+`tidenode.segments` has their forms. After a cut two counters may stand side by side: the
 higher one counts and the other is stale.
 """
 
@@ -8,11 +8,9 @@ import errno
 import os
 from collections import namedtuple
 
-from tidenode.entry import Entry
-
-# entries: list of Entry by sequence. sent, tally_sequence: -1 where there is none.
-# stale: names of files to remove.
-Recovered = namedtuple("Recovered", ("entries", "sent", "dropped", "tally_sequence", "stale"))
+# segments: list of (first sequence, batches, samples, bytes) in order. sent, tally_sequence: -1
+# where there is none. stale: names of files to remove.
+Recovered = namedtuple("Recovered", ("segments", "sent", "dropped", "tally_sequence", "stale"))
 
 
 def recover(folder: str) -> Recovered:
@@ -22,41 +20,40 @@ def recover(folder: str) -> Recovered:
     except OSError as error:
         if error.errno != errno.EEXIST:
             raise
-    entries: list[Entry] = []
+    segments: list[tuple[int, ...]] = []
     marks: list[tuple[int, str]] = []
     tallies: list[tuple[int, int, str]] = []
     stale: list[str] = []
     for name in os.listdir(folder):
-        kind, numbers, text = _parse(name)
-        if kind == "batch":
-            entries.append(Entry(numbers[0], numbers[1], numbers[2], text))
+        kind, numbers = parse(name)
+        if kind == "segment":
+            segments.append(tuple(numbers))
         elif kind == "sent":
             marks.append((numbers[0], name))
         elif kind == "dropped":
             tallies.append((numbers[0], numbers[1], name))
         elif kind == "new":
             stale.append(name)
-    entries.sort()
+    segments.sort()
     marks.sort()
     tallies.sort()
     sent = marks.pop()[0] if marks else -1
     dropped, tally_sequence = tallies.pop()[:2] if tallies else (0, -1)
     stale.extend([name for _, name in marks])
     stale.extend([name for _, _, name in tallies])
-    return Recovered(entries, sent, dropped, tally_sequence, stale)
+    return Recovered(segments, sent, dropped, tally_sequence, stale)
 
 
-def _parse(name: str) -> tuple[str, list[int], str]:
-    """Return (kind, numbers, measurement) of a file name; kind "" is not ours."""
+def parse(name: str) -> tuple[str, list[int]]:
+    """Return (kind, numbers) of a file name; kind "" is not ours."""
     if name == "new":
-        return "new", [], ""
+        return "new", []
     parts = name.split(".")
-    numbers = [int(part) for part in parts[:-1] if part.isdigit()]
+    numbers = [int(part) for part in parts if part.isdigit()]
+    if len(parts) == len(numbers) == 4 and numbers[1]:
+        return "segment", numbers
     if len(numbers) == len(parts) - 1:
-        if len(parts) == 4:
-            return "batch", numbers, parts[3]
-        if len(parts) == 3 and parts[2] == "dropped":
-            return "dropped", numbers, ""
-        if len(parts) == 2 and parts[1] == "sent":
-            return "sent", numbers, ""
-    return "", [], ""
+        kind = parts[-1]
+        if (kind, len(numbers)) in (("dropped", 2), ("sent", 1), ("boots", 1)):
+            return kind, numbers
+    return "", []

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.firmware.lib.tidenode.storages import Flash
 from tidectl.counters import Counters, counters_of
 from tidenode.boots import count_boot
-from tidenode.outbox import Outbox
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,7 @@ from tidenode.outbox import Outbox
         (("2.boots", "41.sent"), Counters(2, 42, 0, 0, 0)),
         (("2.boots", "7.2.500.climate", "8.60.90.boots"), Counters(2, 9, 2, 62, 0)),
         (("2.boots", "120.6.dropped", "7.2.500.climate"), Counters(2, 8, 1, 2, 120)),
+        (("1.boots", "7.3.90.500", "10.1.30.200"), Counters(1, 11, 4, 120, 0)),
         (("new", "notes.txt", "x.1.2.climate", ""), Counters(0, 0, 0, 0, 0)),
     ],
 )
@@ -29,9 +30,9 @@ def test_they_say_what_the_firmware_itself_says(tmp_path: Path) -> None:
     folder = str(tmp_path / "outbox")
     count_boot(folder)
     boot = count_boot(folder)
-    outbox = Outbox(folder=folder, bytes_max=16_384)
-    for number in range(6):
-        outbox.push("climate", 10 + number, b"x" * 4000)
+    outbox = Flash("segments", tmp_path / "outbox").opened(sync_batches=2)
+    for number in range(16):
+        outbox.push("climate", 10 + number, b"x" * 1500)
     found = counters_of(path.name for path in (tmp_path / "outbox").iterdir())
     assert outbox.dropped > 0
     assert found.boot == boot

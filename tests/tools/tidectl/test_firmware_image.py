@@ -25,6 +25,7 @@ from tidectl.firmware_image import (
     save_image,
     update_image,
 )
+from tidectl.outbox_files import renewed
 
 MPY = b"M\x06"  # bytecode of MicroPython 1.23 and newer
 CONFIG: dict[str, Any] = {
@@ -80,7 +81,8 @@ def with_outbox(image: bytes, **files: bytes) -> bytes:
     return bytes(file_system.context.buffer)
 
 
-QUEUED = {"7.2.5.climate": b"seven", "8.1.5.health": b"eight", "3.6.dropped": b""}
+OLD = {"7.2.5.climate": b"seven", "8.1.5.health": b"eight", "3.6.dropped": b""}
+QUEUED = dict([renewed(name, data) or (name, data) for name, data in OLD.items()])
 
 
 def test_an_images_configuration_is_read_back_or_there_is_none(image: bytes) -> None:
@@ -131,6 +133,17 @@ def test_a_fresh_image_has_nothing_queued(image: bytes) -> None:
 
 def test_queued_batches_are_those_of_the_outbox_by_sequence(image: bytes) -> None:
     assert queued_batches(with_outbox(image, **QUEUED)) == {7: b"seven", 8: b"eight"}
+
+
+def test_an_update_takes_over_what_a_board_of_the_first_layout_left(
+    parts: Parts, image: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "flash.img"
+    save_image(path, with_outbox(image, **OLD))
+    assert queued_batches(path.read_bytes()) == {7: b"seven", 8: b"eight"}
+    update_image(path, CONFIG, *parts)
+    assert sorted(mounted(path.read_bytes()).listdir("/outbox")) == sorted(QUEUED)
+    assert queued_batches(path.read_bytes()) == {7: b"seven", 8: b"eight"}
 
 
 def test_an_update_replaces_the_configuration_and_keeps_the_outbox(

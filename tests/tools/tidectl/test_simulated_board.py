@@ -20,6 +20,7 @@ def image_in(folder: Path) -> Path:
         "broker": {"host": "127.0.0.1", "port": 9},
         "clock": {"sntp_host": None},
         "batch": {"age_ms_max": 100},
+        "outbox": {"sync_batches": 1},
     }
     image = build_image(config, board.certificate_der(), board.key_der(), issuer.certificate_der())
     save_image(folder / "flash.img", image)

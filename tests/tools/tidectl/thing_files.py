@@ -11,6 +11,7 @@ from tidectl.thing import ThingFolder
 SETTINGS: dict[str, Any] = {
     "measurements": [{"name": "climate", "driver": "bme280", "period_ms": 50}],
     "batch": {"age_ms_max": 200},
+    "outbox": {"sync_batches": 1},
     "clock": {"sntp_host": None},
 }
 

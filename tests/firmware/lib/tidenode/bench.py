@@ -18,6 +18,7 @@ SETTINGS: dict[str, Any] = {
     "site": "farm",
     "measurements": [{"name": "climate", "driver": "bme280", "period_ms": 10}],
     "batch": {"age_ms_max": 100},
+    "outbox": {"sync_batches": 1},
     "link": {"retry_delay_ms_min": 10, "retry_delay_ms_max": 100, "ack_timeout_ms": 1_000},
     "clock": {"sntp_host": None},
 }

@@ -68,7 +68,7 @@ def test_power_cuts_without_a_network_lose_nothing_the_outbox_took(bench: Bench)
 
 
 def test_a_full_outbox_drops_the_oldest_and_counts_them_over_reboots(bench: Bench) -> None:
-    image = bench.image(outbox={"bytes_max": 8_192})
+    image = bench.image(outbox={"bytes_max": 8_192, "sync_batches": 1})
     board = bench.board(image, drain_timeout_ms=0)
     board.wait_for(lambda stats: stats.dropped > 0, LATE_S_MAX)
     first = bench.end(board)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.firmware.lib.tidenode.storages import Flash
 from tidenode.batcher import Batcher
 from tidenode.clock import FLOOR_MS
-from tidenode.outbox import Outbox
 from tidewire import DECIMAL, INTEGER, Batch, WireLimitError, decode, encode
 
 FIELDS = (("temperature_c", 2), ("count", 0))
@@ -19,7 +19,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.now_ms = 0
         self.warnings: list[str] = []
-        self.outbox = Outbox(folder=str(folder / "outbox"), bytes_max=65_536)
+        self.outbox = Flash("segments", folder / "outbox", blocks=16).opened()
 
     def monotonic_ms(self) -> int:
         return self.now_ms
@@ -59,9 +59,9 @@ def bench(tmp_path: Path) -> Bench:
 def test_a_full_batch_goes_to_the_outbox_at_once(bench: Bench) -> None:
     batcher = bench.batcher(samples_max=2)
     batcher.add(FLOOR_MS, (2150, 7))
-    assert len(bench.outbox) == batcher.accepted == 0
+    assert len(bench.outbox) == bench.outbox.accepted == 0
     batcher.add(FLOOR_MS + 10, (2151, None))
-    assert batcher.accepted == 2
+    assert bench.outbox.accepted == 2
     (batch,) = bench.batches()
     assert batch[:6] == ("farm", "board-1", "climate", 3, 0, [FLOOR_MS, FLOOR_MS + 10])
     assert batch.columns == [
@@ -103,13 +103,13 @@ def test_batchers_share_one_sequence(bench: Bench) -> None:
 
 
 def test_what_the_outbox_refuses_is_counted_and_told(bench: Bench, tmp_path: Path) -> None:
-    bench.outbox = Outbox(folder=str(tmp_path / "small"), bytes_max=4_096)
-    batcher = bench.batcher(samples_max=2, encode=lambda _: bytes(4_097))
+    bench.outbox = Flash("segments", tmp_path / "small", blocks=1).opened()
+    batcher = bench.batcher(samples_max=2, encode=lambda _: bytes(4_096))
     for _ in range(2):
         batcher.add(FLOOR_MS, (0, 0))
-    assert (batcher.accepted, bench.outbox.dropped) == (0, 2)
+    assert (bench.outbox.accepted, bench.outbox.dropped) == (0, 2)
     assert bench.warnings == [
-        "batch dropped measurement=climate: batch of 4097 bytes, outbox of 4096"
+        "batch dropped measurement=climate: batch of 4096 bytes, outbox of 4025"
     ]
 
 
@@ -127,7 +127,7 @@ def test_a_batch_that_can_not_be_encoded_is_counted_and_the_next_one_goes(
     batcher = bench.batcher(samples_max=2, encode=encode_later)
     for _ in range(2):
         batcher.add(FLOOR_MS, (0, 0))
-    assert (batcher.accepted, bench.outbox.dropped, bench.outbox.next_sequence) == (0, 2, 1)
+    assert (bench.outbox.accepted, bench.outbox.dropped, bench.outbox.next_sequence) == (0, 2, 1)
     assert len(bench.warnings) == 1
     failing = False
     for _ in range(2):

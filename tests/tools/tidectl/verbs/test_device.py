@@ -25,6 +25,7 @@ from tidectl.thing import ThingFolder, provision
 SETTINGS = {
     "measurements": [{"name": "climate", "driver": "bme280", "period_ms": 50}],
     "batch": {"age_ms_max": 200},
+    "outbox": {"sync_batches": 1},
     "link": {"retry_delay_ms_min": 50, "retry_delay_ms_max": 500},
     "clock": {"sntp_host": None},
 }
