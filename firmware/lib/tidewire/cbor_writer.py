@@ -25,6 +25,24 @@ def write_head(out: bytearray, major: int, number: int) -> None:
         out.append(number >> shift & 0xFF)
 
 
+def write_integer(out: bytearray, number: int) -> None:
+    """Append `number`, of 64 bits at most and a sign."""
+    write_head(out, UNSIGNED if number >= 0 else NEGATIVE, number if number >= 0 else ~number)
+
+
+def write_bytes(out: bytearray, data: bytes | bytearray) -> None:
+    """Append a string of bytes."""
+    write_head(out, BYTES, len(data))
+    out.extend(data)
+
+
+def write_text(out: bytearray, text: str) -> None:
+    """Append a string of text. Raises WireMalformedError for a lone surrogate."""
+    raw = _utf8(text)
+    write_head(out, TEXT, len(raw))
+    out.extend(raw)
+
+
 def write(out: bytearray, value: object, depth: int = 0) -> None:
     """Append `value`: None, bool, int of 64 bits, float, str, bytes, list, tuple or dict.
 
@@ -40,14 +58,14 @@ def write(out: bytearray, value: object, depth: int = 0) -> None:
     elif isinstance(value, int):
         if not INTEGER_MIN <= value <= INTEGER_MAX:
             raise WireLimitError("integer", value, INTEGER_MAX)
-        write_head(out, UNSIGNED if value >= 0 else NEGATIVE, value if value >= 0 else ~value)
+        write_integer(out, value)
     elif isinstance(value, float):
         out.append(0xFB)
         out.extend(struct.pack(">d", value))
-    elif isinstance(value, (str, bytes, bytearray)):
-        raw = _utf8(value) if isinstance(value, str) else value
-        write_head(out, TEXT if isinstance(value, str) else BYTES, len(raw))
-        out.extend(raw)
+    elif isinstance(value, str):
+        write_text(out, value)
+    elif isinstance(value, (bytes, bytearray)):
+        write_bytes(out, value)
     else:
         _write_container(out, value, depth)
 

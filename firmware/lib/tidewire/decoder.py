@@ -20,8 +20,6 @@ from tidewire.encoder import (
     KEY_TIME,
     KEY_TIMES,
     KEY_VERSION,
-    TAG_FLOAT32,
-    TAG_FLOAT64,
     VERSION,
 )
 from tidewire.errors import WireLimitError, WireMalformedError
@@ -36,6 +34,7 @@ from tidewire.limits import (
     VALUES_MAX,
 )
 from tidewire.names import check_field, check_measurement, check_site, check_thing
+from tidewire.other_kinds import TAG_FLOAT32, TAG_FLOAT64
 from tidewire.read_errors import WireTruncatedError, WireVersionError
 from tidewire.unpacker import unpack, unpack_bits
 

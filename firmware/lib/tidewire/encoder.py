@@ -1,15 +1,13 @@
 """Write a batch as bytes; SPEC.md has the format.
 
 Flow: batcher -> [encode] -> outbox
-Runs alike on CPython and MicroPython, byte for byte. Needs neither decoder nor foreign.
+Runs alike on CPython and MicroPython, byte for byte. Needs neither decoder nor foreign, and
+what only columns of other kinds than numbers of integers need when the first of them comes.
 """
 
-import struct
-from math import isnan
-
 from tidewire.batch import Batch
-from tidewire.cbor_writer import ARRAY, BYTES, MAP, TAG, write, write_head
-from tidewire.column import BOOLEAN, DECIMAL, FLOAT, INTEGER, TEXT, Column
+from tidewire.cbor_writer import ARRAY, MAP, write_bytes, write_head, write_integer, write_text
+from tidewire.column import DECIMAL, INTEGER, Column
 from tidewire.errors import WireLimitError, WireMalformedError
 from tidewire.limits import (
     COLUMNS_MAX,
@@ -19,7 +17,6 @@ from tidewire.limits import (
     INTEGER_MIN,
     PAYLOAD_BYTES_MAX,
     SAMPLES_MAX,
-    TEXT_BYTES_MAX,
     TIME_MS_MAX,
     VALUES_MAX,
 )
@@ -40,7 +37,6 @@ VERSION = 1
     KEY_TIMES,
     KEY_COLUMNS,
 ) = range(10)
-TAG_FLOAT32, TAG_FLOAT64 = 85, 86  # RFC 8746: arrays of little-endian floats
 _NAMES_BACK_MAX = 4  # the format allows 9; further back rarely shares more
 
 
@@ -57,21 +53,26 @@ def encode(batch: Batch) -> bytes:
     _check_times(times_ms)
     out = bytearray()
     write_head(out, MAP, 10)
-    for key, value in (
-        (KEY_VERSION, VERSION),
+    write_integer(out, KEY_VERSION)
+    write_integer(out, VERSION)
+    for key, text in (
         (KEY_SITE, check_site(batch.site)),
         (KEY_THING, check_thing(batch.thing)),
         (KEY_MEASUREMENT, check_measurement(batch.measurement)),
+    ):
+        write_integer(out, key)
+        write_text(out, text)
+    for key, number in (
         (KEY_BOOT, _checked_int("boot", batch.boot, 0, COUNTER_MAX)),
         (KEY_SEQUENCE, _checked_int("sequence", batch.sequence, 0, COUNTER_MAX)),
         (KEY_TIME, times_ms[0]),
         (KEY_COUNT, count),
     ):
-        write(out, key)
-        write(out, value)
-    write(out, KEY_TIMES)
-    write(out, pack([time_ms - times_ms[0] for time_ms in times_ms]))
-    write(out, KEY_COLUMNS)
+        write_integer(out, key)
+        write_integer(out, number)
+    write_integer(out, KEY_TIMES)
+    write_bytes(out, pack([time_ms - times_ms[0] for time_ms in times_ms]))
+    write_integer(out, KEY_COLUMNS)
     write_head(out, ARRAY, len(columns))
     names: list[str] = []
     for column in columns:
@@ -137,53 +138,15 @@ def _write_column(out: bytearray, column: Column, count: int, name: str) -> None
     if None in values:
         values = [value for value in values if value is not None]
     write_head(out, ARRAY, 3 if len(values) == count else 4)
-    write(out, name)
-    write(out, column.decimals if column.kind == DECIMAL else column.kind)
-    _write_values(out, column, values)
-    if len(values) != count:
-        write(out, pack_bits([1 if value is None else 0 for value in column.values]))
-
-
-def _write_values(out: bytearray, column: Column, values: list[object]) -> None:
+    write_text(out, name)
+    write_integer(out, column.decimals if column.kind == DECIMAL else column.kind)
     if column.kind in (DECIMAL, INTEGER):
         for value in values:
             _checked_int(column.name, value, INTEGER_MIN, INTEGER_MAX)
-        write(out, pack(values))  # type: ignore[arg-type]  # just checked
-    elif column.kind == FLOAT:
-        _check_types(column.name, values, float)
-        _write_floats(out, values)  # type: ignore[arg-type]  # just checked
-    elif column.kind == BOOLEAN:
-        _check_types(column.name, values, bool)
-        write(out, pack_bits([1 if value else 0 for value in values]))
-    elif column.kind == TEXT:
-        _check_types(column.name, values, str)
-        write_head(out, ARRAY, len(values))
-        for value in values:
-            before = len(out)
-            write(out, value)
-            if len(out) - before > TEXT_BYTES_MAX + 3:  # its head has three bytes by then
-                raise WireLimitError("text bytes", len(out) - before - 3, TEXT_BYTES_MAX)
+        write_bytes(out, pack(values))
     else:
-        raise WireMalformedError(f"{column.name} is of unknown kind {column.kind!r}")
+        from tidewire.other_kinds import write_values
 
-
-def _write_floats(out: bytearray, values: list[float]) -> None:
-    wide = any(not _fits_float32(value) for value in values)
-    write_head(out, TAG, TAG_FLOAT64 if wide else TAG_FLOAT32)
-    write_head(out, BYTES, len(values) * (8 if wide else 4))
-    for value in values:
-        out.extend(struct.pack("<d" if wide else "<f", value))
-
-
-def _fits_float32(value: float) -> bool:
-    try:
-        # Not a number is unequal to itself, and keeps its meaning in 32 bits.
-        return struct.unpack("<f", struct.pack("<f", value))[0] == value or isnan(value)
-    except OverflowError:  # CPython's word for too large; MicroPython packs infinity
-        return False
-
-
-def _check_types(name: str, values: list[object], wanted: type) -> None:
-    for value in values:
-        if type(value) is not wanted:
-            raise WireMalformedError(f"{name} has a {type(value)} for a {wanted}")
+        write_values(out, column, values)
+    if len(values) != count:
+        write_bytes(out, pack_bits([1 if value is None else 0 for value in column.values]))

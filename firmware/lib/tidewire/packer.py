@@ -5,15 +5,16 @@ Bounded: beside `values` one list of their length is held at a time and changed 
 board has no room for a list of each plan. Only the cheapest plan is written.
 """
 
-from collections import namedtuple
-
 RICE = 0x80  # numbers have a quotient in unary and k low bits; without it all have k bits
 DELTA = 0x40  # numbers are differences of neighbours; without it distances from the base
 INDEXED = 0x3F  # a block of the distinct values, then a block of indices into it
 WIDTH_MAX = 62  # of numbers without RICE: 63 would read INDEXED, Rice takes what is wider
 
-_Plan = namedtuple("_Plan", ("bits", "mode", "base", "step", "low", "k"))
-# low: of deltas without RICE, the least of them, which each number is a distance from.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # (bits of the block, its mode, base, step, low, k); low: of deltas without RICE, the least
+    # of them, which each number is a distance from. A namedtuple would cost a board 500 bytes.
+    _Plan = tuple[int, int, int, int, int | None, int]
 
 
 def pack(values: list[int]) -> bytearray:
@@ -28,7 +29,7 @@ def pack(values: list[int]) -> bytearray:
         index = {distinct[i]: i for i in range(len(distinct))}
         indices = [index[value] for value in values]
         levels, places = _plan(distinct), _plan(indices)
-        if 8 + _uvarint_bits(len(distinct)) + levels.bits + places.bits < plan.bits:
+        if 8 + _uvarint_bits(len(distinct)) + levels[0] + places[0] < plan[0]:
             out.append(INDEXED)
             write_uvarint(out, len(distinct))
             _write(out, levels, distinct)
@@ -52,10 +53,10 @@ def write_uvarint(out: bytearray, number: int) -> None:
     out.append(number)
 
 
-def _plan(values: list[int]) -> _Plan:
+def _plan(values: list[int]) -> "_Plan":
     first, low, count = values[0], min(values), len(values)
     if max(values) == low:
-        return _Plan(8 + _uvarint_bits(_zigzag(low) << 1), 0, low, 1, None, 0)
+        return 8 + _uvarint_bits(_zigzag(low) << 1), 0, low, 1, None, 0
     step = _common_step(values)
     numbers = [0] * count
     for i in range(count):
@@ -73,18 +74,18 @@ def _plan(values: list[int]) -> _Plan:
     return _cheaper(best, _fixed(DELTA, first, step, low, count=count - 1, highest=highest))
 
 
-def _numbers(plan: _Plan, values: list[int]) -> list[int]:
+def _numbers(plan: "_Plan", values: list[int]) -> list[int]:
     """Return what `plan` writes for `values`."""
-    base, step = plan.base, plan.step
+    _, mode, base, step, low, _ = plan
     numbers = list(values)
-    if plan.mode & DELTA:
+    if mode & DELTA:
         for i in range(len(values) - 1, 0, -1):
             numbers[i] = (numbers[i] - numbers[i - 1]) // step
         numbers.pop(0)
-        base, step = plan.low or 0, 1
+        base, step = low or 0, 1
     for i in range(len(numbers)):
         number = (numbers[i] - base) // step
-        numbers[i] = _zigzag(number) if plan.mode & RICE else number
+        numbers[i] = _zigzag(number) if mode & RICE else number
     return numbers
 
 
@@ -114,17 +115,17 @@ def _common_step(values: list[int]) -> int:
 
 def _fixed(
     mode: int, base: int, step: int, low: int | None, *, count: int, highest: int
-) -> _Plan | None:
+) -> "_Plan | None":
     width = _bits_of(highest)
     if width > WIDTH_MAX:
         return None
     bits = _head_bits(base, step) + (count * width + 7 & ~7)
     if low is not None:
         bits += _uvarint_bits(_zigzag(low))
-    return _Plan(bits, mode, base, step, low, width)
+    return bits, mode, base, step, low, width
 
 
-def _rice(mode: int, base: int, step: int, numbers: list[int], middle: int) -> _Plan:
+def _rice(mode: int, base: int, step: int, numbers: list[int], middle: int) -> "_Plan":
     """Plan for the distances of `numbers` from `middle`."""
     count = len(numbers)
     total = 0
@@ -144,22 +145,23 @@ def _rice(mode: int, base: int, step: int, numbers: list[int], middle: int) -> _
     for i in range(count):
         number = numbers[i]
         numbers[i] = middle + (~(number >> 1) if number & 1 else number >> 1)
-    return _Plan(_head_bits(base, step) + best_bits, mode | RICE, base, step, None, best_k)
+    return _head_bits(base, step) + best_bits, mode | RICE, base, step, None, best_k
 
 
-def _cheaper(one: _Plan, other: _Plan | None) -> _Plan:
-    return one if other is None or one.bits <= other.bits else other
+def _cheaper(one: "_Plan", other: "_Plan | None") -> "_Plan":
+    return one if other is None or one[0] <= other[0] else other
 
 
-def _write(out: bytearray, plan: _Plan, values: list[int]) -> None:
-    k, numbers = plan.k, _numbers(plan, values)
-    out.append(plan.mode | k)
-    write_uvarint(out, _zigzag(plan.base) << 1 | (plan.step > 1))
-    if plan.step > 1:
-        write_uvarint(out, plan.step)
-    if plan.low is not None:
-        write_uvarint(out, _zigzag(plan.low))
-    if plan.mode & RICE:
+def _write(out: bytearray, plan: "_Plan", values: list[int]) -> None:
+    _, mode, base, step, low, k = plan
+    numbers = _numbers(plan, values)
+    out.append(mode | k)
+    write_uvarint(out, _zigzag(base) << 1 | (step > 1))
+    if step > 1:
+        write_uvarint(out, step)
+    if low is not None:
+        write_uvarint(out, _zigzag(low))
+    if mode & RICE:
         _write_fixed(out, numbers, k)
         _write_unary(out, numbers, k)
     else:
