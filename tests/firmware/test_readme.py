@@ -14,6 +14,7 @@ README = (FIRMWARE / "README.md").read_text()
 SPECS = {
     "": config.TOP,
     "measurements[].": config.MEASUREMENT,
+    "wifi.networks[].": config.NETWORK,
     **{f"{name}.": spec for name, spec in config.SECTIONS},
 }
 KEYS = {path + row[0]: row[1:] for path, spec in SPECS.items() for row in spec}
@@ -86,7 +87,7 @@ def test_a_row_has_the_range_and_the_default_of_its_key(key: str) -> None:
     assert value == shown[kind]
     if kind is bool:
         default = str(default).lower()
-    assert stands == ("empty" if default == "" else str(default))
+    assert stands == {"": "empty", None: "none"}.get(default, str(default))
 
 
 def test_the_example_is_a_configuration() -> None:

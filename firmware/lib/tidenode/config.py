@@ -35,9 +35,20 @@ BROKER: "Spec" = (
     ("port", int, 8883, 1, 65_535),
 )
 WIFI: "Spec" = (
-    ("ssid", str, REQUIRED, 1, 32),
+    ("ssid", str, None, 1, 32),
     ("password", str, "", 0, 64),
     ("timeout_ms", int, 15_000, 1_000, 120_000),
+    ("country", str, None, 2, 2),
+    ("hostname", str, None, 1, 32),
+    ("power_save", str, None, 3, 4),
+)
+NETWORK: "Spec" = (
+    ("ssid", str, REQUIRED, 1, 32),
+    ("password", str, "", 0, 64),
+    ("address", str, None, 7, 15),
+    ("netmask", str, None, 7, 15),
+    ("gateway", str, None, 7, 15),
+    ("dns", str, None, 7, 15),
 )
 MEASUREMENT: "Spec" = (
     ("name", str, REQUIRED, 1, 64),
@@ -82,7 +93,6 @@ def _record(name: str, spec: "Spec", *more: str) -> "Any":
 
 
 Broker = _record("Broker", BROKER)
-Wifi = _record("Wifi", WIFI)
 Measurement = _record("Measurement", MEASUREMENT, "options")  # options: a dict, driver's own
 BatchLimits = _record("BatchLimits", BATCH)
 OutboxLimits = _record("OutboxLimits", OUTBOX)
@@ -122,6 +132,8 @@ def parse(document: object, options_of: "Options") -> "Any":
     for name, spec in SECTIONS:
         if name == "wifi" and document.get(name) is None:
             parts[name] = None
+        elif name == "wifi":
+            parts[name] = _wifi(document[name], mistakes)
         else:
             parts[name] = _section(document.get(name, {}), name + ".", spec, mistakes)
     lowest, highest = parts["link"]["retry_delay_ms_min"], parts["link"]["retry_delay_ms_max"]
@@ -135,13 +147,20 @@ def parse(document: object, options_of: "Options") -> "Any":
         site=top["site"],
         basic_ingest=top["basic_ingest"],
         broker=Broker(**parts["broker"]),
-        wifi=parts["wifi"] and Wifi(**parts["wifi"]),
+        wifi=parts["wifi"],
         measurements=measurements,
         batch=BatchLimits(**parts["batch"]),
         outbox=OutboxLimits(**parts["outbox"]),
         link=LinkLimits(**parts["link"]),
         clock=ClockSource(**parts["clock"]),
     )
+
+
+def _wifi(document: object, mistakes: list[str]) -> "Any":
+    from tidenode.wifi_config import wifi_of
+
+    values = _section(document, "wifi.", WIFI, mistakes, ("networks",))
+    return wifi_of(values, document, NETWORK, _section, mistakes)
 
 
 def _measurements(entries: object, options_of: "Options", mistakes: list[str]) -> "tuple[Any, ...]":
@@ -200,7 +219,8 @@ def _section(
         if key not in document:
             mistakes.append("%s%s: is missing" % (path, key))
         elif wrong:
-            mistakes.append("%s%s: %s, not %s" % (path, key, wrong, _shown(value)))
+            shown = "" if key == "password" else ", not " + _shown(value)
+            mistakes.append("%s%s: %s%s" % (path, key, wrong, shown))
         else:
             values[key] = value
     return values
