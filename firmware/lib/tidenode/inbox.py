@@ -30,6 +30,7 @@ class Inbox:
         received: "Callable[[bytes, memoryview | None, int], None]",
         granted: "Callable[[int, bytes], None]",
     ) -> None:
+        self.bytes_max = bytes_max
         self.too_long = 0
         self._view = memoryview(bytearray(bytes_max))
         self._used = 0

@@ -27,14 +27,14 @@ _OVERHEAD_BYTES = 256  # topic, field names and numbers around a block
 class FileStream:
     """The file that `file` describes, as a job document has it: stream, version, file, bytes.
 
-    `publish(topic, payload)` says whether there is a connection. Whoever has the subscription
-    to `<base>+/json` calls `heard`.
+    `things` is `$aws/things/<thing>/`; `publish(topic, payload)` says whether there is a
+    connection. Whoever has the subscription to `<base>+/json` calls `heard`.
     """
 
     def __init__(
         self,
         *,
-        thing: str,
+        things: str,
         file: "dict[str, Any]",
         block_bytes: int,
         publish: "Callable[[str, str], bool]",
@@ -42,7 +42,7 @@ class FileStream:
         offline_pause_ms: int = OFFLINE_PAUSE_MS,
     ) -> None:
         try:
-            self.base = "$aws/things/%s/streams/%s/" % (thing, file["stream"])
+            self.base = "%sstreams/%s/" % (things, file["stream"])
             self.size_bytes = int(file["bytes"])
             self._file = int(file["file"])
             self._version = int(file["version"])

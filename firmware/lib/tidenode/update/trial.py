@@ -18,7 +18,7 @@ PAUSE_MS = 1_000
 class Trial:
     """`echo(timeout_ms)` says whether a message came back; `settle` and `give_up(why)` decide.
 
-    `give_up` starts the board anew, so that it does not return. `over` is set once it is settled.
+    After either it is over.
     """
 
     def __init__(
@@ -31,7 +31,6 @@ class Trial:
         give_up: "Callable[[str], None]",
         pause_ms: int = PAUSE_MS,
     ) -> None:
-        self.over = asyncio.Event()
         self._echo = echo
         self._now_ms = now_ms
         self._timeout_ms = timeout_ms
@@ -40,15 +39,15 @@ class Trial:
         self._pause_ms = pause_ms
 
     async def run(self) -> None:
-        """Return when the version stays."""
+        """Return when it is decided."""
         began_ms = self._now_ms()
         while True:
             if await self._echo(ECHO_TIMEOUT_MS):
                 self._settle()
-                self.over.set()
                 return
             if self._now_ms() - began_ms > self._timeout_ms:
                 self._give_up(
                     "no message of its own came back in %d s" % (self._timeout_ms // 1_000)
                 )
+                return
             await asyncio.sleep_ms(self._pause_ms)  # type: ignore[attr-defined]
