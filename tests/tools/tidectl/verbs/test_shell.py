@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.tools.tidectl.thing_files import make_thing
 from tidectl.home import Home
 
 END_S_MAX = 20.0
+PATIENCE_S = 2.0
 
 
 def test_the_prompt_answers_and_the_key_leaves_it(tmp_path: Path) -> None:
@@ -26,8 +28,7 @@ def test_the_prompt_answers_and_the_key_leaves_it(tmp_path: Path) -> None:
         )
         os.close(slave)
         read_until(terminal, b"Use Ctrl-] or Ctrl-x to exit")
-        os.write(terminal, b"\x03")  # ends the board's program
-        read_until(terminal, b">>> ")
+        read_until(terminal, b">>> ", press=b"\x03")  # which ends the board's program
         os.write(terminal, b"print(6 * 7, 'tides')\r")
         read_until(terminal, b"42 tides")
         os.write(terminal, b"\x1d")
@@ -39,8 +40,15 @@ def test_without_a_terminal_it_is_one_line(tidectl: Run) -> None:
     assert tidectl("shell", "/dev/nope").complaint() == "a shell needs a terminal"
 
 
-def read_until(terminal: int, wanted: bytes) -> None:
-    """Read what the terminal shows until it shows `wanted`; the test's timeout is the limit."""
+def read_until(terminal: int, wanted: bytes, press: bytes = b"") -> None:
+    """Read what the terminal shows until it shows `wanted`; the test's timeout is the limit.
+
+    `press` is typed at first and whenever nothing comes of it, as people do.
+    """
     shown = b""
+    os.write(terminal, press)
     while wanted not in shown:
-        shown += os.read(terminal, 4096)
+        if select.select([terminal], [], [], PATIENCE_S)[0]:
+            shown += os.read(terminal, 4096)
+        else:
+            os.write(terminal, press)
