@@ -5,6 +5,7 @@ import pty
 import select
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tests.firmware.standin import StandIn
@@ -43,12 +44,13 @@ def test_without_a_terminal_it_is_one_line(tidectl: Run) -> None:
 def read_until(terminal: int, wanted: bytes, press: bytes = b"") -> None:
     """Read what the terminal shows until it shows `wanted`; the test's timeout is the limit.
 
-    `press` is typed at first and whenever nothing comes of it, as people do.
+    `press` is typed at first and again while nothing comes of it, as people do.
     """
     shown = b""
-    os.write(terminal, press)
+    press_at_s = 0.0
     while wanted not in shown:
+        if press and time.monotonic() >= press_at_s:
+            os.write(terminal, press)
+            press_at_s = time.monotonic() + PATIENCE_S
         if select.select([terminal], [], [], PATIENCE_S)[0]:
             shown += os.read(terminal, 4096)
-        else:
-            os.write(terminal, press)
