@@ -15,16 +15,21 @@ HEAP_BYTES = 110 * 1024
 _RUN_S_MAX = 100.0
 
 
-def run(script: Path, *arguments: str, heap_bytes: int = HEAP_BYTES) -> Any:
-    """Return the JSON that `script` prints last; an exception in it fails with its traceback."""
-    lib = library()
+def run(
+    script: Path, *arguments: str, heap_bytes: int = HEAP_BYTES, modules: Path | None = None
+) -> Any:
+    """Return the JSON that `script` prints last; an exception in it fails with its traceback.
+
+    `modules` is a folder in the place of the `library`.
+    """
+    lib = str(modules or library().name)
     done = subprocess.run(
         [MICROPYTHON, "-X", f"heapsize={heap_bytes}", script, *arguments],
         capture_output=True,
         text=True,
         check=False,
         timeout=_RUN_S_MAX,
-        env={"MICROPYPATH": f"{lib.name}:.frozen", "HOME": lib.name},
+        env={"MICROPYPATH": f"{lib}:.frozen", "HOME": lib},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
