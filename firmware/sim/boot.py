@@ -1,6 +1,7 @@
 """Boot a simulated board: `micropython -m boot`, told by TIDEGAUGE_BOARD, which is JSON.
 
     image              path of the flash image, a LittleFS
+    partitions         paths of other partitions' images by label
     stand_ins          path of this folder, compiled
     seed               of the weather and its noise
     absent             names of measurements whose chip is not there
@@ -22,6 +23,10 @@ import vfs
 gc.threshold(2048)  # as main.py has it, before the imports make garbage
 options = json.loads(os.getenv("TIDEGAUGE_BOARD"))
 device = vfs.VfsLfs2(flash.Flash(options["image"]))
+for label, path in options["partitions"].items():
+    import esp32
+
+    esp32.partitions[label] = flash.Flash(path)
 vfs.umount("/")
 vfs.mount(device, "/")
 vfs.mount(vfs.VfsPosix(options["stand_ins"]), "/sim")

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidectl.firmware_image import FirmwareImageError, queued_batches
-from tidectl.simulated_board import image_in_use
+from tidectl.outbox_files import ring_batches
+from tidectl.simulated_board import image_in_use, outbox_partition
+from tidenode.errors import OutboxError
 
 READS_MAX = 5
 
@@ -22,10 +24,14 @@ def board_state(image_path: Path) -> BoardState | None:
     if not image_path.exists():
         return None
     image = still_image(image_path)
-    try:
-        queued = None if image is None else len(queued_batches(image))
-    except FirmwareImageError:
-        queued = None
+    partition = outbox_partition(image_path)
+    ring = still_image(partition) if partition.exists() else b""
+    queued = None
+    if image is not None and ring is not None:
+        try:
+            queued = len(queued_batches(image) | (ring_batches(ring) if ring else {}))
+        except (FirmwareImageError, OutboxError):
+            queued = None
     return BoardState(image_in_use(image_path), queued)
 
 

@@ -122,6 +122,7 @@ class SimulatedBoard:
             "TIDEGAUGE_BOARD": json.dumps(
                 {
                     "image": str(self._image_path.resolve()),
+                    "partitions": _partitions(self._image_path),
                     "stand_ins": str(stand_ins),
                     "seed": self._seed,
                     "absent": list(self._absent),
@@ -230,6 +231,11 @@ class SimulatedBoard:
             self._lock = None
 
 
+def outbox_partition(image_path: Path) -> Path:
+    """Return where the image of the partition `outbox` is, on a board that has one."""
+    return image_path.with_name("outbox.img")
+
+
 def image_in_use(image_path: Path) -> bool:
     """Return whether a board runs on the image; one that does not exist is free."""
     if not image_path.exists():
@@ -239,6 +245,11 @@ def image_in_use(image_path: Path) -> bool:
     except BoardError:
         return True
     return False
+
+
+def _partitions(image_path: Path) -> dict[str, str]:
+    path = outbox_partition(image_path).resolve()
+    return {"outbox": str(path)} if path.exists() else {}
 
 
 def _stand_ins_bytes(image_path: Path) -> int:

@@ -102,6 +102,18 @@ def _forget(*names: str) -> None:
 
 
 def _storage(settings: "Any") -> "Any":
+    if settings.partition:
+        import esp32
+
+        data: int = esp32.Partition.TYPE_DATA
+        for partition in esp32.Partition.find(data, label=settings.partition):
+            from tidenode.ring import Ring
+            from tidenode.taking_over import take_over
+
+            ring = Ring(partition)
+            take_over(ring, OUTBOX)
+            _forget("ring_recovery", "taking_over", "segments")
+            return ring
     from tidenode.segments import Segments
 
     return Segments(folder=OUTBOX, bytes_max=settings.bytes_max)
@@ -144,6 +156,9 @@ def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Cloc
     driver = drivers.find(one.driver)
     # No more than become `age_ms_max` old: what a batch may hold is reserved from the start.
     samples_max = min(settings.batch.samples_max, settings.batch.age_ms_max // one.period_ms + 2)
+    # Nor than the outbox takes in one piece: 9 bytes a value at the worst, and their names.
+    fits_samples = (outbox.batch_bytes_max - 512) // (9 * (len(driver.FIELDS) + 1))
+    samples_max = min(samples_max, fits_samples)
     batcher = Batcher(
         site=settings.site,
         thing=settings.thing,

@@ -62,6 +62,7 @@ BATCH: "Spec" = (
 OUTBOX: "Spec" = (
     # A segment takes whole blocks of flash: 256 KiB are 64 entries, 1 MiB the index's limit.
     ("bytes_max", int, 262_144, 8_192, 1_048_576),
+    ("partition", str, "outbox", 1, 16),  # null: files, even where there is such a partition
     ("sync_batches", int, 8, 1, 64),
     ("sync_age_ms", int, 15_000, 0, 3_600_000),
 )
@@ -213,7 +214,7 @@ def _section(
             values[key] = default
             continue
         value = document.get(key)
-        if value is None and (default is None or key == "sntp_host"):
+        if value is None and (default is None or key in ("sntp_host", "partition")):
             continue
         wrong = _wrong(value, kind, lowest, highest)
         if key not in document:

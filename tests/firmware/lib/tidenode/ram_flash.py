@@ -6,12 +6,15 @@ BLOCK = 4096
 class RamFlash:
     """The block device in `cells`; operations are noted in `journal` where that is a list.
 
-    An operation is (first byte, data), data None for the erase of a block.
+    An operation is (first byte, data), data None for the erase of a block. `erases` counts
+    those of each block, `programmed_bytes` all that was programmed.
     """
 
     def __init__(self, cells):
         self.cells = cells
         self.journal = None
+        self.erases = [0] * (len(cells) // BLOCK)
+        self.programmed_bytes = 0
 
     def readblocks(self, block, buffer, offset=0):
         at = block * BLOCK + offset
@@ -23,6 +26,7 @@ class RamFlash:
         at = block * BLOCK + (offset or 0)
         if self.journal is not None:
             self.journal.append((at, bytes(buffer)))
+        self.programmed_bytes += len(buffer)
         for position, byte in enumerate(buffer):
             assert self.cells[at + position] & byte == byte, "programmed twice"
             self.cells[at + position] = byte
@@ -31,6 +35,7 @@ class RamFlash:
         at = block * BLOCK
         if self.journal is not None:
             self.journal.append((at, None))
+        self.erases[block] += 1
         self.cells[at : at + BLOCK] = b"\xff" * BLOCK
 
     def ioctl(self, operation, argument):

@@ -1,0 +1,69 @@
+"""A board whose flash has a partition for the outbox: the ring below the whole agent."""
+
+import random
+import time
+from pathlib import Path
+
+from tests.firmware.lib.tidenode.bench import LATE_S_MAX, Bench
+from tests.firmware.lib.tidenode.broker import Faults
+from tidectl.board_state import board_state
+from tidectl.simulated_board import outbox_partition
+
+KILLS = 5
+SEED = 7
+BLOCK = 4_096
+
+
+def with_partition(image: Path, blocks: int) -> Path:
+    outbox_partition(image).write_bytes(b"\xff" * (blocks * BLOCK))
+    return image
+
+
+def test_power_cuts_lose_nothing_the_ring_took(bench: Bench) -> None:
+    moments = random.Random(SEED)
+    bench.broker.misbehave(Faults(seed=SEED, cut=0.05, drop_puback=0.05))
+    bench.broker.resume()
+    image = with_partition(bench.image(), 16)
+    accepted = 0
+    for _ in range(KILLS):
+        board = bench.board(image)
+        bench.wait_for_batches(1)
+        time.sleep(moments.uniform(0.0, 0.4))  # the moment is the fault
+        board.kill()
+        board.wait()
+        accepted += board.stats.accepted if board.stats else 0
+    board = bench.board(image)
+    bench.wait_for_batches(3)
+    stats = bench.end(board)
+    assert stats.boot == KILLS + 1
+    bench.assert_whole(stats, accepted=accepted)
+    assert outbox_partition(image).read_bytes()[:2] == b"GT"
+
+
+def test_a_full_ring_drops_the_oldest_and_counts_them_over_reboots(bench: Bench) -> None:
+    image = with_partition(bench.image(), 4)
+    board = bench.board(image, drain_timeout_ms=0)
+    board.wait_for(lambda stats: stats.dropped > 0, LATE_S_MAX)
+    first = bench.end(board)
+    assert first.accepted == first.sampled
+    state = board_state(image)
+    assert state
+    assert state.queued_batches == first.queued_batches
+    bench.broker.resume()
+    last = bench.end_when_connected(bench.board(image))
+    assert last.dropped >= first.dropped
+    arrived = sum(len(batch.times_ms) for batch in bench.batches())
+    assert arrived + last.dropped == first.accepted + last.accepted
+    sequences = [batch.sequence for batch in bench.batches()]
+    assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))
+
+
+def test_what_waited_in_files_goes_out_of_the_ring(bench: Bench) -> None:
+    image = bench.image()
+    board = bench.board(image, drain_timeout_ms=0)
+    board.wait_for(lambda stats: stats.queued_batches >= 3, LATE_S_MAX)
+    first = bench.end(board)
+    bench.broker.resume()
+    board = bench.board(with_partition(image, 16))
+    bench.wait_for_batches(first.queued_batches + 3)
+    bench.assert_whole(bench.end(board), accepted=first.accepted)

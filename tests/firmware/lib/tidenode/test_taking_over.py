@@ -1,0 +1,88 @@
+"""A board that gets a partition for its outbox goes on there, with what its files still hold."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.firmware.lib.tidenode.ram_flash import RamFlash
+from tests.firmware.lib.tidenode.storages import BLOCK, Flash
+from tidenode.entry import Entry
+from tidenode.outbox import Outbox
+from tidenode.ring import Ring
+from tidenode.taking_over import take_over
+
+
+def ring_of(cells: bytearray, folder: Path) -> Outbox:
+    ring = Ring(RamFlash(cells))
+    take_over(ring, str(folder))
+    return Outbox(storage=ring, now_ms=lambda: 0, warn=print)
+
+
+def queued(outbox: Outbox) -> dict[Entry, bytes]:
+    found: dict[Entry, bytes] = {}
+    after = -1
+    while entry := outbox.next_after(after):
+        after = entry.sequence
+        payload = bytearray(entry.size_bytes)
+        outbox.read_into(entry, memoryview(payload))
+        found[entry] = bytes(payload)
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Five batches in files, the first acknowledged, of which one is a hole."""
+    flash = Flash("segments", tmp_path / "outbox", blocks=16)
+    outbox = flash.opened(sync_batches=1)
+    for number in range(3):
+        outbox.push("climate", 10 + number, b"payload %d" % number)
+    outbox.lose(5)
+    outbox.push("health", 1, b"payload 4")
+    first = outbox.next_after(-1)
+    assert first
+    outbox.acknowledge(first)
+    return flash.folder
+
+
+WANTED = {
+    Entry(1, 11, 9, "climate"): b"payload 1",
+    Entry(2, 12, 9, "climate"): b"payload 2",
+    Entry(4, 1, 9, "health"): b"payload 4",
+}
+
+
+def test_a_fresh_ring_goes_on_where_the_files_end(folder: Path) -> None:
+    cells = bytearray(b"\xff" * (8 * BLOCK))
+    outbox = ring_of(cells, folder)
+    assert (queued(outbox), outbox.next_sequence, outbox.dropped) == (WANTED, 5, 5)
+    assert {path.name for path in folder.iterdir()} == {"4.sent", "5.3.dropped"}
+    again = ring_of(cells, folder)
+    assert (queued(again), again.next_sequence, again.dropped) == (WANTED, 5, 5)
+
+
+def test_a_cut_between_is_taken_up_at_the_next_start(folder: Path) -> None:
+    cells = bytearray(b"\xff" * (8 * BLOCK))
+    device = RamFlash(cells)
+    device.journal = []
+    take_over(Ring(device), str(folder))
+    (left,) = [path for path in folder.iterdir() if path.name.endswith(".sent")]
+    whole = device.journal
+    for cut in range(len(whole)):
+        # The files as they were, and the ring as far as it came.
+        for path in folder.iterdir():
+            path.unlink()
+        outbox = Flash("segments", folder, blocks=16).opened()
+        for number in range(3):
+            outbox.push("climate", 10 + number, b"payload %d" % number)
+        outbox.lose(5)
+        outbox.push("health", 1, b"payload 4")
+        first = outbox.next_after(-1)
+        assert first
+        outbox.acknowledge(first)
+        cells = bytearray(b"\xff" * (8 * BLOCK))
+        for at, data in whole[:cut]:
+            data = b"\xff" * BLOCK if data is None else data
+            cells[at : at + len(data)] = data
+        found = ring_of(cells, folder)
+        assert (queued(found), found.next_sequence, found.dropped) == (WANTED, 5, 5), cut
+    assert left.name == "4.sent"
