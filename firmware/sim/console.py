@@ -43,6 +43,8 @@ async def report_for_ever() -> None:
 async def stop_when_told(drain_timeout_ms: int) -> None:
     """Stop the agent when stdin is readable or at its end."""
     await _until_readable(sys.stdin)
+    if "tidenode.portal" in sys.modules:  # it waits for a person, for ever
+        sys.exit(0)
     while agent() is None:
         await asyncio.sleep_ms(_AGENT_CHECK_MS)
     agent().stop(drain_timeout_ms)

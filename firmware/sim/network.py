@@ -2,8 +2,11 @@
 
 `outage = True` takes the network away. `around` maps the networks in reach, where a test wants
 some, to (RSSI, password); as it is, any name and password will do. What the access point would
-be reached at is loopback, at `portal_ports` (HTTP, DNS; 0 takes a free one).
+be reached at is loopback, at `portal_ports` (HTTP, DNS).
 """
+
+import json
+import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,10 +16,11 @@ STA_IF, AP_IF = 0, 1
 AUTH_OPEN, AUTH_WPA2_PSK = 0, 3
 STAT_IDLE, STAT_CONNECTING, STAT_GOT_IP, STAT_NO_AP_FOUND = 1000, 1001, 1010, 201
 STAT_WRONG_PASSWORD = 202
+PORTS = (8080, 8053)
 
 outage = False
 around: "dict[str, tuple[int, str]] | None" = None
-portal_ports = (0, 0)
+portal_ports = tuple(json.loads(os.getenv("TIDEGAUGE_BOARD") or "{}").get("portal_ports", PORTS))
 settings: "dict[str, Any]" = {}  # what was set, of country, hostname and the like
 _active: "dict[int, bool]" = {}  # by interface: an object of it is only a handle, as on a chip
 _status: "dict[int, int]" = {}

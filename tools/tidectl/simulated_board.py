@@ -31,6 +31,7 @@ STAND_IN_BYTES = {"chip": 0, "bme280": 5 * 1024, "bmp280": 5 * 1024, "ds18b20": 
 STAND_IN_DEFAULT_BYTES = 2 * 1024  # of all others
 DRAIN_TIMEOUT_MS = 10_000
 RESET_EXIT_CODE = 43  # the stand-in of `machine.reset()`
+PORTAL_PORTS = (8080, 8053)  # where a board's portal is on loopback, its page and its DNS
 _STOP_MARGIN_S = 5.0
 
 
@@ -63,7 +64,8 @@ class SimulatedBoard:
     `heap_bytes` is the agent's heap; what stands in for hardware has its own on top of it.
     What the board logs is appended to the file at `log_path`. `on_stats` is called with each
     line, from a thread of the board's own; `stats` is the newest. One process at a time can
-    have an image. Of the measurements named in `absent` the chip is not there.
+    have an image. A portal is at `portal_ports` of
+    loopback. Of the measurements named in `absent` the chip is not there.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class SimulatedBoard:
         heap_bytes: int = HEAP_BYTES,
         drain_timeout_ms: int = DRAIN_TIMEOUT_MS,
         absent: Collection[str] = (),
+        portal_ports: tuple[int, int] = PORTAL_PORTS,
         on_stats: Callable[[BoardStats], None] | None = None,
     ) -> None:
         self.stats: BoardStats | None = None
@@ -83,6 +86,7 @@ class SimulatedBoard:
         self._seed = seed
         self._heap_bytes = heap_bytes
         self._drain_timeout_ms = drain_timeout_ms
+        self._portal_ports = portal_ports
         self._absent = absent
         self._on_stats = on_stats
         self._process: subprocess.Popen[str] | None = None
@@ -127,6 +131,7 @@ class SimulatedBoard:
                     "seed": self._seed,
                     "absent": list(self._absent),
                     "drain_timeout_ms": self._drain_timeout_ms,
+                    "portal_ports": self._portal_ports,
                 }
             ),
         }

@@ -42,6 +42,10 @@ WIFI: "Spec" = (
     ("hostname", str, None, 1, 32),
     ("power_save", str, None, 3, 4),
 )
+PORTAL: "Spec" = (
+    ("button_pin", int, None, 0, 48),
+    ("open", bool, False, 0, 1),
+)
 NETWORK: "Spec" = (
     ("ssid", str, REQUIRED, 1, 32),
     ("password", str, "", 0, 64),
@@ -85,6 +89,7 @@ SECTIONS = (
     ("clock", CLOCK),
     ("link", LINK),
     ("outbox", OUTBOX),
+    ("portal", PORTAL),
     ("wifi", WIFI),
 )
 
@@ -134,7 +139,8 @@ def parse(document: object, options_of: "Options") -> "Any":
         if name == "wifi" and document.get(name) is None:
             parts[name] = None
         elif name == "wifi":
-            parts[name] = _wifi(document[name], mistakes)
+            asked = document[name] == "portal"  # before the agent starts
+            parts[name] = None if asked else _wifi(document[name], mistakes)
         else:
             parts[name] = _section(document.get(name, {}), name + ".", spec, mistakes)
     lowest, highest = parts["link"]["retry_delay_ms_min"], parts["link"]["retry_delay_ms_max"]

@@ -15,6 +15,16 @@ FAULT_PAUSE_MS = 5_000  # time to read the message and to stop a loop of faults 
 def run() -> None:
     """Run until the agent is stopped. Raises ConfigError: starting anew would find the same."""
     try:
+        from tidenode import mode
+
+        way = mode.choose(machine)
+        sys.modules.pop("tidenode.mode").__dict__.clear()
+        if way == "portal":
+            import network
+
+            from tidenode import portal
+
+            portal.run(machine, network)
         agent = app.build()
         app.forget_start()
         asyncio.run(agent.run())

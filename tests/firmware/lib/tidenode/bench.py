@@ -9,7 +9,7 @@ from tests.firmware.lib.tidenode.broker import Broker, Publish
 from tests.firmware.vm import HEAP_BYTES
 from tests.line.line import wait_until
 from tidectl.firmware_image import build_image
-from tidectl.simulated_board import BoardStats, SimulatedBoard
+from tidectl.simulated_board import PORTAL_PORTS, BoardStats, SimulatedBoard
 from tidewire import Batch, decode
 
 # Quick: ten batches a second, and a broken link is tried again at once.
@@ -67,6 +67,7 @@ class Bench:
         *,
         drain_timeout_ms: int = DRAIN_TIMEOUT_MS,
         absent: Collection[str] = (),
+        portal_ports: tuple[int, int] = PORTAL_PORTS,
         **settings: Any,
     ) -> SimulatedBoard:
         """Return a board that runs, on `image` or on a fresh one of `settings`.
@@ -80,6 +81,7 @@ class Bench:
             heap_bytes=HEAP_BYTES,
             drain_timeout_ms=drain_timeout_ms,
             absent=absent,
+            portal_ports=portal_ports,
         )
         self._boards.append(board)
         board.start()

@@ -65,7 +65,7 @@ def test_what_is_not_said_has_its_default() -> None:
     assert settings.broker == ("broker.example", 8883)
     assert settings.wifi is None
     for name, spec in config.SECTIONS:
-        if name not in ("broker", "wifi"):
+        if name not in ("broker", "portal", "wifi"):
             assert getattr(settings, name) == tuple(row[2] for row in spec)
     (climate,) = settings.measurements
     assert (climate.name, climate.driver, climate.period_ms) == ("climate", "bme280", 1000)

@@ -1,0 +1,45 @@
+"""Find out how this start is to be spent, by what the configuration says. Forgotten after that."""
+
+import json
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+ROOT = ""  # where the flash is mounted, for tests
+HELD_MS = 1_000  # a button pressed so long is meant
+_POLL_MS = 20
+
+
+def choose(hardware: "Any") -> str:
+    """Return `portal`, `sleep`, or nothing: the agent. `hardware` is the module `machine`."""
+    try:
+        with open(ROOT + "/config.json") as file:
+            text = file.read()
+    except OSError:
+        return "portal"  # a first boot
+    if '"portal"' not in text and '"sleep"' not in text:
+        return ""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return ""  # whoever reads it all will say what is wrong
+    if not isinstance(document, dict):
+        return ""
+    if document.get("wifi") == "portal" or _is_held(document.get("portal"), hardware):
+        return "portal"
+    return "sleep" if document.get("sleep") else ""
+
+
+def _is_held(options: "Any", hardware: "Any") -> bool:
+    """Return whether somebody holds the button, which is between the pin and ground."""
+    pin = options.get("button_pin") if isinstance(options, dict) else None
+    if type(pin) is not int:
+        return False
+    button = hardware.Pin(pin, hardware.Pin.IN, hardware.Pin.PULL_UP)
+    for _ in range(HELD_MS // _POLL_MS):
+        if button.value():
+            return False
+        time.sleep_ms(_POLL_MS)  # type: ignore[attr-defined]
+    return True
