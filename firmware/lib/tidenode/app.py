@@ -87,6 +87,7 @@ def forget_start() -> None:
     _forget("boots", "recovery", "greeting", "drivers", "i2c_bus", "input_pin")
     if "tidenode.sntp" not in modules:
         _forget("wall_clock")  # nobody will set it
+    modules["tidenode"].__dict__.pop("app", None)
     modules.pop("tidenode.app").__dict__.clear()
     collect()
 
@@ -94,8 +95,12 @@ def forget_start() -> None:
 def _forget(*names: str) -> None:
     modules = sys.modules
     for name in names:
-        if "tidenode." + name in modules:
-            modules.pop("tidenode." + name).__dict__.clear()
+        parent, _, own = ("tidenode." + name).rpartition(".")
+        module = modules.pop(parent + "." + own, None)
+        if module:
+            module.__dict__.clear()
+        if parent in modules:
+            modules[parent].__dict__.pop(own, None)  # which holds its texts, though it is empty
 
 
 # What only some boards need is imported here and not above: a module is kilobytes of heap.
