@@ -6,6 +6,7 @@
     seed               of the weather and its noise
     absent             names of measurements whose chip is not there
     drain_timeout_ms   how long the last batches may take after the stop
+    reset_cause        why it boots, a number of `machine`
 
 Boots as the chip does: file system at `/`, modules from it, then `/main.py`.
 """
@@ -18,6 +19,7 @@ import sys
 
 import console
 import flash
+import machine
 import vfs
 
 gc.threshold(2048)  # as main.py has it, before the imports make garbage
@@ -33,6 +35,7 @@ vfs.mount(vfs.VfsPosix(options["stand_ins"]), "/sim")
 os.chdir("/")
 # The stand-ins come last and are loaded when they are asked for: they share the board's heap.
 sys.path[:] = ["/", ".frozen", "/lib", "/sim"]
+machine.cause = options["reset_cause"]
 
 
 def _solder() -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 RESET_EXIT_CODE = 43  # how the host tells a reset from an end
+PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5  # as on ESP32
+cause = PWRON_RESET  # the boot script is told by the host how the process before this one ended
 # The boot script wires these. A bus is its number, or the pins of one in software.
 chips: "dict[tuple[int | tuple[int, int], int], Any]" = {}  # (bus, address) -> chip
 parts: "dict[int, Any]" = {}  # pin -> part
@@ -176,3 +178,15 @@ def unique_id() -> bytes:
 def reset() -> None:
     """End the process as a reset does: at once, with its own exit code."""
     sys.exit(RESET_EXIT_CODE)
+
+
+def reset_cause() -> int:
+    """Return why the board started."""
+    return cause
+
+
+def WDT(*, timeout: int) -> "Any":  # noqa: N802  # a class on the board
+    """Start the watchdog, or set it to another time."""
+    import wdt
+
+    return wdt.WDT(timeout)

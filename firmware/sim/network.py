@@ -18,6 +18,8 @@ STAT_IDLE, STAT_CONNECTING, STAT_GOT_IP, STAT_NO_AP_FOUND = 1000, 1001, 1010, 20
 STAT_WRONG_PASSWORD = 202
 PORTS = (8080, 8053)
 
+_RSSI_DBM = -61
+
 outage = False
 around: "dict[str, tuple[int, str]] | None" = None
 portal_ports = tuple(json.loads(os.getenv("TIDEGAUGE_BOARD") or "{}").get("portal_ports", PORTS))
@@ -62,8 +64,12 @@ class WLAN:
         joined = _status.get(self._interface) == STAT_GOT_IP
         return self.active() and joined and not outage
 
-    def status(self) -> int:
-        """Return why, or why not."""
+    def status(self, what: "str | None" = None) -> int:
+        """Return why, or why not; or how strong the network is, if that is asked for."""
+        if what == "rssi":
+            if not self.isconnected():
+                raise OSError("Wifi Not Connected")
+            return _RSSI_DBM
         status = _status.get(self._interface, STAT_IDLE)
         return STAT_NO_AP_FOUND if status == STAT_GOT_IP and not self.isconnected() else status
 

@@ -7,6 +7,7 @@ The process is the board: `kill` is a power cut, the image its flash, `start` th
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Collection, Iterable
@@ -27,11 +28,21 @@ HEAP_BYTES = 110 * 1024  # on 64 bits what 60 to 79 KB are on an ESP32
 # What firmware/sim takes of the heap, and no board: for itself, and for each kind of chip the
 # configuration names. Tests measure it.
 STAND_INS_BYTES = 10 * 1024
-STAND_IN_BYTES = {"chip": 0, "bme280": 5 * 1024, "bmp280": 5 * 1024, "ds18b20": 6 * 1024}
+STAND_IN_BYTES = {
+    "chip": 0,
+    "bme280": 5 * 1024,
+    "bmp280": 5 * 1024,
+    "ds18b20": 6 * 1024,
+    "health": 3 * 1024,
+}
 STAND_IN_DEFAULT_BYTES = 2 * 1024  # of all others
 DRAIN_TIMEOUT_MS = 10_000
 RESET_EXIT_CODE = 43  # the stand-in of `machine.reset()`
 PORTAL_PORTS = (8080, 8053)  # where a board's portal is on loopback, its page and its DNS
+WATCHDOG_EXIT_CODE = -signal.SIGUSR2  # that of the watchdog's bite
+# Of an exit code, what the next boot is told by `machine.reset_cause()`; else the power went.
+_RESET_CAUSES: dict[int | None, int] = {RESET_EXIT_CODE: 2, WATCHDOG_EXIT_CODE: 3}
+_POWER_ON = 1
 _STOP_MARGIN_S = 5.0
 
 
@@ -55,6 +66,7 @@ class BoardStats:
     queued_batches: int
     connects: int
     connected: bool
+    safe_mode: bool = False
     final: bool = False
 
 
@@ -109,6 +121,7 @@ class SimulatedBoard:
         """Boot. Raises BoardError."""
         if self.running:
             raise BoardError(f"the board on {self._image_path} runs already")
+        before = self._process.returncode if self._process else None
         stand_ins = compile_folder(FIRMWARE / "sim")
         command = [
             _micropython(),
@@ -132,6 +145,7 @@ class SimulatedBoard:
                     "absent": list(self._absent),
                     "drain_timeout_ms": self._drain_timeout_ms,
                     "portal_ports": self._portal_ports,
+                    "reset_cause": _RESET_CAUSES.get(before, _POWER_ON),
                 }
             ),
         }

@@ -9,12 +9,14 @@ from tidenode.together import run_together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
+    from typing import Any
 
     from tidenode.outbox import Outbox
     from tidenode.sampler import Sampler
     from tidenode.timekeeper import Timekeeper
     from tidenode.uplink import Uplink
+    from tidenode.watchdog import Watchdog
 
 # The agent of this program, for a console beside it to watch and stop.
 running: "Agent | None" = None
@@ -36,6 +38,7 @@ class Agent:
         uplink: "Uplink",
         timekeeper: "Timekeeper",
     ) -> None:
+        self.restarting = False  # whether the board is to start anew once `run` has returned
         self._thing = thing
         self._boot = boot
         self._samplers = samplers
@@ -43,6 +46,9 @@ class Agent:
         self._outbox = outbox
         self._uplink = uplink
         self._timekeeper = timekeeper
+        self.safe_mode = False  # without sensors, after too many starts that came to nothing
+        self.watchdog: Watchdog | None = None
+        self.beside: list[Coroutine[Any, Any, None]] = []  # what runs with the stages
         self._stop_sampling = asyncio.Event()
         self._drain_timeout_ms = 0
 
@@ -51,14 +57,18 @@ class Agent:
         self._drain_timeout_ms = drain_timeout_ms
         self._stop_sampling.set()
 
+    def restart(self) -> None:
+        """Stop, to start anew; what waits in the outbox waits on."""
+        self.restarting = True
+        self.stop(0)
+
     async def run(self) -> None:
         """Run until `stop`. Raises whatever no stage could handle."""
         global running
         running = self
         ended = asyncio.Event()
-        await run_together(
-            (self._uplink.run(), self._timekeeper.run(), self._sample_then_drain(ended)), ended
-        )
+        stages = [self._uplink.run(), self._timekeeper.run(), self._sample_then_drain(ended)]
+        await run_together(stages + self.beside, ended)
 
     def stats(self) -> dict[str, object]:
         """Return the counts that ARCHITECTURE.md names under Board."""
@@ -72,6 +82,7 @@ class Agent:
             "queued_batches": len(self._outbox),
             "connects": self._uplink.connects,
             "connected": self._uplink.connected,
+            "safe_mode": self.safe_mode,
         }
 
     async def _sample_then_drain(self, ended: asyncio.Event) -> None:
@@ -93,3 +104,5 @@ class Agent:
             for batcher in self._batchers:
                 batcher.flush_if_old()
             self._outbox.sync_if_old()
+            if self.watchdog is not None:
+                self.watchdog.turn()

@@ -32,11 +32,13 @@ OUTBOX = "/outbox"
 
 def build() -> Agent:
     """Return the agent that /config.json describes. Raises ConfigError."""
-    settings = config.load("/config.json", drivers.options_of)
+    boot = count_boot(OUTBOX)
+    safe_mode = _is_to_be_safe(boot)
+    settings = config.load("/config.json", _ask_no_driver if safe_mode else drivers.options_of)
+    feed = _started_watchdog(settings.watchdog_s)
     _forget("config")  # 8 KB, which the stages of many sensors need
     wall = WallClock(time, machine)
     clock = Clock(ticks_ms=time.ticks_ms, ticks_diff=time.ticks_diff, wall_ms=wall.read_ms())  # type: ignore[attr-defined]
-    boot = count_boot(OUTBOX)
     outbox = Outbox(
         storage=_storage(settings.outbox),
         now_ms=clock.monotonic_ms,
@@ -63,14 +65,27 @@ def build() -> Agent:
         warn=log.warn,
         limits=settings.link,
     )
-    return Agent(
+    measurements = () if safe_mode else settings.measurements
+    samplers = [_sampler(one, settings, boot, outbox, clock) for one in measurements]
+    agent = Agent(
         thing=settings.thing,
         boot=boot,
-        samplers=[_sampler(one, settings, boot, outbox, clock) for one in settings.measurements],
+        samplers=samplers,
         outbox=outbox,
         uplink=uplink,
         timekeeper=timekeeper,
     )
+    for sampler in samplers:
+        if hasattr(sampler.sensor, "observe"):
+            sampler.sensor.observe(uplink, outbox, samplers)
+    if feed:
+        parts = [("link", uplink), ("time", timekeeper)]
+        parts.extend([(sampler.name, sampler) for sampler in samplers])
+        agent.watchdog = _watchdog(parts, feed, clock, settings.watchdog_s)
+    agent.safe_mode = safe_mode
+    agent.beside.append(_safe_mode(agent) if safe_mode else _proof(boot, uplink))
+    agent.beside.extend(_news(settings, boot, outbox, clock, timekeeper))
+    return agent
 
 
 def forget_start() -> None:
@@ -122,6 +137,72 @@ def _storage(settings: "Any") -> "Any":
     from tidenode.segments import Segments
 
     return Segments(folder=OUTBOX, bytes_max=settings.bytes_max)
+
+
+def _is_to_be_safe(boot: int) -> bool:
+    """Return whether this start is one in safe mode; note why the last one ended, if badly."""
+    from tidenode import streak
+
+    cause = machine.reset_cause()
+    after_fault = cause in (machine.HARD_RESET, machine.WDT_RESET)
+    safe_mode = streak.begin(boot, after_fault)
+    if after_fault:
+        from tidenode import incident
+
+        incident.note_start(cause == machine.WDT_RESET, safe_mode)
+    return safe_mode
+
+
+def _ask_no_driver(_name: str) -> "Any":
+    """Leave a driver's options unread: it may be the one at fault."""
+    return None
+
+
+def _started_watchdog(period_s: int) -> "Callable[[], object] | None":
+    return machine.WDT(timeout=period_s * 1_000).feed if period_s else None
+
+
+def _watchdog(
+    parts: "list[tuple[str, Any]]", feed: "Callable[[], object]", clock: Clock, period_s: int
+) -> "Any":
+    from tidenode.watchdog import Watchdog, note_late
+
+    return Watchdog(
+        parts=parts,
+        feed=feed,
+        now_ms=clock.monotonic_ms,
+        period_ms=period_s * 1_000,
+        late=note_late,
+    )
+
+
+def _proof(boot: int, uplink: Uplink) -> "Any":
+    from tidenode.streak import prove_when_healthy
+
+    return prove_when_healthy(boot, uplink)
+
+
+def _safe_mode(agent: Agent) -> "Any":
+    from tidenode.streak import leave_safe_mode
+
+    log.warn("safe mode: no sensors, until the next start")
+    return leave_safe_mode(agent)
+
+
+def _news(
+    settings: "Any", boot: int, outbox: Outbox, clock: Clock, timekeeper: Timekeeper
+) -> "list[Any]":
+    """Return what tells of incidents, where there are any."""
+    try:
+        names = [name for name in os.listdir("/health") if not name.endswith(".proved")]
+    except OSError:
+        return []
+    if not names:
+        return []
+    from tidenode import event
+
+    origin = (settings.site, settings.thing, boot)
+    return [event.tell_when_known(timekeeper.known, outbox, clock, origin, log.warn)]
 
 
 def _online(settings: "Any") -> "Callable[[], Awaitable[None]] | None":

@@ -29,6 +29,7 @@ TOP: "Spec" = (
     ("thing", str, REQUIRED, 1, 64),
     ("site", str, REQUIRED, 1, 64),
     ("basic_ingest", bool, True, 0, 1),
+    ("watchdog_s", int, 120, 0, 3_600),  # more than the longest wait for flash, DNS and TLS
 )
 BROKER: "Spec" = (
     ("host", str, REQUIRED, 1, 253),
@@ -153,6 +154,7 @@ def parse(document: object, options_of: "Options") -> "Any":
         thing=top["thing"],
         site=top["site"],
         basic_ingest=top["basic_ingest"],
+        watchdog_s=top["watchdog_s"],
         broker=Broker(**parts["broker"]),
         wifi=parts["wifi"],
         measurements=measurements,

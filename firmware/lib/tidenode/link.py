@@ -57,7 +57,7 @@ class Link:
         self._host = host
         self._port = port
         self._greeting = greeting
-        self._connect_timeout_ms = connect_timeout_ms
+        self.connect_timeout_ms = connect_timeout_ms
         self.inbox: Inbox | None = None
         self._socket: Any = None
         self._reader = mqtt.Reader()
@@ -67,7 +67,7 @@ class Link:
         """Connect; return whether the broker kept our session. Raises LINK_FAILURES."""
         # The handshake runs inside the first write and read, so that "connected" is all of
         # dial, CONNECT and CONNACK under one deadline.
-        return bool(await asyncio.wait_for_ms(self._greet(), self._connect_timeout_ms))  # type: ignore[attr-defined]
+        return bool(await asyncio.wait_for_ms(self._greet(), self.connect_timeout_ms))  # type: ignore[attr-defined]
 
     async def send(self, frame: "bytes | memoryview") -> None:
         """Send `frame`, which must not change until this returns. One task at a time."""

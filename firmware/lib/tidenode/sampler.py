@@ -29,6 +29,7 @@ class Sampler:
 
     `sensor.read()` returns one integer, or None, per field; `sensor.begin()`, if it has that,
     the milliseconds to wait before. `sampled`, `errors` and `missed` count since the start.
+    `due_ms` is for the watchdog.
     """
 
     def __init__(
@@ -43,7 +44,8 @@ class Sampler:
     ) -> None:
         self.name = name
         self.sampled = self.errors = self.missed = 0
-        self._sensor = sensor
+        self.due_ms: int | None = None
+        self.sensor = sensor
         self._begin: Callable[[], object] | None = getattr(sensor, "begin", None)
         self._period_ms = period_ms
         self._clock = clock
@@ -57,9 +59,11 @@ class Sampler:
         await known.wait()  # a sample without a time is none
         due_ms = self._clock.monotonic_ms()
         while True:
+            self.due_ms = due_ms
             await asyncio.sleep_ms(max(0, due_ms - self._clock.monotonic_ms()))  # type: ignore[attr-defined]
             wait_ms = self.begin()
             if wait_ms:
+                self.due_ms = self._clock.monotonic_ms() + wait_ms
                 # A tick more: the one it is now may be nearly over.
                 await asyncio.sleep_ms(wait_ms + 1)  # type: ignore[attr-defined]
             if wait_ms is not None:
@@ -83,7 +87,7 @@ class Sampler:
     def sample(self) -> None:
         """Take one sample now, or count why there is none."""
         try:
-            values = self._sensor.read()
+            values = self.sensor.read()
             _check(values, self.batcher.fields)
         except Exception as error:  # as above
             self._fail(error)

@@ -1,6 +1,7 @@
 """Start the agent; after a fault that no stage could handle, start the board anew."""
 
 import asyncio
+import gc
 import sys
 import time
 
@@ -10,6 +11,7 @@ from tidenode import app
 from tidenode.errors import ConfigError
 
 FAULT_PAUSE_MS = 5_000  # time to read the message and to stop a loop of faults by Ctrl-C
+PROMPT_MS = 3_600_000
 
 
 def run() -> None:
@@ -28,9 +30,27 @@ def run() -> None:
         agent = app.build()
         app.forget_start()
         asyncio.run(agent.run())
+        if agent.restarting:
+            machine.reset()
+    except KeyboardInterrupt:
+        if "tidenode.watchdog" in sys.modules:
+            machine.WDT(timeout=PROMPT_MS)  # it can't be stopped, and somebody wants the prompt
+        raise
     except ConfigError:
         raise
     except Exception as error:  # the outermost loop of the agent
         sys.print_exception(error, sys.stderr)  # type: ignore[attr-defined]
+        _keep(error)
         time.sleep_ms(FAULT_PAUSE_MS)  # type: ignore[attr-defined]
         machine.reset()
+
+
+def _keep(error: Exception) -> None:
+    """Keep the trace for the start after this, which tells it."""
+    try:
+        gc.collect()
+        from tidenode import incident
+
+        incident.note_error(error)
+    except Exception as another:  # no memory, no flash: the reset must come
+        sys.print_exception(another, sys.stderr)  # type: ignore[attr-defined]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tidenode.clock import Clock
 
+_TURN_MS_MAX = 1_800_000  # Wi-Fi may try several networks, each for two minutes
+
 
 class Timekeeper:
     """Keep `clock` right by `ask()`, which returns UTC ms; `ask` None believes the board.
@@ -34,6 +36,7 @@ class Timekeeper:
         retry_ms: int = 5_000,
     ) -> None:
         self.known = asyncio.Event()
+        self.due_ms: int | None = None  # for the watchdog
         self.failures = 0
         self._clock = clock
         self._ask = ask
@@ -58,8 +61,9 @@ class Timekeeper:
                 self._warn("the clock isn't set and clock.sntp_host is null: nothing is sampled")
             return
         if self._clock.trusted:
-            await asyncio.sleep_ms(self._resync_ms)  # type: ignore[attr-defined]
+            await self._rest(self._resync_ms)
         while True:
+            self._turn(_TURN_MS_MAX)
             try:
                 if self._online:
                     await self._online()
@@ -68,10 +72,17 @@ class Timekeeper:
                     if self._set_wall_ms:
                         self._set_wall_ms(utc_ms)
                     self.known.set()
-                    await asyncio.sleep_ms(self._resync_ms)  # type: ignore[attr-defined]
+                    await self._rest(self._resync_ms)
                     continue
                 self._warn("the time server is before the floor: %d" % utc_ms)
             except LINK_FAILURES as error:
                 self._warn("no time yet: %r" % error)
             self.failures += 1
-            await asyncio.sleep_ms(self._retry_ms)  # type: ignore[attr-defined]
+            await self._rest(self._retry_ms)
+
+    async def _rest(self, rest_ms: int) -> None:
+        self._turn(rest_ms)
+        await asyncio.sleep_ms(rest_ms)  # type: ignore[attr-defined]
+
+    def _turn(self, until_ms: int) -> None:
+        self.due_ms = self._clock.monotonic_ms() + until_ms

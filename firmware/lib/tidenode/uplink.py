@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _FRAME_BYTES = 512  # grows to the largest publish sent
 _WATCH_MS = 250  # how late a deadline may be noticed
+_STARVED_MAX = 8  # times in a row without the memory for TLS; then only a restart helps
 
 
 class Uplink:
@@ -34,7 +35,8 @@ class Uplink:
     the section `link` of the configuration.
 
     `acknowledged` counts samples, `connects` connections made and `failures` those lost or
-    not made, all since the start. `talk`, if it is set, has the rest of what goes both ways.
+    not made, all since the start. `due_ms` is for the watchdog. `talk`, if it is set, has the
+    rest of what goes both ways.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Uplink:
     ) -> None:
         self.acknowledged = self.connects = self.failures = 0
         self.connected = False
+        self.due_ms: int | None = None
         self.talk: Talk | None = None
         self._link = link
         self._outbox = outbox
@@ -67,6 +70,7 @@ class Uplink:
         self._again: list[tuple[int, Entry]] = []  # to resend in the kept session
         self._sent_sequence = -1  # the newest that was sent in this session
         self._attempts = 0  # failures in a row
+        self._starved = 0  # those for want of memory
         self._frame = bytearray(_FRAME_BYTES)
         self._wake = asyncio.Event()
         self._sent_at_ms = 0
@@ -75,12 +79,14 @@ class Uplink:
         outbox.pushed = self._wake.set
 
     async def run(self) -> None:
-        """Keep connected and publish until cancelled."""
+        """Keep connected and publish until cancelled. Raises MemoryError where it never can."""
         while True:
+            self.due_ms = None
             began_ms = self._clock.monotonic_ms()
             try:
                 await self._ready()
                 began_ms = self._clock.monotonic_ms()
+                self.due_ms = began_ms + self._link.connect_timeout_ms
                 if self.talk is not None:
                     self.talk.dialled()
                 await self._session(await self._link.open())
@@ -89,13 +95,18 @@ class Uplink:
             except MemoryError:
                 # TLS asks for 30 KB at a time; after a pause they may be there.
                 self._warn("link failed attempt=%d: out of memory" % (self._attempts + 1))
+                self._starved += 1
+                if self._starved >= _STARVED_MAX:
+                    raise
             finally:
                 self.connected = False
                 self._link.close()
             self.failures += 1
             if self._clock.monotonic_ms() - began_ms > self._retry_delay_ms_max:
                 self._attempts = 0
-            await asyncio.sleep_ms(self._next_delay_ms())  # type: ignore[attr-defined]
+            delay_ms = self._next_delay_ms()
+            self.due_ms = self._clock.monotonic_ms() + delay_ms
+            await asyncio.sleep_ms(delay_ms)  # type: ignore[attr-defined]
 
     def _next_delay_ms(self) -> int:
         """Full jitter: anything up to a ceiling that doubles, so that a fleet spreads out."""
@@ -109,6 +120,7 @@ class Uplink:
         """Publish over the open link until something breaks, then raise it."""
         self.connects += 1
         self.connected = True
+        self._starved = 0
         if kept:
             self._again = self._window.in_flight()
         else:
@@ -192,6 +204,7 @@ class Uplink:
         while True:
             await asyncio.sleep_ms(_WATCH_MS)  # type: ignore[attr-defined]
             now_ms = self._clock.monotonic_ms()
+            self.due_ms = now_ms + _WATCH_MS
             waiting_ms = [
                 now_ms - at_ms
                 for at_ms in (

@@ -14,6 +14,8 @@ and a sensor has
     begin()  optional, of a chip that takes its time: starts a conversion and returns the
              milliseconds after which `read` may be called, at most 60,000. Raises as `read`
              does. Neither waits itself: other sensors are due meanwhile.
+    observe(uplink, outbox, samplers)
+             optional, of one that measures the agent: is called once, before all else.
 """
 
 TYPE_CHECKING = False

@@ -1,0 +1,138 @@
+"""A board that hangs, crashes or starts in vain is reset, tells of it, and can still be reached."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from littlefs import LittleFS
+
+from tests.firmware.lib.tidenode.bench import LATE_S_MAX, Bench
+from tidectl.firmware_image import BLOCK_BYTES, compiled_text
+from tidectl.simulated_board import RESET_EXIT_CODE, WATCHDOG_EXIT_CODE, SimulatedBoard
+from tidenode import streak
+from tidewire import real_values
+
+WATCHDOG_S = 2
+FAULTS = 1.0  # seconds of good readings before the fault
+# What the driver `chip` is replaced by, to misbehave once it was read for a second.
+DRIVER = """
+import time
+FIELDS = (("ticks", 0),)
+OPTIONS = ()
+class Chip:
+    def __init__(self):
+        self.began = time.ticks_ms()
+    def read(self):
+        if time.ticks_ms() - self.began > %d:
+            self.fault()
+        return (1,)
+    def fault(self):
+        %s
+def create(options, hardware):
+    %s
+    return Chip()
+"""
+HANGS = "while True: pass"
+EATS_ALL = "while True: self.eaten = (bytearray(8), getattr(self, 'eaten', None))"
+FAILS = "raise RuntimeError('wires are loose')"
+CHIP: dict[str, Any] = {"measurements": [{"name": "health", "driver": "chip", "period_ms": 50}]}
+
+
+def with_driver(image: Path, fault: str = "pass", at_start: str = "pass") -> Path:
+    """Replace the driver `chip` on the flash; `fault` is what it does after a second."""
+    data = bytearray(image.read_bytes())
+    flash = LittleFS(block_count=len(data) // BLOCK_BYTES, mount=False, block_size=BLOCK_BYTES,
+                     read_size=32, prog_size=32, cache_size=128, lookahead_size=32)  # fmt: skip
+    flash.context.buffer = data
+    flash.mount()
+    with flash.open("/app_a/tidenode/drivers/chip.mpy", "wb") as file:
+        file.write(compiled_text(DRIVER % (FAULTS * 1000, fault, at_start), "chip"))
+    flash.unmount()
+    image.write_bytes(flash.context.buffer)
+    return image
+
+
+def events(bench: Bench) -> list[tuple[str, str]]:
+    """Return (kind, text) of all that the broker was told, each batch once."""
+    batches = [batch for batch in bench.batches() if batch.measurement == "event"]
+    return [
+        pair
+        for batch in batches
+        for pair in zip(*map(real_values, batch.columns), strict=True)
+    ]  # fmt: skip
+
+
+def ended(board: SimulatedBoard) -> tuple[int, float]:
+    """Return the exit code, and how long after the fault, at the least, it came."""
+    board.wait_for(lambda stats: stats.sampled > 0, LATE_S_MAX)
+    began = time.monotonic()
+    return board.wait(LATE_S_MAX), time.monotonic() - began - FAULTS
+
+
+def test_a_driver_that_hangs_has_the_board_reset_and_the_next_start_tells(bench: Bench) -> None:
+    bench.broker.resume()
+    image = with_driver(bench.image(**CHIP, watchdog_s=WATCHDOG_S), HANGS)
+    board = bench.board(image)
+    code, after_s = ended(board)
+    assert code == WATCHDOG_EXIT_CODE
+    assert after_s < 2 * WATCHDOG_S
+    with_driver(image)
+    for _ in range(2):
+        board.start()
+        bench.wait_for_batches(3)
+        bench.end(board)
+    assert events(bench) == [("watchdog", "")]  # once, though there was another start
+
+
+def test_a_driver_that_takes_all_memory_and_keeps_it_has_the_board_reset(bench: Bench) -> None:
+    """A stage that finds none ends the agent, or the watchdog does."""
+    bench.broker.resume()
+    image = with_driver(bench.image(**CHIP, watchdog_s=WATCHDOG_S), EATS_ALL)
+    board = bench.board(image)
+    code, after_s = ended(board)
+    assert code in (RESET_EXIT_CODE, WATCHDOG_EXIT_CODE)
+    assert after_s < 2 * WATCHDOG_S
+    with_driver(image)
+    board.start()
+    bench.wait_for_batches(3)
+    bench.end(board)
+    assert {kind for kind, _ in events(bench)} <= {"crash", "late", "watchdog"}
+    assert events(bench)
+
+
+def test_a_driver_that_only_fails_is_counted_and_nothing_is_reset(bench: Bench) -> None:
+    bench.broker.resume()
+    board = bench.board(with_driver(bench.image(**CHIP, watchdog_s=WATCHDOG_S), FAILS))
+    bench.wait_for_log("wires are loose")
+    time.sleep(2 * WATCHDOG_S)  # the watchdog would have bitten
+    assert board.running
+    bench.end(board)
+    assert events(bench) == []
+
+
+def test_starts_in_vain_end_in_a_start_without_sensors_that_can_be_reached(bench: Bench) -> None:
+    """The watchdog cuts the pause after each crash short."""
+    image = with_driver(bench.image(**CHIP, watchdog_s=WATCHDOG_S), at_start=FAILS)
+    board = bench.board(image)
+    for _ in range(streak.STARTS_MAX - 1):
+        assert board.wait(LATE_S_MAX) == WATCHDOG_EXIT_CODE
+        board.start()
+    assert board.wait(LATE_S_MAX) == WATCHDOG_EXIT_CODE
+    bench.broker.resume()
+    board.start()
+    stats = board.wait_for(lambda stats: stats.connected, LATE_S_MAX)
+    assert stats.safe_mode
+    assert bench.broker.wait_for(lambda: bool(events(bench)), LATE_S_MAX)
+    told = events(bench)
+    assert told[-1][0] == "safe_mode"
+    assert "RuntimeError: wires are loose" in dict(told)["crash"]
+    with_driver(image_of_ended(bench, board))  # what an update would do
+    board.start()
+    assert not board.wait_for(lambda stats: stats.sampled > 0, LATE_S_MAX).safe_mode
+    bench.end(board)
+
+
+def image_of_ended(bench: Bench, board: SimulatedBoard) -> Path:
+    """End `board`; return its flash."""
+    bench.end(board)
+    return bench.folder / "flash.img"
