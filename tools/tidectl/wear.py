@@ -5,9 +5,9 @@ LittleFS and the real ring (`tests/bench/erases.py`, which holds `erases_per_bat
 What a sample takes on the wire is that of slow signals; bring your own by `sample_bytes`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 Storage = Literal["segments", "ring"]
 
@@ -23,7 +23,6 @@ _MOST_WORN = {"segments": 1.46, "ring": 1.05}
 _BATCH_BYTES = 100
 _VALUE_BYTES = 1.4
 _RING_HEAD_BYTES = 20
-_RING_BLOCKS_MIN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +58,6 @@ class Wear:
     batches_per_hour: float
     erases_per_hour: float
     years: float
-
-
-def plan_of(config: Mapping[str, Any], sources: Sequence[Source], storage: Storage) -> Plan:
-    """Return the plan of a board's configuration, whose keys are checked and all there."""
-    return Plan(
-        sources,
-        config["batch"]["samples_max"],
-        config["batch"]["age_ms_max"],
-        storage,
-        config["outbox"]["sync_batches"] if storage == "segments" else 1,
-        config["outbox"]["sync_age_ms"] if storage == "segments" else 0,
-    )
 
 
 def wear(plan: Plan, *, blocks: int, cycles: int) -> Wear:

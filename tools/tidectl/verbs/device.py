@@ -17,6 +17,7 @@ from tidectl.output import cell_text, err, print_facts, print_json, print_table,
 from tidectl.serial_port import PortFacts, ports
 from tidectl.simulated_board import BoardError, BoardStats, SimulatedBoard
 from tidectl.thing import ThingFolder
+from tidectl.verbs import device_wear
 
 _POLL_S = 0.2
 
@@ -30,6 +31,9 @@ _POLL_S = 0.2
 )
 def command() -> None:
     """List boards and things, look into one, run one on this machine."""
+
+
+command.add_command(device_wear.command, "wear")
 
 
 @command.command(

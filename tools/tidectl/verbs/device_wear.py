@@ -1,0 +1,175 @@
+"""`tidectl device wear`: how long a board's flash bears its configuration."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tidectl.errors import TidectlError
+from tidectl.home import Home
+from tidectl.options import examples, json_option, pass_home
+from tidectl.output import print_json, print_table, say
+from tidectl.simulated_board import outbox_partition
+from tidectl.thing import SETTLED, ThingFolder
+from tidectl.wear import BLOCK_BYTES, SOURCE, Plan, Source, Storage, Wear, wear
+from tidenode import config as node_config
+from tidenode import drivers
+from tidenode.errors import ConfigError
+
+FILES_BYTES = 2 << 20  # what MicroPython has for files on a board of 4 MB
+PARTITION_BYTES = 256 << 10
+PROGRAM_BYTES = 512 << 10  # two slots of the program, certificates: blocks that do not wear
+_NO_BOARD = {"thing": "board", "site": "site", "broker": {"host": "broker"}}
+_ALTERNATIVES = (  # age of a batch, batches and age of a sync
+    (10_000, 1, 0),
+    (10_000, 8, 15_000),
+    (10_000, 64, 300_000),
+    (60_000, 1, 0),
+    (60_000, 8, 60_000),
+    (60_000, 64, 600_000),
+)
+
+
+@click.command(
+    epilog=examples(
+        "tidectl device wear greenhouse-1",
+        "tidectl device wear --config greenhouse.json --flash-bytes 6291456 --cycles 50000",
+        "tidectl device wear greenhouse-1 --storage ring --json",
+    )
+)
+@click.argument("thing", required=False)
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A configuration, for a thing not made yet.",
+)
+@click.option(
+    "--storage",
+    type=click.Choice(["segments", "ring"]),
+    help="Files, or a partition of its own; else what the thing has here, or files.",
+)
+@click.option(
+    "--flash-bytes",
+    type=click.IntRange(min=16 * BLOCK_BYTES),
+    help=f"Of the files (else {FILES_BYTES}) or of the ring's partition (else {PARTITION_BYTES}).",
+)
+@click.option(
+    "--cycles",
+    type=click.IntRange(min=1),
+    default=100_000,
+    show_default=True,
+    help="Erases that a block bears, by the flash's data sheet.",
+)
+@json_option
+@pass_home
+def command(
+    home: Home,
+    thing: str | None,
+    config_path: Path | None,
+    storage: Storage | None,
+    flash_bytes: int | None,
+    cycles: int,
+    as_json: bool,
+) -> None:
+    """Expect the years that a board's flash bears, and what other settings would make of it.
+
+    Counted for samples without gaps, so filters make it longer; the firmware's own writes
+    (starts, updates, settings) are not in it.
+    """
+    if (thing is None) == (config_path is None):
+        raise click.UsageError("give either THING or --config FILE")
+    folder = ThingFolder(home.thing_folder(thing)) if thing else None
+    document = folder.config() if folder else _read(config_path)
+    if storage is None:
+        has_ring = folder is not None and outbox_partition(folder.image_path).exists()
+        storage = "ring" if has_ring else "segments"
+    plan = _plan(document, storage)
+    found = _wear(plan, flash_bytes, cycles)
+    others = [
+        _wear(other, flash_bytes if other.storage == storage else None, cycles)
+        for other in _others(plan)
+    ]
+    if as_json:
+        print_json(
+            {
+                **asdict(found),
+                "cycles": cycles,
+                "source": SOURCE,
+                "alternatives": [asdict(other) for other in others],
+            }
+        )
+        return
+    name = thing or (config_path.name if config_path else "")
+    print_table(
+        ("", "outbox in", "batch s", "sync", "sync s", "a cut may cost s", "erases/h", "years"),
+        [_row(name, found), *(_row("", other) for other in others)],
+    )
+    say(f"batches of {found.batch_bytes} bytes, {found.batches_per_hour:g} an hour; {SOURCE}")
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_bytes()) if path else None
+    except (OSError, ValueError) as error:
+        raise TidectlError(f"{path}: {error}", "see firmware/README.md, Configuration") from error
+    if not isinstance(document, dict):
+        raise TidectlError(f"{path} holds no object", "see firmware/README.md, Configuration")
+    return _NO_BOARD | {key: value for key, value in document.items() if key not in SETTLED}
+
+
+def _plan(document: dict[str, Any], storage: Storage) -> Plan:
+    try:
+        settings = node_config.parse(document, drivers.options_of)
+    except ConfigError as error:
+        raise TidectlError(str(error), "see firmware/README.md, Configuration") from error
+    ring = storage == "ring"
+    return Plan(
+        sources=tuple(
+            Source(one.period_ms, len(drivers.find(one.driver).FIELDS))
+            for one in settings.measurements
+        ),
+        samples_max=settings.batch.samples_max,
+        age_ms_max=settings.batch.age_ms_max,
+        storage=storage,
+        sync_batches=1 if ring else settings.outbox.sync_batches,
+        sync_age_ms=0 if ring else settings.outbox.sync_age_ms,
+    )
+
+
+def _others(plan: Plan) -> Iterator[Plan]:
+    for age_ms_max, sync_batches, sync_age_ms in _ALTERNATIVES:
+        for storage in ("segments", "ring"):
+            other = replace(
+                plan,
+                age_ms_max=age_ms_max,
+                storage=storage,
+                sync_batches=sync_batches,
+                sync_age_ms=sync_age_ms,
+            )
+            if other != plan and (storage == "segments" or sync_batches == 1):
+                yield other
+
+
+def _wear(plan: Plan, flash_bytes: int | None, cycles: int) -> Wear:
+    if plan.storage == "ring":
+        free_bytes = flash_bytes or PARTITION_BYTES
+    else:
+        free_bytes = max((flash_bytes or FILES_BYTES) - PROGRAM_BYTES, BLOCK_BYTES)
+    return wear(plan, blocks=free_bytes // BLOCK_BYTES, cycles=cycles)
+
+
+def _row(name: str, one: Wear) -> tuple[str | float, ...]:
+    return (
+        name,
+        "files" if one.storage == "segments" else "ring",
+        one.batch_age_ms_max / 1_000,
+        one.sync_batches,
+        one.sync_age_ms / 1_000,
+        one.lost_by_a_cut_ms / 1_000,
+        one.erases_per_hour,
+        one.years,
+    )
