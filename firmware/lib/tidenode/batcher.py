@@ -106,7 +106,10 @@ class Batcher:
     def _batch(self, samples: int) -> Batch:
         columns = []
         for number, (name, decimals) in enumerate(self._fields):
-            values = list(self._columns[number][:samples])
+            values = self._columns[number]
+            if samples < self._samples_max:
+                values = values[:samples]
+            # Not as a list, for which a board may have no room: `encode` only reads it.
             columns.append(Column(name, DECIMAL if decimals else INTEGER, decimals, values))
         return Batch(
             self._site,
