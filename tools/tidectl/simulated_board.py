@@ -36,6 +36,7 @@ STAND_IN_BYTES = {
     "health": 3 * 1024,
 }
 STAND_IN_DEFAULT_BYTES = 2 * 1024  # of all others
+CONTROL_BYTES = 16 * 1024  # what `control` takes beside the agent, with a message at hand
 DRAIN_TIMEOUT_MS = 10_000
 RESET_EXIT_CODE = 43  # the stand-in of `machine.reset()`
 PORTAL_PORTS = (8080, 8053)  # where a board's portal is on loopback, its page and its DNS
@@ -273,12 +274,15 @@ def _partitions(image_path: Path) -> dict[str, str]:
 
 def _stand_ins_bytes(image_path: Path) -> int:
     try:
-        measurements = configuration(image_path.read_bytes()).get("measurements")
+        settings = configuration(image_path.read_bytes())
     except (OSError, FirmwareImageError):
-        measurements = None  # the board will tell
+        settings = {}  # the board will tell
+    measurements = settings.get("measurements")
     entries = measurements if isinstance(measurements, list) else []
     drivers = {str(entry.get("driver")) for entry in entries if isinstance(entry, dict)}
-    return STAND_INS_BYTES + sum(STAND_IN_BYTES.get(one, STAND_IN_DEFAULT_BYTES) for one in drivers)
+    control_bytes = CONTROL_BYTES if settings.get("control") is not None else 0
+    chips_bytes = sum(STAND_IN_BYTES.get(one, STAND_IN_DEFAULT_BYTES) for one in drivers)
+    return STAND_INS_BYTES + chips_bytes + control_bytes
 
 
 def _parsed(line: str) -> BoardStats | None:

@@ -24,7 +24,7 @@ from tidewire.encoder import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
     from typing import Any
 
 OUTBOX = "/outbox"
@@ -34,6 +34,7 @@ def build() -> Agent:
     """Return the agent that /config.json describes. Raises ConfigError."""
     boot = count_boot(OUTBOX)
     safe_mode = _is_to_be_safe(boot)
+    on_trial = _try_settings()
     settings = config.load("/config.json", _ask_no_driver if safe_mode else drivers.options_of)
     feed = _started_watchdog(settings.watchdog_s)
     _forget("config")  # 8 KB, which the stages of many sensors need
@@ -84,6 +85,8 @@ def build() -> Agent:
         agent.watchdog = _watchdog(parts, feed, clock, settings.watchdog_s)
     agent.safe_mode = safe_mode
     agent.beside.append(_safe_mode(agent) if safe_mode else _proof(boot, uplink))
+    if settings.control is not None:
+        agent.beside.append(_control(settings, boot, clock, uplink, agent, samplers, on_trial))
     agent.beside.extend(_news(settings, boot, outbox, clock, timekeeper))
     return agent
 
@@ -203,6 +206,53 @@ def _news(
 
     origin = (settings.site, settings.thing, boot)
     return [event.tell_when_known(timekeeper.known, outbox, clock, origin, log.warn)]
+
+
+def _try_settings() -> bool:
+    """Bring settings that came from afar into force; return whether they are on trial."""
+    try:
+        os.stat("/control")
+    except OSError:
+        return False
+    from tidenode.control import trial
+
+    on_trial = trial.begin(config.parse, drivers.options_of)
+    _forget("control.trial", "control.settings", "control.store", "control.files", "control")
+    return on_trial
+
+
+def _control(  # noqa: PLR0917  # each is another stage
+    settings: "Any",
+    boot: int,
+    clock: Clock,
+    uplink: Uplink,
+    agent: Agent,
+    samplers: "list[Sampler]",
+    on_trial: bool,
+) -> "Coroutine[Any, Any, None]":
+    from tidenode.control import trial
+
+    trial.report(on_trial)
+    _forget("control.trial", "control.settings", "control.store", "control.files", "control")
+    from tidenode.control.dispatcher import Control
+    from tidenode.talk import Talk
+
+    log.keep()
+    talk = Talk(settings.control.message_bytes_max, log.warn)
+    uplink.carry(talk)
+    control = Control(
+        thing=settings.thing,
+        boot=boot,
+        talk=talk,
+        clock=clock,
+        uplink=uplink,
+        samplers=samplers,
+        limits=settings.control,
+        on_trial=on_trial,
+        warn=log.warn,
+    )
+    control.agent = agent
+    return control.run()
 
 
 def _online(settings: "Any") -> "Callable[[], Awaitable[None]] | None":

@@ -84,10 +84,16 @@ CLOCK: "Spec" = (
     ("sntp_port", int, 123, 1, 65_535),
     ("resync_s", int, 3_600, 60, 86_400),
 )
+CONTROL: "Spec" = (
+    ("message_bytes_max", int, 1_024, 512, 16_384),
+    ("trial_s", int, 120, 5, 3_600),
+    ("healthy_s", int, 10, 0, 600),
+)
 SECTIONS = (
     ("batch", BATCH),
     ("broker", BROKER),
     ("clock", CLOCK),
+    ("control", CONTROL),
     ("link", LINK),
     ("outbox", OUTBOX),
     ("portal", PORTAL),
@@ -105,8 +111,9 @@ BatchLimits = _record("BatchLimits", BATCH)
 OutboxLimits = _record("OutboxLimits", OUTBOX)
 LinkLimits = _record("LinkLimits", LINK)
 ClockSource = _record("ClockSource", CLOCK)
+ControlLimits = _record("ControlLimits", CONTROL)
 Config = _record(
-    "Config", TOP, "broker", "wifi", "measurements", "batch", "outbox", "link", "clock"
+    "Config", TOP, "broker", "wifi", "measurements", "batch", "outbox", "link", "clock", "control"
 )
 
 
@@ -137,7 +144,7 @@ def parse(document: object, options_of: "Options") -> "Any":
     _checked(check_site, top, "site", "", mistakes)
     parts: dict[str, Any] = {}
     for name, spec in SECTIONS:
-        if name == "wifi" and document.get(name) is None:
+        if name in ("wifi", "control") and document.get(name) is None:
             parts[name] = None
         elif name == "wifi":
             asked = document[name] == "portal"  # before the agent starts
@@ -162,6 +169,7 @@ def parse(document: object, options_of: "Options") -> "Any":
         outbox=OutboxLimits(**parts["outbox"]),
         link=LinkLimits(**parts["link"]),
         clock=ClockSource(**parts["clock"]),
+        control=parts["control"] and ControlLimits(**parts["control"]),
     )
 
 

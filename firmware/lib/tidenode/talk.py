@@ -10,6 +10,8 @@ Batches have the way first: after REFUSALS_MAX connections that ended in the mid
 subscribing, which is how AWS IoT refuses a filter, only each TRY_EVERY-th one asks again.
 """
 
+import asyncio
+
 from tidenode import mqtt
 from tidenode.errors import LinkError
 from tidenode.inbox import Inbox
@@ -28,6 +30,7 @@ TRY_EVERY = 16
 _SUBSCRIBE_ID = 65_535  # which no batch has, so that it is never in flight
 _PUBACK = b"\x40\x02"
 _REFUSED = 0x80
+_CHECK_MS = 50
 
 
 class Talk:
@@ -81,17 +84,28 @@ class Talk:
         return True
 
     @property
-    def idle(self) -> bool:
-        """Whether nothing waits to be sent."""
-        return not self._frames and not self._acks
+    def begun(self) -> bool:
+        """Whether all filters are in force in a connection that lives."""
+        return self._told
+
+    async def sent(self, timeout_ms: int) -> None:
+        """Wait until all is sent, or that is not to be."""
+        for _ in range(timeout_ms // _CHECK_MS):
+            await asyncio.sleep_ms(_CHECK_MS)  # type: ignore[attr-defined]
+            if not self._frames and not self._acks:
+                break
 
     def dialled(self) -> None:
         """Note that a new connection is being made: nothing of the old one is left."""
         self.inbox.restart()
-        self._frames.clear()
-        self._acks.clear()
+        self.closed()
         self._refusals += self.asked_at_ms is not None
         self.asked_at_ms = None
+
+    def closed(self) -> None:
+        """Note that the connection is gone."""
+        self._frames.clear()
+        self._acks.clear()
         self._open = self._told = False
 
     def opened(self, kept: bool) -> None:

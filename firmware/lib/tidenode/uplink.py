@@ -78,6 +78,12 @@ class Uplink:
         self._ping_wanted = False
         outbox.pushed = self._wake.set
 
+    def carry(self, talk: "Talk") -> None:
+        """Carry `talk` too, from the next connection on."""
+        self.talk = talk
+        talk.wake = self._wake.set
+        self._link.inbox = talk.inbox
+
     async def run(self) -> None:
         """Keep connected and publish until cancelled. Raises MemoryError where it never can."""
         while True:
@@ -101,6 +107,8 @@ class Uplink:
             finally:
                 self.connected = False
                 self._link.close()
+                if self.talk is not None:
+                    self.talk.closed()
             self.failures += 1
             if self._clock.monotonic_ms() - began_ms > self._retry_delay_ms_max:
                 self._attempts = 0

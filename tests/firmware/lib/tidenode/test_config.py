@@ -63,9 +63,9 @@ def test_what_is_not_said_has_its_default() -> None:
     settings = parse(GOOD)
     assert (settings.thing, settings.site, settings.basic_ingest) == ("board-1", "farm", True)
     assert settings.broker == ("broker.example", 8883)
-    assert settings.wifi is None
+    assert settings.wifi is settings.control is None
     for name, spec in config.SECTIONS:
-        if name not in ("broker", "portal", "wifi"):
+        if name not in ("broker", "control", "portal", "wifi"):
             assert getattr(settings, name) == tuple(row[2] for row in spec)
     (climate,) = settings.measurements
     assert (climate.name, climate.driver, climate.period_ms) == ("climate", "bme280", 1000)

@@ -192,8 +192,7 @@ async def echo(port, connections, bytes_max):
     talk.began = lambda: talk.publish("began", b"%d" % up.connects)
     task = asyncio.create_task(up.run())
     await ended.wait()
-    while not talk.idle:
-        await asyncio.sleep_ms(1)
+    await talk.sent(1_000)
     await asyncio.sleep_ms(50)  # the last acknowledgement is on its way
     task.cancel()
     return {"connects": up.connects, "too_long": talk.inbox.too_long, "dropped": talk.dropped}

@@ -1,0 +1,154 @@
+"""Hand each message of the cloud to the module that knows it, which is loaded for it alone.
+
+Flow: talk -> [dispatcher] -> desired | jobs | commands | reported
+Bounded: MESSAGES_MAX wait, another is dropped and counted; jobs and settings come again with
+the next connection, who sent a command asks again. One job at a time.
+"""
+
+import asyncio
+import gc
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from tidenode.agent import Agent
+    from tidenode.clock import Clock
+    from tidenode.sampler import Sampler
+    from tidenode.talk import Talk
+    from tidenode.uplink import Uplink
+
+MESSAGES_MAX = 4
+LAST_WORDS_MS_MAX = 2_000  # for what waits to be sent before a restart
+
+
+class Control:
+    """Wired by `tidenode.app`, which sets `agent`; `limits` is the section `control`."""
+
+    def __init__(
+        self,
+        *,
+        thing: str,
+        boot: int,
+        talk: "Talk",
+        clock: "Clock",
+        uplink: "Uplink",
+        samplers: "Sequence[Sampler]",
+        limits: "Any",
+        on_trial: bool,
+        warn: "Callable[[str], None]",
+    ) -> None:
+        self.agent: Agent
+        self.boot, self.talk, self.clock = boot, talk, clock
+        self.uplink, self.samplers = uplink, samplers
+        self.on_trial = on_trial
+        self.dropped = 0
+        self.told = False  # whether this start has reported all its settings
+        self.job: Any = None  # the one that runs
+        self.things = "$aws/things/%s/" % thing
+        self.warn = warn
+        self._asked = False  # for a job
+        self.limits = limits
+        self._messages: list[tuple[str, bytes | None]] = []
+        self._woken = asyncio.Event()
+        talk.began = self.begin
+        hear = self._hear
+        talk.subscribe(self.things + "jobs/#", hear)
+        talk.subscribe(self.things + "shadow/name/config/update/delta", hear)
+        talk.subscribe("cmd/tidegauge/%s/+" % thing, hear)
+
+    async def run(self) -> None:
+        """Answer until cancelled."""
+        trial = None
+        if self.on_trial:
+            trial = asyncio.create_task(self.load("control.trial_watch").watch(self))
+        try:
+            while True:
+                self._woken.clear()
+                if self._messages:
+                    await self._handle(*self._messages.pop(0))
+                else:
+                    await self._woken.wait()
+        finally:
+            for task in (trial, self.job and self.job.task):
+                if task:
+                    task.cancel()
+
+    async def restart(self) -> None:
+        """Send what waits, then start the board anew."""
+        await self.talk.sent(LAST_WORDS_MS_MAX)
+        self.agent.restart()
+
+    def load(self, name: str) -> "Any":
+        """Return the module `tidenode.<name>`. Raises ImportError."""
+        gc.collect()
+        __import__("tidenode." + name)
+        return sys.modules["tidenode." + name]
+
+    def forget(self) -> None:
+        """Give back the heap of all modules that were loaded for a message."""
+        for name in list(sys.modules):
+            parts = name.split(".")
+            package = ".".join(parts[:2])
+            if package in ("tidenode.control", "tidenode.operations") and name not in (
+                "tidenode.control",
+                "tidenode.control.dispatcher",
+            ):
+                del sys.modules[name]
+                if len(parts) > 2 and package in sys.modules:
+                    sys.modules[package].__dict__.pop(parts[2], None)
+
+    def begin(self) -> None:
+        """Report, and ask for a job: a connection began, or what is reported changed."""
+        self._put("", None)
+
+    def _hear(self, topic: str, payload: "memoryview | None") -> None:
+        if "/update/" in topic and not topic.endswith("/delta"):
+            if self.job:
+                self.job.answered(topic)
+        else:
+            self._put(topic, None if payload is None else bytes(payload))
+
+    def _put(self, topic: str, payload: "bytes | None") -> None:
+        if len(self._messages) >= MESSAGES_MAX:
+            self.dropped += 1
+            return
+        self._messages.append((topic, payload))
+        self._woken.set()
+
+    async def _handle(self, topic: str, payload: "bytes | None") -> None:
+        try:
+            if not topic:
+                self._asked = False
+                self.load("control.reported").tell(self)
+                self._ask_for_job()
+            elif topic.endswith("/delta"):
+                if not self.on_trial and self.load("control.desired").take(self, payload):
+                    await self.restart()
+            elif topic.endswith("/notify-next"):
+                self._ask_for_job()
+            elif topic.endswith("/start-next/accepted"):
+                # An answer to an earlier question may name a job that is done since.
+                asked, self._asked = self._asked, False
+                if payload is not None and asked and not self.job:
+                    self.load("control.jobs").take(self, payload)
+            elif payload is not None and topic.startswith("cmd/"):
+                await self.load("control.commands").take(self, topic, payload)
+        except Exception as error:  # whatever a message brings, the board goes on
+            gc.collect()  # it may have been the heap
+            self.warn("message failed topic=%s: %r" % (topic, error))
+        if not self.job:
+            self.forget()
+
+    def job_ended(self) -> None:
+        """Ask for the next job."""
+        self.job = None
+        self.forget()
+        self._ask_for_job()
+
+    def _ask_for_job(self) -> None:
+        if not self.job and not self.on_trial and not self._asked:
+            self._asked = True
+            self.talk.publish(self.things + "jobs/start-next", "{}")

@@ -1,0 +1,87 @@
+"""Bring wanted settings into force at a start, and the last good ones back where they failed.
+
+Flow: /control/wanted.json -> [trial] -> /config.json
+Here and not when they come: to check them takes the heap that the agent has while it runs.
+Each step is one rename; a cut at any moment leaves a configuration that is whole and either
+good or on trial, and a trial that does not end well is over with the next start.
+"""
+
+import json
+import os
+
+from tidenode.control import files, settings, store
+from tidenode.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from tidenode.config import Options
+
+
+def begin(parse: "Callable[[object, Options], Any]", options_of: "Options", root: str = "") -> bool:
+    """Return whether this start is a trial of new settings. Raises OSError."""
+    config = root + "/config.json"
+    if store.exists("trial", root):
+        _restore(config, root)
+        refuse("trial", ["it did not connect and run: the last good configuration is back"], root)
+        return False
+    if not store.exists("wanted", root):
+        store.remove("last", root)  # a cut in the middle of `confirm`
+        return False
+    _restore(config, root)  # a cut in the middle of the lines below
+    wanted = files.read("wanted", root)
+    try:
+        with open(config) as file:
+            before = file.read()
+        merged = settings.settled(json.loads(before), wanted["state"], parse, options_of)
+    except ConfigError as error:
+        refuse("wanted", settings.told(error.mistakes), root)
+        return False
+    except (ValueError, KeyError, TypeError):
+        store.remove("wanted", root)  # not what we wrote: damaged
+        return False
+    store.save(files.path("last", root), before)
+    store.save(config, json.dumps(merged))
+    os.rename(files.path("wanted", root), files.path("trial", root))
+    return True
+
+
+def report(on_trial: bool, root: str = "") -> None:
+    """Write what the shadow is told of the settings in force, once they are no trial any more.
+
+    Here, since the heap is free now: while the agent runs, the text is only passed on.
+    """
+    with open(root + "/config.json") as file:
+        document = json.load(file)
+    for key in settings.FROZEN:
+        document.pop(key, None)
+    known = files.read("trial" if on_trial else "applied", root) or {}
+    refused = None if on_trial else files.read("refused", root)
+    document["version"] = known.get("version", 0)
+    document["refused"] = refused and {key: refused[key] for key in ("version", "mistakes")}
+    text = json.dumps({"state": {"reported": document}})
+    if store.text_of("report", root) != text:
+        store.save(files.path("report", root), text)
+
+
+def refuse(name: str, mistakes: "list[str]", root: str = "") -> None:
+    """Note why what the file `name` wants is not done, and that it is over."""
+    wanted = files.read(name, root) or {}
+    refused = {key: wanted.get(key, 0) for key in ("version", "digest")}
+    refused["mistakes"] = mistakes
+    store.write("refused", refused, root)
+    store.remove(name, root)
+
+
+def confirm(root: str = "") -> None:
+    """The settings on trial are good: keep them. Raises OSError."""
+    os.rename(files.path("trial", root), files.path("applied", root))
+    store.remove("last", root)
+    store.remove("refused", root)
+
+
+def _restore(config: str, root: str) -> None:
+    if store.exists("last", root):
+        os.rename(files.path("last", root), config)

@@ -1,0 +1,110 @@
+"""Bring a new version: `"file": {"stream", "version", "file", "bytes", "sha256"}`.
+
+It succeeds in the start of the new version that has proved itself, fails where the board went
+back, and is rejected where it is not for this board or not what was signed.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+
+from tidenode.errors import UpdateError, UpdateRefusedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tidenode.control.jobs import Job
+
+KEYS = "/update_keys"
+_REASON_MAX = 200
+_FOREVER_S = 86_400
+_OUTBOX_BYTES_MAX = 262_144  # the configuration's default
+
+
+async def run(job: "Job") -> "tuple[str, dict[str, str]]":
+    """Return how it ended; where there is a version to start, the board is restarted instead."""
+    import slots  # type: ignore[import-not-found]  # beside main.py, not in lib
+
+    try:
+        await _after_trial(job, slots)
+        ready = await _bring(job, slots)
+    except UpdateRefusedError as error:
+        return "REJECTED", {"reason": str(error)[:_REASON_MAX]}
+    except UpdateError as error:
+        return "FAILED", {"reason": str(error)[:_REASON_MAX]}
+    finally:
+        forget()
+    if ready:
+        await job.restart({"step": "restart"})
+    return "SUCCEEDED", {"step": "in force"}
+
+
+def forget() -> None:
+    """Give back the heap of what only an update needs."""
+    for name in list(sys.modules):
+        if name == "slots" or name.startswith("tidenode.update"):
+            del sys.modules[name]
+    sys.modules["tidenode"].__dict__.pop("update", None)
+    gc.collect()
+
+
+async def _after_trial(job: "Job", slots: "Any") -> None:
+    """Return when no version is on trial: `tidenode.app` sees to the one that runs."""
+    while True:
+        slot, _, kind = slots.state()
+        if kind != slots.TRIAL:
+            return
+        if slots.folder(slot) != sys.path[0]:  # the restart into it was broken off
+            await job.control.restart()
+            await asyncio.sleep(_FOREVER_S)
+        await asyncio.sleep(1)
+
+
+async def _bring(job: "Job", slots: "Any") -> bool:
+    from tidenode.update.blocks import Blocks
+    from tidenode.update.file_stream import FileStream, block_bytes_for
+    from tidenode.update.updater import Board, bring
+
+    talk = job.control.talk
+    stream = FileStream(
+        things=job.control.things,
+        file=job.document.get("file") or {},
+        block_bytes=block_bytes_for(talk.inbox.bytes_max),
+        publish=talk.publish,
+    )
+    talk.subscribe(stream.base + "+/json", stream.heard)
+    board = Board(
+        names=(sys.platform, sys.implementation._machine.split(" ")[-1]),
+        mpy=sys.implementation._mpy & 255,
+        keys=KEYS,
+        scratch=slots.FOLDER + "/head",
+        target_of=lambda kind: _target(kind, slots),
+    )
+    blocks = Blocks(stream.fetch, stream.block_bytes, stream.size_bytes)
+    return await bring(blocks, board, job.report)
+
+
+def _target(kind: str, slots: "Any") -> "Any":
+    from tidenode.update.manifest import IMAGE
+
+    if kind == IMAGE:
+        import esp32
+
+        from tidenode.update.partition import ImageSlot
+
+        running = "%d.%d.%d" % tuple(sys.implementation.version[:3])
+        return ImageSlot(esp32.Partition, slots.FOLDER, running)
+    from tidenode.update.app_slot import AppSlot
+
+    return AppSlot(slots, _reserve_bytes())
+
+
+def _reserve_bytes() -> int:
+    """Return how much flash the outbox may still ask for: it must drop nothing for an update."""
+    with open("/config.json") as file:
+        outbox = json.load(file).get("outbox") or {}
+    used = sum([os.stat("/outbox/" + name)[6] for name in os.listdir("/outbox")])
+    return max(0, int(outbox.get("bytes_max", _OUTBOX_BYTES_MAX)) - used)
