@@ -87,6 +87,7 @@ def build() -> Agent:
     agent.beside.append(_safe_mode(agent) if safe_mode else _proof(boot, uplink))
     if settings.control is not None:
         agent.beside.append(_control(settings, boot, clock, uplink, agent, samplers, on_trial))
+    agent.beside.extend(_proving(settings.thing, clock, uplink, safe_mode))
     agent.beside.extend(_news(settings, boot, outbox, clock, timekeeper))
     return agent
 
@@ -253,6 +254,21 @@ def _control(  # noqa: PLR0917  # each is another stage
     )
     control.agent = agent
     return control.run()
+
+
+def _proving(
+    thing: str, clock: Clock, uplink: Uplink, safe_mode: bool
+) -> "list[Coroutine[Any, Any, None]]":
+    """Return what proves what the board was updated to, if it still has to prove itself."""
+    try:
+        notes = os.listdir("/update")
+    except OSError:
+        return []
+    if [note for note in notes if note.endswith(".trial") or note.startswith("switched.")]:
+        from tidenode.update import proving
+
+        return [proving.proof(thing, clock, uplink, safe_mode)]
+    return []
 
 
 def _online(settings: "Any") -> "Callable[[], Awaitable[None]] | None":
