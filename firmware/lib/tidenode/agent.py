@@ -40,7 +40,7 @@ class Agent:
     ) -> None:
         self.restarting = False  # whether the board is to start anew once `run` has returned
         self._thing = thing
-        self._boot = boot
+        self.boot = boot
         self._samplers = samplers
         self._batchers = [sampler.batcher for sampler in samplers]
         self._outbox = outbox
@@ -74,7 +74,7 @@ class Agent:
         """Return the counts that ARCHITECTURE.md names under Board."""
         return {
             "thing": self._thing,
-            "boot": self._boot,
+            "boot": self.boot,
             "sampled": sum([sampler.sampled for sampler in self._samplers]),
             "accepted": self._outbox.accepted,
             "acknowledged": self._uplink.acknowledged,

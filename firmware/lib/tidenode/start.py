@@ -31,6 +31,9 @@ def run() -> None:
         app.forget_start()
         asyncio.run(agent.run())
         if agent.restarting:
+            from tidenode import streak
+
+            streak.prove(agent.boot)  # what ends on purpose was not in vain
             machine.reset()
     except KeyboardInterrupt:
         if "tidenode.watchdog" in sys.modules:
