@@ -1,4 +1,4 @@
-"""How fast, how long and how patiently the uplink carries, in figures."""
+"""How long and how patiently the uplink carries, in figures; how fast is the bench's to say."""
 
 import socket
 import threading
@@ -10,22 +10,10 @@ from tests.firmware.lib.tidenode import identities, one_vm
 from tests.firmware.lib.tidenode.bench import Bench
 from tests.firmware.lib.tidenode.broker import Broker, Faults
 
-ROUND_TRIP_S = 0.05
-RATE_MIN = 300
 OUTAGES, HANDSHAKES = 500, 1_000
 GROWN_BYTES_MAX = 1_024
 POURED = 45_000  # of 200 bytes: 9 MB, since the kernel holds 4
 NOTICED_MS_MAX = 1_000
-
-
-def test_a_window_of_sixteen_carries_300_publishes_a_second_over_50_ms(bench: Bench) -> None:
-    bench.broker.misbehave(Faults(puback_delay_s=ROUND_TRIP_S))
-    bench.broker.resume()
-    rates = []
-    while len(rates) < 4 and (not rates or rates[-1] < RATE_MIN):  # others keep the machine busy
-        done = one_vm.run(bench, "carry", ports=[bench.broker.port], total=900, size=200)
-        rates.append(900_000 // done["took_ms"])
-    assert rates[-1] >= RATE_MIN, rates
 
 
 def test_a_slow_reader_gets_every_byte(bench: Bench) -> None:
