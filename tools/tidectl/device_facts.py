@@ -10,7 +10,10 @@ from tidectl.board_state import board_state, still_image
 from tidectl.boards import boards
 from tidectl.counters import Counters, counters_of
 from tidectl.firmware_image import FirmwareImageError, outbox_names
+from tidectl.outbox_files import ring_counters
+from tidectl.simulated_board import outbox_partition
 from tidectl.thing import ThingFolder
+from tidenode.errors import OutboxError
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,14 @@ def _counters(folder: ThingFolder) -> Counters | None:
     if not folder.image_path.exists():
         return None
     image = still_image(folder.image_path)
+    partition = outbox_partition(folder.image_path)
+    ring = still_image(partition) if partition.exists() else b""
+    if image is None or ring is None:
+        return None
     try:
-        return None if image is None else counters_of(outbox_names(image))
-    except FirmwareImageError:
+        counters = counters_of(outbox_names(image))
+        return ring_counters(ring, counters) if ring else counters
+    except (FirmwareImageError, OutboxError):
         return None
 
 

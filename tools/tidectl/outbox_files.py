@@ -6,6 +6,7 @@ bytes in, payloads by sequence out. What is damaged is left out, as the board wo
 
 from collections.abc import Callable
 
+from tidectl.counters import Counters
 from tidenode.entry import Entry
 from tidenode.errors import OutboxError
 from tidenode.outbox import Outbox
@@ -45,9 +46,28 @@ def renewed(name: str, data: bytes) -> tuple[str, bytes] | None:
     return f"{old.sequence}.1.{old.samples}.{len(head) + len(data)}", head + data
 
 
+def ring_counters(cells: bytes, counters: Counters) -> Counters:
+    """Return `counters`, which the files of a board give, with what its partition `cells` has.
+
+    Raises OutboxError where that is no ring.
+    """
+    outbox = _ring(cells)
+    samples, after = 0, -1
+    while entry := outbox.next_after(after):
+        after = entry.sequence
+        samples += entry.samples
+    return Counters(
+        counters.boot,
+        max(counters.next_sequence, outbox.next_sequence),
+        counters.queued_batches + len(outbox),
+        counters.queued_samples + samples,
+        max(counters.dropped_samples, outbox.dropped),
+    )
+
+
 def ring_batches(cells: bytes) -> dict[int, bytes]:
-    """Return the payloads that wait in the partition `cells` by sequence."""
-    outbox = Outbox(storage=Ring(_Copy(cells)), now_ms=lambda: 0, warn=lambda _: None)
+    """Return the payloads that wait in the partition `cells` by sequence. Raises OutboxError."""
+    outbox = _ring(cells)
     found: dict[int, bytes] = {}
     after = -1
     while entry := outbox.next_after(after):
@@ -59,6 +79,10 @@ def ring_batches(cells: bytes) -> dict[int, bytes]:
             continue
         found[after] = bytes(payload)
     return found
+
+
+def _ring(cells: bytes) -> Outbox:
+    return Outbox(storage=Ring(_Copy(cells)), now_ms=lambda: 0, warn=lambda _: None)
 
 
 class _Copy:

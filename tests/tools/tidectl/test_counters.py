@@ -6,6 +6,7 @@ import pytest
 
 from tests.firmware.lib.tidenode.storages import Flash
 from tidectl.counters import Counters, counters_of
+from tidectl.outbox_files import ring_counters
 from tidenode.boots import count_boot
 
 
@@ -39,3 +40,16 @@ def test_they_say_what_the_firmware_itself_says(tmp_path: Path) -> None:
     assert found.next_sequence == outbox.next_sequence
     assert found.queued_batches == len(outbox)
     assert found.dropped_samples == outbox.dropped
+
+
+def test_those_of_a_ring_are_what_the_firmware_itself_says(tmp_path: Path) -> None:
+    flash = Flash("ring", tmp_path, blocks=4)
+    outbox = flash.opened()
+    for number in range(16):
+        outbox.push("climate", 10 + number, b"x" * 1500)
+    found = ring_counters(bytes(flash.cells), counters_of(["3.boots", "5.sent"]))
+    assert outbox.dropped > 0
+    kept = list(range(16))[-len(outbox) :]
+    assert found == Counters(
+        3, 16, len(outbox), sum(10 + number for number in kept), outbox.dropped
+    )
