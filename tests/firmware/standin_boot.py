@@ -15,6 +15,7 @@ import flash
 import machine  # noqa: F401
 import network  # noqa: F401
 import vfs
+import wdt  # noqa: F401
 
 _image, _mode = sys.argv[1:3]
 _device = vfs.VfsLfs2(flash.Flash(_image))

@@ -4,6 +4,9 @@ import json
 
 import click
 
+from tidectl.bundle import BundleError, firmware_bundle
+from tidectl.bundle.traceback import in_sources
+from tidectl.firmware_image import FIRMWARE
 from tidectl.monitor import follow
 from tidectl.options import examples
 from tidectl.output import say
@@ -32,9 +35,19 @@ def command(port: str, baud: int, as_json: bool) -> None:
     """
     try:
         for line in follow(port, baud, lambda word: say(f"[dim]{word}[/]")):
-            click.echo(line, err=as_json and not _is_json(line))
+            click.echo(_in_sources(line), err=as_json and not _is_json(line))
     except KeyboardInterrupt:
         return  # how one ends it
+
+
+def _in_sources(line: str) -> str:
+    """Have a traceback point at the sources of this checkout, if the board runs them."""
+    if 'File "tide' not in line:
+        return line
+    try:
+        return in_sources(line, firmware_bundle(FIRMWARE))
+    except BundleError:
+        return line  # of sources that are being worked on
 
 
 def _is_json(line: str) -> bool:
