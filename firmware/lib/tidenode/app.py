@@ -87,6 +87,8 @@ def build() -> Agent:
     agent.beside.append(_safe_mode(agent) if safe_mode else _proof(boot, uplink))
     if settings.control is not None:
         agent.beside.append(_control(settings, boot, clock, uplink, agent, samplers, on_trial))
+        if settings.control.defender_s:
+            agent.beside.append(_defender(settings, agent, uplink, clock))
     agent.beside.extend(_proving(settings.thing, clock, uplink, safe_mode))
     agent.beside.extend(_news(settings, boot, outbox, clock, timekeeper))
     return agent
@@ -141,6 +143,12 @@ def _storage(settings: "Any") -> "Any":
     from tidenode.segments import Segments
 
     return Segments(folder=OUTBOX, bytes_max=settings.bytes_max)
+
+
+def _defender(settings: "Any", agent: Agent, uplink: Uplink, clock: Clock) -> "Any":
+    from tidenode.defender import report_for_ever
+
+    return report_for_ever(settings.thing, agent, uplink, clock, settings.control.defender_s)
 
 
 def _is_to_be_safe(boot: int) -> bool:

@@ -88,6 +88,7 @@ CONTROL: "Spec" = (
     ("message_bytes_max", int, 1_024, 512, 16_384),
     ("trial_s", int, 120, 5, 3_600),
     ("healthy_s", int, 10, 0, 600),
+    ("defender_s", int, None, 300, 86_400),  # AWS takes a report each 5 minutes at the most
 )
 SECTIONS = (
     ("batch", BATCH),

@@ -41,6 +41,7 @@ def state(control: "Control") -> "dict[str, Any]":
         "reset_cause": machine.reset_cause() if hasattr(machine, "reset_cause") else 0,
         "heap_free_bytes": gc.mem_free(),  # type: ignore[attr-defined]
         "queued_batches": stats["queued_batches"],
+        "safe_mode": stats["safe_mode"],
         "uptime_s": control.clock.monotonic_ms() // 1_000,
         "config_version": (files.read("applied") or {}).get("version", 0),
     }

@@ -26,9 +26,8 @@ async def run(job: "Job") -> "tuple[str, dict[str, str]]":
         stats["dropped"],
     )
     found["connects_failures"] = "%s %d" % (stats["connects"], control.uplink.failures)
-    found["sensor_errors"] = " ".join(
-        ["%s:%d" % (sampler.name, sampler.errors) for sampler in control.samplers]
-    )
+    errors = ["%s:%d" % (sampler.name, sampler.errors) for sampler in control.samplers]
+    found["sensor_errors"] = " ".join(errors) or "no sensors"  # a detail may not be empty
     found["messages_dropped_too_long"] = "%d %d" % (
         control.dropped + control.talk.dropped,
         control.talk.inbox.too_long,

@@ -1,6 +1,8 @@
 """A board that hangs, crashes or starts in vain is reset, tells of it, and can still be reached."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from tidenode import streak
 from tidewire import real_values
 
 WATCHDOG_S = 2
-FAULTS = 1.0  # seconds of good readings before the fault
+GOOD_S = 1.0  # of good readings before the fault
 # What the driver `chip` is replaced by, to misbehave once it was read for a second.
 DRIVER = """
 import time
@@ -38,17 +40,23 @@ FAILS = "raise RuntimeError('wires are loose')"
 CHIP: dict[str, Any] = {"measurements": [{"name": "health", "driver": "chip", "period_ms": 50}]}
 
 
-def with_driver(image: Path, fault: str = "pass", at_start: str = "pass") -> Path:
-    """Replace the driver `chip` on the flash; `fault` is what it does after a second."""
+@contextmanager
+def flash_of(image: Path) -> Iterator[LittleFS]:
+    """Give the file system of `image`, to change it while no board runs on it."""
     data = bytearray(image.read_bytes())
     flash = LittleFS(block_count=len(data) // BLOCK_BYTES, mount=False, block_size=BLOCK_BYTES,
                      read_size=32, prog_size=32, cache_size=128, lookahead_size=32)  # fmt: skip
     flash.context.buffer = data
     flash.mount()
-    with flash.open("/app_a/tidenode/drivers/chip.mpy", "wb") as file:
-        file.write(compiled_text(DRIVER % (FAULTS * 1000, fault, at_start), "chip"))
+    yield flash
     flash.unmount()
     image.write_bytes(flash.context.buffer)
+
+
+def with_driver(image: Path, fault: str = "pass", at_start: str = "pass") -> Path:
+    """Replace the driver `chip` on the flash; `fault` is what it does after a second."""
+    with flash_of(image) as flash, flash.open("/app_a/tidenode/drivers/chip.mpy", "wb") as file:
+        file.write(compiled_text(DRIVER % (GOOD_S * 1000, fault, at_start), "chip"))
     return image
 
 
@@ -66,7 +74,7 @@ def ended(board: SimulatedBoard) -> tuple[int, float]:
     """Return the exit code, and how long after the fault, at the least, it came."""
     board.wait_for(lambda stats: stats.sampled > 0, LATE_S_MAX)
     began = time.monotonic()
-    return board.wait(LATE_S_MAX), time.monotonic() - began - FAULTS
+    return board.wait(LATE_S_MAX), time.monotonic() - began - GOOD_S
 
 
 def test_a_driver_that_hangs_has_the_board_reset_and_the_next_start_tells(bench: Bench) -> None:
