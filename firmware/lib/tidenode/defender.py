@@ -1,8 +1,8 @@
 """Report to AWS IoT Device Defender how the board does.
 
 Flow: agent -> [defender] -> talk
-Loaded where the configuration has `control.defender_s`. It says what a board knows for sure: one TCP
-connection, no open port, and its own counters as custom metrics. It counts no bytes.
+Loaded where the configuration has `control.defender_s`. It says what a board knows for sure: one
+TCP connection, no open port, and its own counters as custom metrics. It counts no bytes.
 https://docs.aws.amazon.com/iot-device-defender/latest/devguide/detect-device-side-metrics.html
 """
 
