@@ -14,13 +14,21 @@ from dataclasses import dataclass
 
 from tidectl.bundle.edits import Edits
 from tidectl.bundle.module import Module, Scope, Symbol, constants
-from tidectl.bundle.names import foreign_names, quoted_names, short_attributes, short_names
+from tidectl.bundle.names import (
+    attributes_of,
+    foreign_names,
+    quoted_names,
+    short_attributes,
+    short_names,
+)
 from tidectl.bundle.parameters import Parameters
 from tidectl.bundle.walk import Quoted, binding, in_f_strings, symbols_in, walk
 
 RESIDENT = "tidenode.resident"
 START = "tidenode.app"  # imports all that is resident, and forgets the rest
 ERRORS = "tidenode.errors"  # also a module of its own, for drivers that a user copies to a board
+# What drivers are built on: a user's call their methods by name.
+_FOR_DRIVERS = ("tidenode.edge_counter", "tidenode.i2c_chip")
 _DEFINITION = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -72,6 +80,9 @@ class _Bundler:
         for name, module in self._modules.items():
             if name not in self._resident:
                 kept.update(one for one in module.definitions if not one.startswith("_"))
+        for name in _FOR_DRIVERS:
+            if name in self._modules:
+                kept.update(attributes_of(self._modules[name]))
         self._attributes = short_attributes(self._modules, kept)
         self._pinned = self._find_pinned()
         self._constants = {

@@ -57,3 +57,10 @@ def test_it_imports_nothing_of_the_firmware_that_is_in_it() -> None:
                 continue  # for the type checker
             for node in ast.walk(statement):
                 assert not (isinstance(node, ast.ImportFrom) and node.module in resident)
+
+
+def test_a_driver_that_a_user_copies_finds_what_drivers_are_built_on() -> None:
+    assert "def read_into(self" in BUNDLE.texts["tidenode.i2c_chip"]
+    assert "def error(self" in BUNDLE.texts["tidenode.i2c_chip"]
+    assert BUNDLE.texts["tidenode.errors"].startswith(f"from {RESIDENT} import ")
+    assert "SensorError" in BUNDLE.texts["tidenode.errors"]
