@@ -62,6 +62,10 @@ class Controlled:
         except AssertionError as error:
             raise AssertionError(f"{error}; {self.log()[-2_000:]}") from error
 
+    def sampled(self) -> int:
+        """Return the samples since the boot."""
+        return self.board.stats.sampled if self.board.stats else 0
+
     def shadow(self, name: str) -> dict[str, Any]:
         """Return what the shadow holds."""
         try:
