@@ -8,21 +8,19 @@ import asyncio
 import os
 import sys
 
-# All of them here: later the folder they are in is out of sight, as on a board.
 import console
-import esp32  # noqa: F401
 import flash
-import machine  # noqa: F401
-import network  # noqa: F401
 import vfs
 import wdt  # noqa: F401
 
 _image, _mode = sys.argv[1:3]
 _device = vfs.VfsLfs2(flash.Flash(_image))
+_stand_ins = vfs.VfsPosix(os.getenv("MICROPYPATH").split(":")[0])
 vfs.umount("/")
 vfs.mount(_device, "/")
+vfs.mount(_stand_ins, "/sim")
 os.chdir("/")
-sys.path[:] = ["", ".frozen", "/lib"]
+sys.path[:] = ["", ".frozen", "/lib", "/sim"]
 sys.stdout.write("\0BOOTED\0")
 if _mode != "raw":
     asyncio.create_task(console.report_for_ever())  # noqa: RUF006  # the loop keeps it
