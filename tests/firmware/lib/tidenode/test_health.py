@@ -36,6 +36,7 @@ def create(options, hardware):
 """
 HANGS = "while True: pass"
 EATS_ALL = "while True: self.eaten = (bytearray(8), getattr(self, 'eaten', None))"
+DIES = "raise __import__('asyncio').CancelledError"  # which no task raises again
 FAILS = "raise RuntimeError('wires are loose')"
 CHIP: dict[str, Any] = {"measurements": [{"name": "health", "driver": "chip", "period_ms": 50}]}
 
@@ -90,6 +91,21 @@ def test_a_driver_that_hangs_has_the_board_reset_and_the_next_start_tells(bench:
         bench.wait_for_batches(3)
         bench.end(board)
     assert events(bench) == [("watchdog", "")]  # once, though there was another start
+
+
+def test_a_task_that_dies_unseen_has_the_board_reset_and_is_named(bench: Bench) -> None:
+    bench.broker.resume()
+    image = with_driver(bench.image(**CHIP, watchdog_s=WATCHDOG_S), DIES)
+    board = bench.board(image)
+    code, after_s = ended(board)
+    assert code == WATCHDOG_EXIT_CODE
+    assert after_s < 2 * WATCHDOG_S
+    assert "watchdog not fed: health is late" in bench.log()
+    with_driver(image)
+    board.start()
+    bench.wait_for_batches(3)
+    bench.end(board)
+    assert events(bench) == [("late", "health"), ("watchdog", "")]
 
 
 def test_a_driver_that_takes_all_memory_and_keeps_it_has_the_board_reset(bench: Bench) -> None:
