@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tidenode.control.jobs import Job
 
 KEYS = "/update_keys"
+_ALONE = "/update/alone"  # `tidenode.app` asks for it
+_HEAP_FREE_MIN = 49_152  # on 64 bits: 20 KB for the code, 6 for a block, the rest for the others
 _REASON_MAX = 200
 _FOREVER_S = 86_400
 _OUTBOX_BYTES_MAX = 262_144  # the configuration's default
@@ -26,6 +28,15 @@ _OUTBOX_BYTES_MAX = 262_144  # the configuration's default
 
 async def run(job: "Job") -> "tuple[str, dict[str, str]]":
     """Return how it ended; where there is a version to start, the board is restarted instead."""
+    control = job.control
+    gc.collect()
+    if control.samplers and gc.mem_free() < _HEAP_FREE_MIN:  # type: ignore[attr-defined]
+        # The next start, and that one alone, leaves the sensors out; the outbox keeps what they
+        # have said. Else a batch would find no heap to be encoded in.
+        with open(_ALONE, "wb"):
+            pass
+        control.agent.restart()
+        await asyncio.sleep(_FOREVER_S)
     import slots  # type: ignore[import-not-found]  # beside main.py, not in lib
 
     try:
