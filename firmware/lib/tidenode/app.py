@@ -33,7 +33,7 @@ OUTBOX = "/outbox"
 def build() -> Agent:
     """Return the agent that /config.json describes. Raises ConfigError."""
     boot = count_boot(OUTBOX)
-    safe_mode = _is_to_be_safe(boot)
+    safe_mode = _is_to_be_safe(boot) or _is_alone()
     on_trial = _try_settings()
     settings = config.load("/config.json", _ask_no_driver if safe_mode else drivers.options_of)
     feed = _started_watchdog(settings.watchdog_s)
@@ -149,6 +149,15 @@ def _defender(settings: "Any", agent: Agent, uplink: Uplink, clock: Clock) -> "A
     from tidenode.defender import report_for_ever
 
     return report_for_ever(settings.thing, agent, uplink, clock, settings.control.defender_s)
+
+
+def _is_alone() -> bool:
+    """Return whether an update needs the heap of the sensors, for this start."""
+    try:
+        os.remove("/update/alone")
+    except OSError:
+        return False
+    return True
 
 
 def _is_to_be_safe(boot: int) -> bool:
