@@ -50,7 +50,7 @@ class Bench:
         clock = Clock(ticks_ms=time.ticks_ms, ticks_diff=time.ticks_diff, wall_ms=0)
         self.uplink = Uplink(
             link=self.link, outbox=Queue(), clock=clock, topic_of=None, ready=ready,
-            urandom=lambda size: bytes(size), warn=lambda message: None,
+            urandom=bytes, warn=lambda message: None,
             limits=Limits(1, 60, 1_000, 1, 1),
         )  # fmt: skip
         self.watchdog = Watchdog(
