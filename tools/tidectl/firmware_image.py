@@ -64,6 +64,11 @@ def build_image(
 ) -> bytes:
     """Return a fresh flash image of `size_bytes`. Raises FirmwareImageError."""
     files = image_files(config, certificate_der, key_der, root_der, update_keys=update_keys)
+    return image_of(files, size_bytes)
+
+
+def image_of(files: Mapping[str, bytes], size_bytes: int = SIZE_BYTES) -> bytes:
+    """Return a fresh flash image that holds `files`, by path. Raises FirmwareImageError."""
     if size_bytes % BLOCK_BYTES or size_bytes < 16 * BLOCK_BYTES:
         raise FirmwareImageError(f"{size_bytes} bytes are not 16 or more blocks of {BLOCK_BYTES}")
     file_system = LittleFS(block_count=size_bytes // BLOCK_BYTES, **_GEOMETRY)

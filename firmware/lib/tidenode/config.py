@@ -28,6 +28,7 @@ MEASUREMENTS_MAX = 16  # each costs a task and a batch in RAM
 TOP: "Spec" = (
     ("thing", str, REQUIRED, 1, 64),
     ("site", str, REQUIRED, 1, 64),
+    ("serial", str, None, 1, 64),  # null: the chip's own
     ("basic_ingest", bool, True, 0, 1),
     ("watchdog_s", int, 120, 0, 3_600),  # more than the longest wait for flash, DNS and TLS
 )
@@ -143,6 +144,7 @@ def parse(document: object, options_of: "Options") -> "Any":
     top = _section(document, "", TOP, mistakes, known)
     _checked(check_thing, top, "thing", "", mistakes)
     _checked(check_site, top, "site", "", mistakes)
+    _checked(check_thing, top, "serial", "", mistakes)
     parts: dict[str, Any] = {}
     for name, spec in SECTIONS:
         if name in ("wifi", "control") and document.get(name) is None:
@@ -161,6 +163,7 @@ def parse(document: object, options_of: "Options") -> "Any":
     return Config(
         thing=top["thing"],
         site=top["site"],
+        serial=top["serial"],
         basic_ingest=top["basic_ingest"],
         watchdog_s=top["watchdog_s"],
         broker=Broker(**parts["broker"]),

@@ -8,10 +8,10 @@ class NodeError(Exception):
 class ConfigError(NodeError):
     """The configuration can't be used; `mistakes` names every one of them."""
 
-    def __init__(self, mistakes: list[str]) -> None:
+    def __init__(self, mistakes: list[str], where: str = "config.json") -> None:
         super().__init__(
-            "config.json: %d mistake%s: %s"
-            % (len(mistakes), "" if len(mistakes) == 1 else "s", "; ".join(mistakes))
+            "%s: %d mistake%s: %s"
+            % (where, len(mistakes), "" if len(mistakes) == 1 else "s", "; ".join(mistakes))
         )
         self.mistakes = mistakes
 

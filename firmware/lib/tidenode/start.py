@@ -7,7 +7,6 @@ import time
 
 import machine
 
-from tidenode import app
 from tidenode.errors import ConfigError
 
 FAULT_PAUSE_MS = 5_000  # time to read the message and to stop a loop of faults by Ctrl-C
@@ -27,6 +26,10 @@ def run() -> None:
             from tidenode import portal
 
             portal.run(machine, network)
+        if _did_errand():
+            machine.reset()  # the agent needs a heap that nothing has used
+        from tidenode import app
+
         agent = app.build()
         app.forget_start()
         asyncio.run(agent.run())
@@ -46,6 +49,29 @@ def run() -> None:
         _keep(error)
         time.sleep_ms(FAULT_PAUSE_MS)  # type: ignore[attr-defined]
         machine.reset()
+
+
+def _did_errand() -> bool:
+    """Become a thing, or another one's equal; return whether there was need. Raises ConfigError."""
+    from tidenode import identity
+
+    errand = identity.errand()
+    if errand:
+        from tidenode.forgetting import forget
+
+        # Where somebody loaded drivers already: TLS has to fit.
+        forget(*[name[9:] for name in sys.modules if name.startswith("tidenode.drivers")])
+    if errand == "claim":
+        from tidenode import claim
+
+        claim.run()
+    elif errand == "rotation":
+        from tidenode import rotation
+
+        rotation.run()
+    for name in ("identity", "der"):  # kilobytes of heap, which the agent has no use for
+        sys.modules.pop("tidenode." + name).__dict__.clear()
+    return bool(errand)
 
 
 def _keep(error: Exception) -> None:
