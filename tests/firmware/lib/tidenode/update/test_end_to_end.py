@@ -1,0 +1,55 @@
+"""From `tidectl` over the local cloud to the real firmware and back."""
+
+import random
+from pathlib import Path
+
+from tests.firmware.lib.tidenode.update.updated import Updated, program
+from tidectl.target import Target
+
+
+def test_a_board_takes_an_update_refuses_a_downgrade_and_goes_back_from_bad_ones(
+    deployed: Target, tmp_path: Path
+) -> None:
+    with Updated(deployed, tmp_path, "updated-1") as one:
+        good = one.publish("8.0.0", program(tmp_path, "good"))
+        assert one.ended(good).status == "SUCCEEDED", one.log()
+        assert one.resets == 1
+        assert "the new version has proved itself" in one.log()
+        older = one.publish("7.0.0", program(tmp_path, "older"))
+        execution = one.ended(older)
+        assert (execution.status, execution.details["reason"]) == (
+            "REJECTED",
+            "version 7.0.0 on 8.0.0",
+        )
+        broken = program(tmp_path, "broken", start=("def run", "raise OSError(77)\n\n\ndef run"))
+        execution = one.ended(one.publish("8.1.0", broken))
+        assert execution.status == "FAILED", one.log()
+        assert "8.1.0 was rolled back: OSError(77,)" in execution.details["reason"]
+        deaf = program(
+            tmp_path,
+            "deaf",
+            echo=("self._back.set()", "pass"),
+            update__proving=("600_000", "4_000"),
+        )
+        execution = one.ended(one.publish("8.2.0", deaf))
+        assert execution.status == "FAILED", one.log()
+        assert "no message of its own came back in 4 s" in execution.details["reason"]
+
+
+def test_a_board_whose_power_is_cut_again_and_again_ends_on_the_new_version(
+    deployed: Target, tmp_path: Path
+) -> None:
+    dice = random.Random(11)
+    with Updated(deployed, tmp_path, "updated-2") as one:
+        job = one.publish("8.0.0", program(tmp_path, "new"))
+        for _ in range(4):
+            one.wait_for(
+                "the board talks", lambda: one.board.running and one.board.stats is not None
+            )
+            one._thread.join(dice.uniform(0.2, 2.5))
+            if one.execution(job).ended:
+                break
+            if one.board.running:
+                one.board.kill()
+            one.board.stats = None
+        assert one.ended(job).status == "SUCCEEDED", one.log()

@@ -1,0 +1,134 @@
+"""A simulated board on the real local cloud, updated as an operator does it."""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from tests.firmware.vm import HEAP_BYTES
+from tests.line.line import wait_until
+from tidectl.bundle import firmware_bundle
+from tidectl.firmware_image import FIRMWARE, compiled_text
+from tidectl.home import Home
+from tidectl.simulated_board import RESET_EXIT_CODE, SimulatedBoard
+from tidectl.target import Target
+from tidectl.thing import provision
+from tidectl.update_bundle import Facts, bundle
+from tidectl.update_job import Execution, Rollout, UpdateJobs
+from tidectl.update_key import P256, load_key, make_key
+
+SETTINGS: dict[str, Any] = {
+    "measurements": [
+        {"name": "climate", "driver": "bme280", "period_ms": 200},
+        {"name": "health", "driver": "chip", "period_ms": 1_000},
+    ],
+    "batch": {"age_ms_max": 1_000},
+    "link": {"retry_delay_ms_min": 50, "retry_delay_ms_max": 500, "ack_timeout_ms": 5_000},
+    "clock": {"sntp_host": None},
+    "control": {},
+}
+IMAGE_BYTES = 2 << 20  # what MicroPython leaves of 4 MB
+# What an update takes beside an agent with `control`; without sensors it needs less of its own.
+UPDATE_HEAP_BYTES = 64 * 1024
+LATE_S_MAX = 60.0
+RUN_S_MAX = 200.0
+
+
+class Updated:
+    """A thing whose board starts anew when it resets itself, as a chip does."""
+
+    def __init__(self, target: Target, folder: Path, thing: str) -> None:
+        self.thing = thing
+        self.home = Home(folder / "home")
+        if not (self.home.update_keys / "update.pem").exists():
+            make_key(self.home, "update", P256)
+        self.jobs = UpdateJobs(target)
+        self.folder = provision(
+            target, self.home, thing, settings=SETTINGS, image_bytes=IMAGE_BYTES
+        )
+        self.board = SimulatedBoard(
+            self.folder.image_path,
+            log_path=self.folder.log_path,
+            heap_bytes=HEAP_BYTES + UPDATE_HEAP_BYTES,
+        )
+        self.resets = 0
+        self._ending = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self.board.start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending = True
+        if self.board.running:
+            self.board.kill()
+        self._thread.join()
+
+    def _run(self) -> None:
+        """Start the board again after a reset and after a power cut."""
+        while not self._ending:
+            code = self.board.wait(RUN_S_MAX)
+            if self._ending or code not in (RESET_EXIT_CODE, -9):
+                return
+            self.resets += code == RESET_EXIT_CODE
+            self.board.start()
+
+    def publish(self, version: str, files: Mapping[str, bytes], **facts: Any) -> str:
+        """Send a bundle of `files`, signed; return the job."""
+        one = bundle(replace(Facts(version), **facts), files)
+        signature = load_key(self.home, "update").sign(one.manifest)
+        return self.jobs.publish(replace(one, signature=signature), [self.thing], [], Rollout())
+
+    def execution(self, job: str) -> Execution:
+        """Return how far it is."""
+        (one,) = self.jobs.executions(job)
+        return one
+
+    def wait_for(self, what: str, is_so: Callable[[], bool]) -> None:
+        """Return when it is so; the board's log tells why it did not come."""
+        try:
+            wait_until(what, is_so, within_s=LATE_S_MAX)
+        except AssertionError as error:
+            last = f"{self.board.stats}; {self.resets} resets; {self.log()[-1_500:]}"
+            raise AssertionError(f"{error}: {last}") from None
+
+    def ended(self, job: str) -> Execution:
+        """Return how the job ended."""
+        try:
+            self.wait_for(f"{job} has ended", lambda: self.execution(job).ended)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self.execution(job)}") from None
+        return self.execution(job)
+
+    def log(self) -> str:
+        """Return all that the board has logged."""
+        return self.folder.log_path.read_text() if self.folder.log_path.exists() else ""
+
+
+def program(folder: Path, marker: str, **replaced: tuple[str, str]) -> dict[str, bytes]:
+    """Return the firmware as another program that `marker` tells from others in every file.
+
+    `replaced` has, by module (dots as two underscores), what is to stand in place of what.
+    """
+    sources = folder / f"firmware-{marker}"
+    shutil.copytree(FIRMWARE, sources, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, (old, new) in replaced.items():
+        path = sources / "lib" / "tidenode" / f"{name.replace('__', '/')}.py"
+        text = path.read_text()
+        assert old in text, name
+        path.write_text(text.replace(old, new))
+    made = firmware_bundle(sources)
+    return {
+        f"{made.path(name)}.mpy": compiled_text(text, f"{name}.{marker}")
+        for name, text in made.texts.items()
+    }
+
+
+def reported(execution: Execution) -> str:
+    """Return the details as one text."""
+    return json.dumps(execution.details)
