@@ -55,7 +55,8 @@ def _solder() -> None:
     gc.collect()
 
 
-_solder()
+if "alone" not in os.listdir("/update"):  # an update asks for the heap of the sensors
+    _solder()
 asyncio.create_task(console.report_for_ever())
 asyncio.create_task(console.stop_when_told(options["drain_timeout_ms"]))
 __import__("main")
