@@ -44,7 +44,20 @@ class IdentityError(ConfigError):
         super().__init__(mistakes, "identity")
 
 
-def errand() -> str:
+def load_error(certificate: bytes, key: bytes, root: bytes) -> str:
+    """Return why TLS can't use these, or nothing."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_cert_chain(certificate, key)
+        context.load_verify_locations(cadata=root)
+    except ValueError as error:
+        return "it can't be loaded: %s" % error
+    return ""
+
+
+def errand(load_error: "Callable[[bytes, bytes, bytes], str]" = load_error) -> str:
     """Return what is to be done before the agent starts: `claim`, `rotation` or nothing.
 
     Ends first what a power cut left half done. Raises IdentityError, where the board can
@@ -55,7 +68,7 @@ def errand() -> str:
     claim = (CLAIM_CERTIFICATE, CLAIM_KEY, CLAIM_FACTS, AUTHORITY)
     if CERTIFICATE[1:] not in names and not [path for path in claim if path[1:] not in names]:
         return "claim"
-    _check()
+    _check(load_error)
     for path in claim[:3]:
         if path[1:] in names:
             _remove(path)
@@ -166,7 +179,7 @@ def _end_rotation(names: "list[str]") -> None:
             _remove("/" + name)
 
 
-def _check() -> None:
+def _check(load_error: "Callable[[bytes, bytes, bytes], str]") -> None:
     mistakes = []
     found = {}
     for path in (CERTIFICATE, KEY, AUTHORITY):
@@ -180,14 +193,8 @@ def _check() -> None:
     if not mistakes and not is_pair(found[CERTIFICATE], found[KEY]):
         mistakes.append("%s is not the key of %s" % (KEY, CERTIFICATE))
     if not mistakes:
-        import ssl
-
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        try:
-            context.load_cert_chain(found[CERTIFICATE], found[KEY])
-            context.load_verify_locations(cadata=found[AUTHORITY])
-        except ValueError as error:
-            mistakes.append("it can't be loaded: %s" % error)
+        wrong = load_error(found[CERTIFICATE], found[KEY], found[AUTHORITY])
+        mistakes = [wrong] if wrong else []
     if mistakes:
         raise IdentityError(mistakes)
 

@@ -23,13 +23,15 @@ class Fleet:
     """Who may become what, and how the fleet's side misbehaves.
 
     `things` maps a serial number to (thing, site). `mute` leaves so many questions unanswered,
-    `spent` refuses so many tokens, `strangers` hangs up on so many connections of things.
+    `spent` refuses so many tokens, `strangers` hangs up on so many connections of things, and
+    `refuse_new` on all that show a certificate signed here.
     """
 
     things: dict[str, tuple[str, str]] = field(default_factory=dict)
     mute: int = 0
     spent: int = 0
     strangers: int = 0
+    refuse_new: bool = False
 
 
 class FleetBroker(Broker):
@@ -39,6 +41,7 @@ class FleetBroker(Broker):
         self.fleet = Fleet()
         self.requests: list[x509.CertificateSigningRequest] = []
         self.registrations: list[dict[str, Any]] = []
+        self.signed: set[bytes] = set()
         self._authority = authority
         super().__init__(folder, identity, authority)
 
@@ -46,6 +49,9 @@ class FleetBroker(Broker):
         client = body[12:].decode()
         if "." not in client and self.fleet.strangers:
             self.fleet.strangers -= 1
+            writer.transport.abort()
+        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        if self.fleet.refuse_new and shown in self.signed:
             writer.transport.abort()
         return super()._greet(body, writer)
 
@@ -67,6 +73,7 @@ class FleetBroker(Broker):
             return _refused("InvalidCertificateSigningRequest", "the signature is wrong")
         self.requests.append(request)
         certificate = _signed(self._authority, request)
+        self.signed.add(certificate.public_bytes(Encoding.DER))
         number = len(self.requests)
         return "accepted", {
             "certificateId": f"certificate-{number}",
