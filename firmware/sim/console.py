@@ -20,8 +20,11 @@ _AGENT_CHECK_MS = 5
 
 def agent() -> "Any":
     """Return the agent, once it runs."""
-    module = sys.modules.get("tidenode.resident") or sys.modules.get("tidenode.agent")
-    return module and module.running
+    for name in ("sleep.upload", "resident", "agent"):
+        module = sys.modules.get("tidenode." + name)
+        if module:
+            return module.running
+    return None
 
 
 def report(**more: object) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 RESET_EXIT_CODE = 43  # how the host tells a reset from an end
+DEEPSLEEP_EXIT_CODE = 44  # and this, after which it is to start again
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5  # as on ESP32
 cause = PWRON_RESET  # the boot script is told by the host how the process before this one ended
 # The boot script wires these. A bus is its number, or the pins of one in software.
@@ -165,6 +166,12 @@ class RTC:
     def datetime(self, moment: "tuple[int, ...] | None" = None) -> None:
         """Take the time and leave the host's clock alone."""
 
+    def memory(self, data: "bytes | None" = None) -> "bytes | None":
+        """Keep `data`, up to 2,048 bytes, until the power goes; or return what was kept."""
+        import rtc_memory
+
+        return rtc_memory.kept(data)
+
 
 def unique_id() -> bytes:
     """Return a MAC address of one's own making, by the seed of the simulation."""
@@ -178,6 +185,11 @@ def unique_id() -> bytes:
 def reset() -> None:
     """End the process as a reset does: at once, with its own exit code."""
     sys.exit(RESET_EXIT_CODE)
+
+
+def deepsleep(duration_ms: int) -> None:
+    """End the process as a deep sleep does; whoever runs it lets it start again."""
+    sys.exit(DEEPSLEEP_EXIT_CODE)
 
 
 def reset_cause() -> int:

@@ -39,10 +39,15 @@ STAND_IN_DEFAULT_BYTES = 2 * 1024  # of all others
 CONTROL_BYTES = 16 * 1024  # what `control` takes beside the agent, with a message at hand
 DRAIN_TIMEOUT_MS = 10_000
 RESET_EXIT_CODE = 43  # the stand-in of `machine.reset()`
+DEEPSLEEP_EXIT_CODE = 44  # that of `machine.deepsleep()`: `start` is the end of the sleep
 PORTAL_PORTS = (8080, 8053)  # where a board's portal is on loopback, its page and its DNS
 WATCHDOG_EXIT_CODE = -signal.SIGUSR2  # that of the watchdog's bite
 # Of an exit code, what the next boot is told by `machine.reset_cause()`; else the power went.
-_RESET_CAUSES: dict[int | None, int] = {RESET_EXIT_CODE: 2, WATCHDOG_EXIT_CODE: 3}
+_RESET_CAUSES: dict[int | None, int] = {
+    RESET_EXIT_CODE: 2,
+    WATCHDOG_EXIT_CODE: 3,
+    DEEPSLEEP_EXIT_CODE: 4,
+}
 _POWER_ON = 1
 _STOP_MARGIN_S = 5.0
 
@@ -123,6 +128,9 @@ class SimulatedBoard:
         if self.running:
             raise BoardError(f"the board on {self._image_path} runs already")
         before = self._process.returncode if self._process else None
+        rtc_memory = self._image_path.with_suffix(".rtc")
+        if before not in _RESET_CAUSES:
+            rtc_memory.unlink(missing_ok=True)  # it was without power
         stand_ins = compile_folder(FIRMWARE / "sim")
         command = [
             _micropython(),
@@ -146,6 +154,7 @@ class SimulatedBoard:
                     "absent": list(self._absent),
                     "drain_timeout_ms": self._drain_timeout_ms,
                     "portal_ports": self._portal_ports,
+                    "rtc_memory": str(rtc_memory.resolve()),
                     "reset_cause": _RESET_CAUSES.get(before, _POWER_ON),
                 }
             ),

@@ -48,6 +48,11 @@ PORTAL: "Spec" = (
     ("button_pin", int, None, 0, 48),
     ("open", bool, False, 0, 1),
 )
+SLEEP: "Spec" = (
+    ("period_s", int, REQUIRED, 1, 86_400),
+    ("wakes_per_upload", int, 12, 1, 1_000),
+    ("upload_timeout_s", int, 60, 5, 600),
+)
 NETWORK: "Spec" = (
     ("ssid", str, REQUIRED, 1, 32),
     ("password", str, "", 0, 64),
@@ -99,6 +104,7 @@ SECTIONS = (
     ("link", LINK),
     ("outbox", OUTBOX),
     ("portal", PORTAL),
+    ("sleep", SLEEP),
     ("wifi", WIFI),
 )
 
@@ -114,9 +120,11 @@ OutboxLimits = _record("OutboxLimits", OUTBOX)
 LinkLimits = _record("LinkLimits", LINK)
 ClockSource = _record("ClockSource", CLOCK)
 ControlLimits = _record("ControlLimits", CONTROL)
+Sleep = _record("Sleep", SLEEP)
 Config = _record(
-    "Config", TOP, "broker", "wifi", "measurements", "batch", "outbox", "link", "clock", "control"
-)
+    "Config", TOP, "broker", "wifi", "measurements", "batch", "outbox", "link", "clock", "control",
+    "sleep",
+)  # fmt: skip
 
 
 def load(path: str, options_of: "Options") -> "Any":
@@ -147,7 +155,7 @@ def parse(document: object, options_of: "Options") -> "Any":
     _checked(check_thing, top, "serial", "", mistakes)
     parts: dict[str, Any] = {}
     for name, spec in SECTIONS:
-        if name in ("wifi", "control") and document.get(name) is None:
+        if name in ("wifi", "control", "sleep") and document.get(name) is None:
             parts[name] = None
         elif name == "wifi":
             asked = document[name] == "portal"  # before the agent starts
@@ -174,6 +182,7 @@ def parse(document: object, options_of: "Options") -> "Any":
         link=LinkLimits(**parts["link"]),
         clock=ClockSource(**parts["clock"]),
         control=parts["control"] and ControlLimits(**parts["control"]),
+        sleep=parts["sleep"] and Sleep(**parts["sleep"]),
     )
 
 

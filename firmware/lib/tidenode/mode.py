@@ -13,7 +13,12 @@ _POLL_MS = 20
 
 
 def choose(hardware: "Any") -> str:
-    """Return `portal`, `sleep`, or nothing: the agent. `hardware` is the module `machine`."""
+    """Return `portal`, `sleep`, `wake` (which was asleep), or nothing: the agent.
+
+    `hardware` is the module `machine`.
+    """
+    if hardware.reset_cause() == hardware.DEEPSLEEP_RESET:
+        return "wake"
     try:
         with open(ROOT + "/config.json") as file:
             text = file.read()
@@ -24,9 +29,9 @@ def choose(hardware: "Any") -> str:
     try:
         document = json.loads(text)
     except ValueError:
-        return ""  # whoever reads it all will say what is wrong
+        document = None
     if not isinstance(document, dict):
-        return ""
+        return ""  # whoever reads it all will say what is wrong
     if document.get("wifi") == "portal" or _is_held(document.get("portal"), hardware):
         return "portal"
     return "sleep" if document.get("sleep") else ""

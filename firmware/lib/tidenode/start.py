@@ -26,10 +26,16 @@ def run() -> None:
             from tidenode import portal
 
             portal.run(machine, network)
+        if way == "wake":
+            _sleep()
+            return
         if _did_errand():
             machine.reset()  # the agent needs a heap that nothing has used
         from tidenode import app
 
+        if way == "sleep":
+            _sleep()
+            return
         agent = app.build()
         app.forget_start()
         asyncio.run(agent.run())
@@ -72,6 +78,12 @@ def _did_errand() -> bool:
     for name in ("identity", "der"):  # kilobytes of heap, which the agent has no use for
         sys.modules.pop("tidenode." + name).__dict__.clear()
     return bool(errand)
+
+
+def _sleep() -> None:
+    from tidenode import sleep
+
+    sleep.run(machine)
 
 
 def _keep(error: Exception) -> None:

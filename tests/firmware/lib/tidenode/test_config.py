@@ -53,8 +53,8 @@ def with_value(path: str, value: object) -> dict[str, Any]:
     """Return GOOD with `value` at `path`, a section or none and a key."""
     document = deepcopy(GOOD)
     *section, key = path.split(".")
-    fresh = {"ssid": "net"} if section == ["wifi"] else {}
-    place = document.setdefault(section[0], fresh) if section else document
+    fresh = {"wifi": {"ssid": "net"}, "sleep": {"period_s": 60}}.get(section[0] if section else "")
+    place = document.setdefault(section[0], fresh or {}) if section else document
     place[key] = value
     return document
 
@@ -65,7 +65,7 @@ def test_what_is_not_said_has_its_default() -> None:
     assert settings.broker == ("broker.example", 8883)
     assert settings.wifi is settings.control is None
     for name, spec in config.SECTIONS:
-        if name not in ("broker", "control", "portal", "wifi"):
+        if name not in ("broker", "control", "portal", "sleep", "wifi"):
             assert getattr(settings, name) == tuple(row[2] for row in spec)
     (climate,) = settings.measurements
     assert (climate.name, climate.driver, climate.period_ms) == ("climate", "bme280", 1000)

@@ -36,7 +36,8 @@ def chosen(
     if document is not None:
         text = document if isinstance(document, str) else json.dumps(document)
         (folder / "config.json").write_text(text)
-    return mode.choose(SimpleNamespace(Pin=Button(low))), sum(waits)
+    hardware = SimpleNamespace(Pin=Button(low), reset_cause=lambda: 1, DEEPSLEEP_RESET=4)
+    return mode.choose(hardware), sum(waits)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,280 @@
+"""Bring what the wakes have gathered to the cloud, then sleep. Wires it: the agent is not there.
+
+Flow: memory of the RTC > [upload] > outbox > uplink
+Bounded: `sleep.upload_timeout_s` for all of it. Samples leave the RTC's memory when they are on
+flash; where the time is not known they stay, until there is no room for them.
+"""
+
+import asyncio
+import gc
+import os
+import sys
+import time
+
+from tidenode import config, drivers, greeting, log
+from tidenode.boots import count_boot
+from tidenode.clock import Clock
+from tidenode.errors import ConfigError, OutboxError
+from tidenode.link import LINK_FAILURES, Link
+from tidenode.outbox import Outbox
+from tidenode.resolver import Resolver
+from tidenode.sleep import memory as memories
+from tidenode.sleep import rest_ms
+from tidenode.together import run_together
+from tidenode.topics import Topics
+from tidenode.uplink import Uplink
+from tidewire.batch import Batch
+from tidewire.column import DECIMAL, INTEGER, Column
+from tidewire.encoder import encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tidenode.sleep.memory import Memory
+    from tidenode.wall_clock import WallClock
+
+running: "Upload | None" = None  # for a console beside it
+_OUTBOX = "/outbox"
+_CHECK_MS = 20
+_GATHERED = 64  # all batches of an upload go into one file
+
+
+class Upload:
+    """One use of the radio; `settings` is the Config, `memory` what the wakes left, or None."""
+
+    def __init__(
+        self, settings: "Any", memory: "Memory | None", rtc: "Any", wall: "WallClock"
+    ) -> None:
+        self._settings = settings
+        self._rtc = rtc
+        self._wall = wall
+        self._clock = Clock(
+            ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]
+            ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]
+            wall_ms=wall.read_ms(),
+        )
+        self._boot = count_boot(_OUTBOX)
+        from tidenode.segments import Segments
+
+        self._outbox = Outbox(
+            storage=Segments(folder=_OUTBOX, bytes_max=settings.outbox.bytes_max),
+            now_ms=self._clock.monotonic_ms,
+            warn=log.warn,
+            sync_batches=_GATHERED,
+            sync_age_ms=0,
+        )
+        plan = plan_of(settings)
+        if memory is None or memory.plan != plan:
+            held, memory = memory, memories.Memory(plan)
+            if held:  # another configuration: what was sampled is not known any more
+                memory.lost = held.lost + held.samples
+                memory.anchor_ms = held.anchor_ms
+        elif memory.moving:
+            # Cut off: all batches are on flash by one write, or none is.
+            if self._outbox.next_sequence >= memory.moving:
+                memory.forget()
+            memory.moving = 0
+        memory.wakes = 0
+        self._memory = memory
+        self._samples = memory.samples
+        self._time_known = self._stopped = False
+        self._uplink: Uplink | None = None
+
+    def stop(self, drain_timeout_ms: int) -> None:  # noqa: ARG002  # as the agent has it
+        """End in place of sleeping."""
+        self._stopped = True
+
+    async def run(self) -> bool:
+        """Return whether to sleep now."""
+        global running
+        running = self
+        timeout_ms = self._settings.sleep.upload_timeout_s * 1_000
+        try:
+            await asyncio.wait_for_ms(self._upload(), timeout_ms)  # type: ignore[attr-defined]
+        except asyncio.TimeoutError:
+            log.warn("no upload in %d ms" % timeout_ms)
+        except LINK_FAILURES as error:
+            log.warn("no upload: %r" % error)
+        if not self._time_known and self._memory.is_nearly_full:
+            self._move()
+        self._rtc.memory(self._memory.dumped())
+        return not self._stopped
+
+    def stats(self) -> "dict[str, object]":
+        """Return the counts that ARCHITECTURE.md names under Board."""
+        uplink = self._uplink
+        return {
+            "thing": self._settings.thing,
+            "boot": self._boot,
+            "sampled": self._samples,
+            "accepted": self._outbox.accepted,
+            "acknowledged": uplink.acknowledged if uplink else 0,
+            "dropped": self._outbox.dropped,
+            "queued_batches": len(self._outbox),
+            "connects": uplink.connects if uplink else 0,
+            "connected": bool(uplink and uplink.connected),
+        }
+
+    async def _upload(self) -> None:
+        resolver = Resolver()
+        settings = self._settings
+        if settings.wifi is not None:
+            import network
+
+            from tidenode.wifi import Wifi
+
+            await Wifi(network, settings.wifi).ensure()
+        if settings.clock.sntp_host is not None:
+            from tidenode.sntp import Sntp
+
+            utc_ms = await Sntp(settings.clock, self._clock, resolver).ask()
+            if not self._clock.set_utc_ms(utc_ms):
+                log.warn("the time server's time can't be: %d" % utc_ms)
+                return
+            self._memory.correct(self._wall.read_ms(), utc_ms)
+            self._rtc.memory(self._memory.dumped())  # before the clock, by which they were wrong
+            self._wall.set_ms(utc_ms)
+        if not self._clock.trusted:
+            log.warn("the clock isn't set and clock.sntp_host is null: nothing is sent")
+            return
+        self._time_known = True
+        self._move()
+        uplink = Uplink(
+            link=_link(settings, resolver),
+            outbox=self._outbox,
+            clock=self._clock,
+            topic_of=Topics(settings.site, settings.thing, settings.basic_ingest),
+            ready=_ready,
+            urandom=os.urandom,
+            warn=log.warn,
+            limits=settings.link,
+        )
+        self._uplink = uplink
+        ended = asyncio.Event()
+        await run_together((uplink.run(), self._until_drained(ended)), ended)
+
+    async def _until_drained(self, ended: asyncio.Event) -> None:
+        while len(self._outbox) and not self._stopped:
+            await asyncio.sleep_ms(_CHECK_MS)  # type: ignore[attr-defined]
+        ended.set()
+
+    def _move(self) -> None:
+        """Put the samples into the outbox, a batch for each measurement.
+
+        The sequence that they begin with is noted before: if this is cut off behind the one
+        write of the flash, the next upload knows that they are there.
+        """
+        memory = self._memory
+        if not self._time_known and not memory.anchor_ms:
+            memory.lost += memory.samples  # nobody will ever know when they were taken
+            memory.forget()
+        if memory.lost:
+            self._outbox.lose(memory.lost)
+            memory.lost = 0
+            self._rtc.memory(memory.dumped())
+        if not memory.samples:
+            return
+        memory.moving = self._outbox.next_sequence + 1
+        self._rtc.memory(memory.dumped())
+        for number in range(len(self._settings.measurements)):
+            rows = [row for row in memory.all() if row[0] == number]
+            if rows:
+                self._push(self._settings.measurements[number], rows)
+        self._outbox.sync()
+        memory.forget()
+        self._rtc.memory(memory.dumped())
+
+    def _push(self, measurement: "Any", rows: "list[Any]") -> None:
+        rows.sort(key=lambda row: row[1])  # a clock that was set back
+        times_ms: list[int] = []
+        for _, time_ms, _ in rows:
+            # A store keeps one sample per instant.
+            times_ms.append(max(time_ms, times_ms[-1] + 1) if times_ms else time_ms)
+        columns = [
+            Column(name, DECIMAL if decimals else INTEGER, decimals, [row[2][at] for row in rows])
+            for at, (name, decimals) in enumerate(drivers.find(measurement.driver).FIELDS)
+        ]
+        batch = Batch(
+            self._settings.site,
+            self._settings.thing,
+            measurement.name,
+            self._boot,
+            self._outbox.next_sequence,
+            times_ms,
+            columns,
+        )
+        try:
+            self._outbox.push(measurement.name, len(rows), encode(batch))
+        except OutboxError as error:
+            log.warn("batch dropped measurement=%s: %s" % (measurement.name, error))
+
+
+def run(memory: "Memory | None", rtc: "Any", hardware: "Any", wall: "WallClock") -> None:
+    """Upload, then sleep. Raises ConfigError."""
+    settings = config.load("/config.json", drivers.options_of)
+    if settings.sleep is None:
+        hardware.reset()  # it was taken out: the agent is what starts then
+    _forget("app", "config", "wifi_config")
+    upload = Upload(settings, memory, rtc, wall)
+    _forget("boots", "recovery")
+    if asyncio.run(upload.run()):
+        hardware.deepsleep(rest_ms(settings.sleep.period_s * 1_000, wall.read_ms()))
+
+
+def _forget(*names: str) -> None:
+    """Give back the heap of what has done its part: TLS has to fit."""
+    for name in names:
+        module = sys.modules.pop("tidenode." + name, None)
+        if module:
+            module.__dict__.clear()
+    gc.collect()
+
+
+def plan_of(settings: "Any") -> "dict[str, Any]":
+    """Return what a wake has to know. Raises ConfigError where it takes too much room."""
+    period_ms = settings.sleep.period_s * 1_000
+    measurements = []
+    for one in settings.measurements:
+        module = drivers.find(one.driver)
+        options = {row[0]: one.options[row[0]] for row in module.OPTIONS}
+        for row in module.OPTIONS:
+            if options[row[0]] == row[2]:
+                del options[row[0]]
+        every = max(1, one.period_ms // period_ms)
+        measurements.append([one.driver, options, len(module.FIELDS), every])
+    plan = {
+        "period_s": settings.sleep.period_s,
+        "wakes_per_upload": settings.sleep.wakes_per_upload,
+        "measurements": measurements,
+    }
+    plan_bytes = memories.BYTES_MAX - memories.Memory(plan).room_bytes
+    if plan_bytes > memories.PLAN_BYTES_MAX:
+        raise ConfigError(
+            [
+                "sleep: the measurements take %d of the RTC's bytes, %d at most"
+                % (plan_bytes, memories.PLAN_BYTES_MAX)
+            ]
+        )
+    return plan
+
+
+async def _ready() -> None:
+    """Wait for nothing: network and time are there."""
+
+
+def _link(settings: "Any", resolver: Resolver) -> Link:
+    files = []
+    for path in ("/cert.der", "/key.der", "/root.der"):
+        with open(path, "rb") as file:
+            files.append(file.read())
+    return Link(
+        resolver=resolver,
+        host=settings.broker.host,
+        port=settings.broker.port,
+        greeting=greeting.connect(settings.thing, settings.link.keepalive_s, clean_session=False),
+        connect_timeout_ms=settings.link.connect_timeout_ms,
+        certificate=files[0],
+        key=files[1],
+        root=files[2],
+    )

@@ -1,0 +1,69 @@
+"""Read the sensors of one wake into memory."""
+
+import time
+
+from tidenode import drivers, log
+from tidenode.errors import SensorError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from tidenode.sleep.memory import Memory
+
+BEGIN_MS_MAX = 60_000
+READY_MS_MAX = 200  # for a chip's first moments, after it was set up
+_READY_MS = 20
+
+
+def sample(memory: "Memory", hardware: "Any", now_ms: "Callable[[], int]") -> bool:
+    """Sample what is due at this wake; return whether to upload now.
+
+    A sensor that fails is told and stops no other; its next sample is tried at its next wake.
+    """
+    sensors = []
+    wait_ms = 0
+    for number, (driver, options, fields, every) in enumerate(memory.plan["measurements"]):
+        if memory.turns % every:
+            continue
+        try:
+            module = drivers.find(driver)
+            whole = {row[0]: row[2] for row in module.OPTIONS}
+            whole.update(options)
+            sensor = module.create(whole, hardware)
+            if hasattr(sensor, "begin"):
+                wait_ms = max(wait_ms, min(sensor.begin(), BEGIN_MS_MAX))
+            sensors.append((number, sensor, fields))
+        except Exception as error:  # drivers are written by users: none may end the wake
+            log.warn("sensor failed driver=%s: %r" % (driver, error))
+    if wait_ms:
+        time.sleep_ms(wait_ms + 1)  # type: ignore[attr-defined]
+    for number, sensor, fields in sensors:
+        try:
+            values = _read(sensor, fields)
+            if values.count(None) < fields:
+                memory.add(number, now_ms(), values)
+        except Exception as error:  # as above
+            log.warn("sensor failed measurement=%d: %r" % (number, error))
+    memory.turns += 1
+    memory.wakes += 1
+    # `wakes` begins anew with each try, also with one that fails: the radio is what costs.
+    return memory.wakes >= memory.plan["wakes_per_upload"] or (
+        memory.is_nearly_full and memory.wakes > memory.plan["wakes_per_upload"] // 4
+    )
+
+
+def _read(sensor: "Any", fields: int) -> "Any":
+    """Return the values; a chip that was just set up has none at first."""
+    for _ in range(READY_MS_MAX // _READY_MS):
+        values = sensor.read()
+        if len(values) != fields or [one for one in values if type(one) not in _KINDS]:
+            raise SensorError("a driver of %d fields answered %r" % (fields, values))
+        if values.count(None) < fields:
+            break
+        time.sleep_ms(_READY_MS)  # type: ignore[attr-defined]
+    return values
+
+
+_KINDS = (int, type(None))

@@ -1,0 +1,92 @@
+"""The RTC's memory gives back what was put in, or says that it can't."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidenode.sleep import rest_ms
+from tidenode.sleep.memory import BYTES_MAX, Memory, loaded
+
+PLAN = {
+    "period_s": 60,
+    "wakes_per_upload": 12,
+    "measurements": [["bme280", {}, 3, 1], ["adc", {"pin": 34}, 1, 2]],
+}
+T0 = 1_790_000_000_000
+values = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1))
+samples = st.lists(
+    st.one_of(
+        st.tuples(st.just(0), st.integers(0, 2**44), st.lists(values, min_size=3, max_size=3)),
+        st.tuples(st.just(1), st.integers(0, 2**44), st.lists(values, min_size=1, max_size=1)),
+    ),
+    max_size=20,
+)
+
+
+@given(samples)
+def test_what_is_kept_comes_back_after_a_sleep(
+    rows: list[tuple[int, int, list[int | None]]],
+) -> None:
+    memory = Memory(PLAN)
+    held = [row for row in rows if memory.add(*row)]
+    memory.wakes, memory.turns, memory.anchor_ms = 3, 70_000, T0
+    again = loaded(memory.dumped())
+    assert again
+    assert list(again.all()) == held
+    assert (again.plan, again.wakes, again.turns, again.anchor_ms) == (PLAN, 3, 70_000, T0)
+    assert again.lost == len(rows) - len(held)
+
+
+def test_memory_is_bounded_and_what_does_not_fit_is_counted() -> None:
+    memory = Memory(PLAN)
+    chance = random.Random(1)
+    for step in range(400):
+        row = [chance.randrange(9_000), chance.randrange(10**7), chance.randrange(10_000)]
+        was_nearly_full = memory.is_nearly_full
+        if not memory.add(0, T0 + 60_000 * step, row):
+            assert was_nearly_full  # so that an upload came before
+    assert len(memory.dumped()) <= BYTES_MAX
+    assert memory.samples > 100
+    assert memory.lost == 400 - memory.samples
+
+
+def test_every_flipped_bit_and_every_cut_is_a_cold_start() -> None:
+    memory = Memory(PLAN)
+    memory.add(0, T0, [1, None, -3])
+    whole = memory.dumped()
+    for at in range(len(whole)):
+        assert loaded(whole[:at]) is None
+        for bit in range(8):
+            assert loaded(whole[:at] + bytes((whole[at] ^ 1 << bit,)) + whole[at + 1 :]) is None
+    assert loaded(bytes(BYTES_MAX)) is None
+    assert loaded(b"\xff" * BYTES_MAX) is None
+
+
+def test_times_are_put_right_by_how_the_clock_drifted() -> None:
+    memory = Memory(PLAN)
+    memory.anchor_ms = T0
+    for minute in range(1, 11):  # the RTC is 1 % fast
+        memory.add(1, T0 + minute * 60_600, [minute])
+    memory.correct(T0 + 606_000, T0 + 600_000)
+    assert [row[1] for row in memory.all()] == [T0 + minute * 60_000 for minute in range(1, 11)]
+    assert memory.anchor_ms == T0 + 600_000
+    again = list(memory.all())
+    memory.correct(T0 + 600_000, T0 + 600_000)
+    assert list(memory.all()) == again
+
+
+def test_a_clock_that_was_never_set_was_wrong_from_the_start() -> None:
+    memory = Memory(PLAN)
+    memory.add(1, 946_684_860_000, [1])
+    memory.correct(946_684_920_000, T0)
+    assert [row[1] for row in memory.all()] == [T0 - 60_000]
+    # A cut before the clock itself was set: those that are right stay right.
+    memory.correct(946_684_930_000, T0 + 10_000)
+    assert [row[1] for row in memory.all()] == [T0 - 60_000]
+
+
+def test_a_wake_comes_at_the_next_multiple_that_is_not_too_near() -> None:
+    assert rest_ms(60_000, 120_000) == 60_000
+    assert rest_ms(60_000, 130_000) == 50_000
+    assert rest_ms(60_000, 179_900) == 60_100

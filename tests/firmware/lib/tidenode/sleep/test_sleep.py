@@ -1,0 +1,110 @@
+"""A board that sleeps: process after process on one image, as wakes on one flash."""
+
+import os
+import random
+import signal
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.firmware.lib.tidenode.bench import Bench
+from tests.firmware.lib.tidenode.broker import Faults
+from tidectl.simulated_board import DEEPSLEEP_EXIT_CODE, SimulatedBoard
+
+WAKES_PER_UPLOAD = 5
+WAKES = 100
+SEED = 3
+SLEEPING: dict[str, Any] = {
+    "measurements": [{"name": "climate", "driver": "bme280", "period_ms": 1_000}],
+    "sleep": {"period_s": 1, "wakes_per_upload": WAKES_PER_UPLOAD, "upload_timeout_s": 10},
+}
+WAKE_S_MAX = 30.0
+
+
+def woken(board: SimulatedBoard) -> int:
+    board.start()
+    return board.wait(WAKE_S_MAX)
+
+
+def received(bench: Bench) -> list[int]:
+    """Return the times that arrived; the sequence has no hole, and no time is there twice."""
+    batches = bench.batches()
+    assert [batch.sequence for batch in batches] == list(range(len(batches))), bench.log()
+    times_ms = [time_ms for batch in batches for time_ms in batch.times_ms]
+    assert times_ms == sorted(set(times_ms))
+    return times_ms
+
+
+def test_each_wake_is_a_sample_and_every_fifth_an_upload(bench: Bench) -> None:
+    bench.broker.resume()
+    board = bench.board(**SLEEPING)
+    assert board.wait(WAKE_S_MAX) == DEEPSLEEP_EXIT_CODE, bench.log()  # cold: nothing to send
+    for wake in range(1, 2 * WAKES_PER_UPLOAD + 1):
+        assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+        assert len(received(bench)) == wake // WAKES_PER_UPLOAD * WAKES_PER_UPLOAD
+
+
+def test_without_a_network_the_samples_wait_on_flash(bench: Bench) -> None:
+    settings = SLEEPING | {"sleep": SLEEPING["sleep"] | {"upload_timeout_s": 5}}
+    board = bench.board(**settings)
+    board.wait(WAKE_S_MAX)
+    for _ in range(WAKES_PER_UPLOAD):
+        assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+    bench.broker.resume()
+    cold = bench.board(bench.folder / "flash.img")  # the power was off: flash is what is left
+    assert cold.wait(WAKE_S_MAX) == DEEPSLEEP_EXIT_CODE
+    assert len(received(bench)) == WAKES_PER_UPLOAD
+
+
+@pytest.mark.timeout(180)
+def test_a_hundred_wakes_with_cuts_and_resets_leave_the_sequence_whole(bench: Bench) -> None:
+    """A power cut costs what the RTC held at the most, a reset the sample being taken."""
+    chance = random.Random(SEED)
+    bench.broker.misbehave(Faults(seed=SEED, cut=0.1, drop_puback=0.1))
+    bench.broker.resume()
+    board = bench.board(**SLEEPING)
+    board.wait(WAKE_S_MAX)
+    sampled = cuts = 0
+    for _ in range(WAKES):
+        fault = chance.choice([None] * 7 + [signal.SIGKILL, signal.SIGUSR2, signal.SIGUSR2])
+        board.start()
+        if fault:
+            timer = threading.Timer(chance.uniform(0.0, 0.15), _struck, (board.pid, fault))
+            timer.start()
+        code = board.wait(WAKE_S_MAX)
+        if fault:
+            timer.cancel()
+        assert code in (DEEPSLEEP_EXIT_CODE, -signal.SIGKILL, -signal.SIGUSR2), bench.log()
+        cuts += code == -signal.SIGKILL
+        sampled += code == DEEPSLEEP_EXIT_CODE
+    bench.broker.misbehave(Faults())
+    for _ in range(2 * WAKES_PER_UPLOAD):
+        assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+    assert cuts > 2, f"seed {SEED}"
+    # The starts that follow a cut or a reset take no sample: they upload.
+    arrived = len(received(bench))
+    resets = WAKES - sampled
+    assert arrived >= sampled - resets - cuts * WAKES_PER_UPLOAD, f"seed {SEED}"
+    print(f"{arrived} samples of {WAKES} wakes, {cuts} cuts, {resets - cuts} resets")
+
+
+def _struck(pid: int, fault: int) -> None:
+    with suppress(ProcessLookupError):  # it sleeps already
+        os.kill(pid, fault)
+
+
+def test_the_memory_is_gone_with_the_power(bench: Bench, tmp_path: Path) -> None:
+    bench.broker.resume()
+    board = bench.board(**SLEEPING)
+    board.wait(WAKE_S_MAX)
+    woken(board)
+    (memory,) = tmp_path.glob("*.rtc")
+    assert 100 < memory.stat().st_size < 200
+    board.start()
+    board.kill()
+    board.wait()
+    board.start()
+    assert not memory.exists()
