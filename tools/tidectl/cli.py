@@ -40,6 +40,7 @@ VERBS = {
     "monitor": "Print what the board on a port says.",
     "shell": "Open MicroPython's prompt on a board.",
     "device": "List boards and things, look into one, run one on this machine.",
+    "config": "Change the settings of a board from afar.",
     "query": "Ask the store a question in SQL.",
     "tail": "Follow the samples of a measurement as they arrive.",
     "audit": "Prove that nothing is lost and nothing stored twice.",

@@ -15,7 +15,7 @@ from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home
 from tidectl.output import cell_text, err, print_facts, print_json, print_table, say
 from tidectl.serial_port import PortFacts, ports
-from tidectl.simulated_board import BoardError, BoardStats, SimulatedBoard
+from tidectl.simulated_board import RESET_EXIT_CODE, BoardError, BoardStats, SimulatedBoard
 from tidectl.thing import ThingFolder
 from tidectl.verbs import device_wear
 
@@ -153,9 +153,13 @@ def _run_to_the_end(board: SimulatedBoard, seconds: float | None, screen: "_Scre
     deadline = time.monotonic() + seconds if seconds else None
     try:
         with screen, board:
-            while board.running and not asked.wait(_POLL_S):
+            while not asked.wait(_POLL_S):
                 if deadline and time.monotonic() >= deadline:
                     break
+                if not board.running:
+                    if board.wait() != RESET_EXIT_CODE:
+                        break
+                    board.start()  # it has reset itself, as a job or new settings have it
             early = not board.running
             if not early:
                 board.interrupt()
