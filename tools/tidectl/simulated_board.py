@@ -36,7 +36,7 @@ STAND_IN_BYTES = {
     "health": 3 * 1024,
 }
 STAND_IN_DEFAULT_BYTES = 2 * 1024  # of all others
-CONTROL_BYTES = 16 * 1024  # what `control` takes beside the agent, with a message at hand
+CONTROL_BYTES = 24 * 1024  # what `control` takes beside the agent: 12 KB, and a message at hand
 DRAIN_TIMEOUT_MS = 10_000
 RESET_EXIT_CODE = 43  # the stand-in of `machine.reset()`
 DEEPSLEEP_EXIT_CODE = 44  # that of `machine.deepsleep()`: `start` is the end of the sleep
