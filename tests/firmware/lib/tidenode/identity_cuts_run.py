@@ -65,10 +65,10 @@ class Around:
     def warn(self, message):
         pass
 
-    def delay_ms(self, ceiling_ms):
+    def delay_ms(self, _ceiling_ms):
         return 0
 
-    async def dial(self, client_id, certificate, key, filters):
+    async def dial(self, _client_id, certificate, key, filters):
         assert identity.is_pair(certificate, key), "dials with a key that is not its certificate's"
         if which == "refused" and not filters:
             raise OSError(32)
@@ -173,8 +173,8 @@ def main():
             if failure:
                 failures.append("operation %d: %s" % (number, failure))
             gc.collect()
-        data = b"\xff" * BLOCK if data is None else data
-        cells[at : at + len(data)] = data
+        done = b"\xff" * BLOCK if data is None else data
+        cells[at : at + len(done)] = done
     assert cells == flash.cells
     print(
         json.dumps(
