@@ -70,6 +70,7 @@ class Claim:
         self._document = document
         self._serial = serial
         self._failures = self._refusals = self._thing_tries = 0
+        self._out_of_memory = False
 
     async def run(self) -> None:
         """Try until the thing's files are in force."""
@@ -77,6 +78,8 @@ class Claim:
         try:
             while not await self._try():
                 await asyncio.sleep_ms(self._around.delay_ms(self._ceiling_ms()))  # type: ignore[attr-defined]
+                if self._out_of_memory:
+                    return  # the heap is in pieces; the board starts anew, all it has is on flash
         finally:
             keeper.cancel()
 
@@ -95,6 +98,7 @@ class Claim:
             return False
         except errand.FAILURES as error:
             self._failures += 1
+            self._out_of_memory = isinstance(error, MemoryError)
             self._around.warn(
                 "claim %s failed attempt=%d: %r" % (self._serial, self._failures, error)
             )
