@@ -59,7 +59,7 @@ async def stop_when_told(drain_timeout_ms: int) -> None:
 def _unclaimed() -> "dict[str, object]":
     """Return the last line of a board that is no thing yet."""
     counts = ("boot", "sampled", "accepted", "acknowledged", "dropped", "queued_batches")
-    line: dict[str, object] = dict([(name, 0) for name in counts])
+    line: dict[str, object] = dict.fromkeys(counts, 0)
     line.update(thing="(no thing yet)", connects=0, connected=False, final=True)
     return line
 

@@ -119,8 +119,7 @@ def program_files() -> dict[str, bytes]:
     except BundleError as error:
         raise FirmwareImageError(f"the firmware can't be bundled: {error}") from error
     return {
-        f"{bundle.path(name)}.mpy": compiled_text(text, name)
-        for name, text in bundle.texts.items()
+        f"{bundle.path(name)}.mpy": compiled_text(text, name) for name, text in bundle.texts.items()
     }
 
 
