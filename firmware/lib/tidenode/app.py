@@ -40,32 +40,10 @@ def build() -> Agent:
     _forget("config")  # 8 KB, which the stages of many sensors need
     wall = WallClock(time, machine)
     clock = Clock(ticks_ms=time.ticks_ms, ticks_diff=time.ticks_diff, wall_ms=wall.read_ms())  # type: ignore[attr-defined]
-    outbox = Outbox(
-        storage=_storage(settings.outbox),
-        now_ms=clock.monotonic_ms,
-        warn=log.warn,
-        sync_batches=settings.outbox.sync_batches,
-        sync_age_ms=settings.outbox.sync_age_ms,
-    )
+    outbox = _outbox(settings.outbox, clock)
     resolver = Resolver()
-    timekeeper = Timekeeper(
-        clock=clock,
-        ask=_asker(settings.clock, clock, resolver),
-        online=_online(settings.wifi),
-        set_wall_ms=wall.set_ms if settings.clock.sntp_host else None,
-        resync_ms=settings.clock.resync_s * 1_000,
-        warn=log.warn,
-    )
-    uplink = Uplink(
-        link=_link(settings, resolver),
-        outbox=outbox,
-        clock=clock,
-        topic_of=Topics(settings.site, settings.thing, settings.basic_ingest),
-        ready=timekeeper.ready_to_dial,
-        urandom=os.urandom,
-        warn=log.warn,
-        limits=settings.link,
-    )
+    timekeeper = _timekeeper(settings, wall, clock, resolver)
+    uplink = _uplink(settings, outbox, clock, timekeeper, resolver)
     measurements = () if safe_mode else settings.measurements
     samplers = [_sampler(one, settings, boot, outbox, clock) for one in measurements]
     agent = Agent(
@@ -76,9 +54,7 @@ def build() -> Agent:
         uplink=uplink,
         timekeeper=timekeeper,
     )
-    for sampler in samplers:
-        if hasattr(sampler.sensor, "observe"):
-            sampler.sensor.observe(uplink, outbox, samplers)
+    _let_observe(samplers, uplink, outbox)
     if feed:
         parts = [("link", uplink), ("time", timekeeper)]
         parts.extend([(sampler.name, sampler) for sampler in samplers])
@@ -122,6 +98,48 @@ def _forget(*names: str) -> None:
             module.__dict__.clear()
         if parent in modules:
             modules[parent].__dict__.pop(own, None)  # which holds its texts, though it is empty
+
+
+def _let_observe(samplers: "list[Any]", uplink: Uplink, outbox: Outbox) -> None:
+    for sampler in samplers:
+        if hasattr(sampler.sensor, "observe"):
+            sampler.sensor.observe(uplink, outbox, samplers)
+
+
+def _outbox(settings: "Any", clock: Clock) -> Outbox:
+    return Outbox(
+        storage=_storage(settings),
+        now_ms=clock.monotonic_ms,
+        warn=log.warn,
+        sync_batches=settings.sync_batches,
+        sync_age_ms=settings.sync_age_ms,
+    )
+
+
+def _timekeeper(settings: "Any", wall: WallClock, clock: Clock, resolver: Resolver) -> Timekeeper:
+    return Timekeeper(
+        clock=clock,
+        ask=_asker(settings.clock, clock, resolver),
+        online=_online(settings.wifi),
+        set_wall_ms=wall.set_ms if settings.clock.sntp_host else None,
+        resync_ms=settings.clock.resync_s * 1_000,
+        warn=log.warn,
+    )
+
+
+def _uplink(
+    settings: "Any", outbox: Outbox, clock: Clock, timekeeper: Timekeeper, resolver: Resolver
+) -> Uplink:
+    return Uplink(
+        link=_link(settings, resolver),
+        outbox=outbox,
+        clock=clock,
+        topic_of=Topics(settings.site, settings.thing, settings.basic_ingest),
+        ready=timekeeper.ready_to_dial,
+        urandom=os.urandom,
+        warn=log.warn,
+        limits=settings.link,
+    )
 
 
 # What only some boards need is imported here and not above: a module is kilobytes of heap.
