@@ -8,7 +8,7 @@ help: ## list these targets
 setup: .venv/installed ## make .venv and install everything the project needs
 
 .venv/installed: pyproject.toml
-	$(PYTHON) -m venv .venv && $(BIN)/pip install --disable-pip-version-check -q -e '.[local,boards,dev]' && touch $@
+	$(PYTHON) -m venv .venv && $(BIN)/pip install --disable-pip-version-check -q -e '.[local,boards,gateway,dev]' && touch $@
 
 demo: setup ## run the whole line on this machine and watch it
 	@$(BIN)/tidectl demo

@@ -15,7 +15,7 @@ HOUSES = {
     "tidelocal": (ROOT / "cloud/tidelocal", frozenset({"tidewire", "tidecloud"})),
     "tidectl": (
         ROOT / "tools/tidectl",
-        frozenset({"tidewire", "tidenode", "tidecloud", "tidelocal"}),
+        frozenset({"tidewire", "tidenode", "tidegate", "tidecloud", "tidelocal"}),
     ),
 }
 # One home for each outside library that a whole program could grow around.

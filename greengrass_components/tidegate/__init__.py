@@ -1,0 +1,1 @@
+"""The gateway's library: from a field bus to a batch that the cloud has taken."""
