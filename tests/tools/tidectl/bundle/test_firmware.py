@@ -1,7 +1,9 @@
 """The firmware, bundled: what it writes is what its sources write."""
 
 import ast
+from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 
 from tests.firmware.lib.tidewire.strategies import batches
@@ -64,3 +66,25 @@ def test_a_driver_that_a_user_copies_finds_what_drivers_are_built_on() -> None:
     assert "def error(self" in BUNDLE.texts["tidenode.i2c_chip"]
     assert BUNDLE.texts["tidenode.errors"].startswith(f"from {RESIDENT} import ")
     assert "SensorError" in BUNDLE.texts["tidenode.errors"]
+
+
+def small_firmware(folder: Path, says: str) -> Path:
+    package = folder / "lib" / "tidenode"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "app.py").write_text(f"def say():\n    return {says!r}\n")
+    return folder
+
+
+def test_a_bundle_that_was_kept_is_the_one_that_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first, second = (small_firmware(tmp_path / one, one) for one in ("first", "second"))
+    made = firmware_bundle(first)
+    (kept,) = (tmp_path / "cache").rglob("*.bundle")
+    assert firmware_bundle(second) != made  # of which one is remembered
+    assert firmware_bundle(first) == made
+    firmware_bundle(second)
+    kept.write_text("half of it")
+    assert firmware_bundle(first) == made
