@@ -1,24 +1,24 @@
 """`tidectl ota`: new versions of the boards' program, over the air."""
 
-from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
 
 import click
 
 from tidectl.errors import TidectlError
 from tidectl.firmware_image import FirmwareImageError, program_files
 from tidectl.home import Home
+from tidectl.job_report import complain, show, waited
+from tidectl.jobs import MINUTES_MAX, RATE_MAX, RETRIES_MAX, Jobs, Rollout
 from tidectl.options import examples, json_option, pass_home, target_options
-from tidectl.output import err, print_json, print_table, say
+from tidectl.output import print_json, say
 from tidectl.target import find_target
 from tidectl.update_bundle import Bundle, Facts, bundle, image_bundle, read
-from tidectl.update_job import MINUTES_MAX, RATE_MAX, RETRIES_MAX, Execution, Rollout, UpdateJobs
+from tidectl.update_job import newest_update, publish_update
 from tidectl.update_key import DEFAULT_NAME, KINDS, P256, load_key, make_key
 
-_WAIT_S = 3_600
+_STAYED = "the details say why; they go on with the version they had"
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -168,12 +168,12 @@ def publish(
     """Send a signed bundle to things, as an AWS IoT job."""
     if not things and not groups:
         raise click.UsageError("give --thing or --group")
-    jobs = UpdateJobs(find_target(target, home, region=region))
+    cloud = find_target(target, home, region=region)
     rollout = Rollout(rate, retries, abort_percent, timeout_minutes)
-    job = jobs.publish(read(path), things, groups, rollout)
+    job = publish_update(cloud, read(path), things, groups, rollout)
     if wait:
         say(f"{job} is on its way")
-        _show(job, _waited(jobs, job), as_json)
+        _wait(Jobs(cloud), job, as_json)
     elif as_json:
         print_json({"job": job})
     else:
@@ -196,9 +196,18 @@ def status(
     home: Home, job: str | None, wait: bool, target: str, region: str | None, as_json: bool
 ) -> None:
     """Show how far each thing is with an update, the newest unless JOB is given."""
-    jobs = UpdateJobs(find_target(target, home, region=region))
-    job = job or jobs.newest()
-    _show(job, _waited(jobs, job) if wait else jobs.executions(job), as_json, strict=wait)
+    cloud = find_target(target, home, region=region)
+    jobs, job = Jobs(cloud), job or newest_update(cloud)
+    if wait:
+        _wait(jobs, job, as_json)
+    else:
+        show(job, jobs.executions(job), as_json=as_json)
+
+
+def _wait(jobs: Jobs, job: str, as_json: bool) -> None:
+    found = waited(jobs, job)
+    show(job, found, as_json=as_json)
+    complain(found, _STAYED)
 
 
 def _image(facts: Facts, path: Path) -> Bundle:
@@ -227,34 +236,3 @@ def _write(path: Path, one: Bundle, as_json: bool) -> None:
         f"{path}: {facts['kind']} of version {facts['version']}, {facts['files']} in number, "
         f"{len(data):,} bytes, {state}"
     )
-
-
-def _waited(jobs: UpdateJobs, job: str) -> list[Execution]:
-    with err.status("waiting for the things") as line:
-        return jobs.wait(job, _WAIT_S, lambda found: line.update(_summary(found)))
-
-
-def _summary(found: list[Execution]) -> str:
-    counts = Counter(one.status.lower().replace("_", " ") for one in found)
-    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no thing"
-
-
-def _show(job: str, found: list[Execution], as_json: bool, *, strict: bool = True) -> None:
-    """Show where things are; with `strict` one that did not succeed is a failure."""
-    if as_json:
-        things: list[dict[str, Any]] = [asdict(one) for one in found]
-        print_json({"job": job, "things": things})
-    else:
-        say(f"{job}: {_summary(found)}")
-        print_table(("thing", "status", "details"), [_row(one) for one in found])
-    bad = [one.thing for one in found if one.status != "SUCCEEDED"]
-    if strict and bad:
-        raise TidectlError(
-            f"{len(bad)} of {len(found)} things did not take it: {', '.join(bad[:5])}",
-            "the details say why; they go on with the version they had",
-        )
-
-
-def _row(one: Execution) -> tuple[str, str, str]:
-    details = ", ".join(f"{name} {value}" for name, value in sorted(one.details.items()))
-    return one.thing, one.status.lower().replace("_", " "), details

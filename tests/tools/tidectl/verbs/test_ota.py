@@ -121,7 +121,7 @@ def test_a_thing_that_refuses_makes_waiting_fail(
             f"$aws/things/{thing}/jobs/{job}/update", {"status": "REJECTED", "statusDetails": why}
         )
     done = tidectl("ota", "status", job, "--wait", home=shared_home.path)
-    assert f"1 of 1 things did not take it: {thing}" in done.complaint()
+    assert f"1 of 1 things did not do it: {thing}" in done.complaint()
     assert "no key on this board" in done.out
 
 

@@ -13,11 +13,12 @@ from tests.line.line import wait_until
 from tidectl.bundle import firmware_bundle
 from tidectl.firmware_image import FIRMWARE, compiled_text
 from tidectl.home import Home
+from tidectl.jobs import Execution, Jobs, Rollout
 from tidectl.simulated_board import RESET_EXIT_CODE, SimulatedBoard
 from tidectl.target import Target
 from tidectl.thing import provision
 from tidectl.update_bundle import Facts, bundle
-from tidectl.update_job import Execution, Rollout, UpdateJobs
+from tidectl.update_job import publish_update
 from tidectl.update_key import P256, load_key, make_key
 
 SETTINGS: dict[str, Any] = {
@@ -45,7 +46,7 @@ class Updated:
         self.home = Home(folder / "home")
         if not (self.home.update_keys / "update.pem").exists():
             make_key(self.home, "update", P256)
-        self.jobs = UpdateJobs(target)
+        self.target, self.jobs = target, Jobs(target)
         self.folder = provision(
             target, self.home, thing, settings=SETTINGS, image_bytes=IMAGE_BYTES
         )
@@ -82,7 +83,8 @@ class Updated:
         """Send a bundle of `files`, signed; return the job."""
         one = bundle(replace(Facts(version), **facts), files)
         signature = load_key(self.home, "update").sign(one.manifest)
-        return self.jobs.publish(replace(one, signature=signature), [self.thing], [], Rollout())
+        signed = replace(one, signature=signature)
+        return publish_update(self.target, signed, [self.thing], [], Rollout())
 
     def execution(self, job: str) -> Execution:
         """Return how far it is."""

@@ -1,0 +1,213 @@
+"""`tidectl job`: have boards reboot, rotate, tell their log or how they do."""
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from tidectl.errors import TidectlError
+from tidectl.home import Home
+from tidectl.instants import iso
+from tidectl.job_report import complain, show, waited
+from tidectl.jobs import MINUTES_MAX, RATE_MAX, RETRIES_MAX, Jobs, Rollout
+from tidectl.options import examples, json_option, pass_home, target_options
+from tidectl.output import print_json, print_table, say
+from tidectl.target import find_target
+from tidectl.thing import ThingFolder
+
+OPERATIONS = ("reboot", "rotate", "logs", "diagnostics")  # `tidectl ota publish` has the update
+JOB_BEGIN = "tidegauge-"
+_LINES_MAX = 8  # that a board keeps
+_LISTED, _LISTED_MAX = 10, 250
+_WHY = "the details say why; a board's log says more: tidectl job create logs --thing ... --wait"
+
+
+@click.group(
+    epilog=examples(
+        "tidectl job create reboot --thing greenhouse-1 --wait",
+        "tidectl job create diagnostics --group farm --json",
+        "tidectl job status --wait",
+        "tidectl job cancel tidegauge-reboot-19abc",
+    )
+)
+def command() -> None:
+    """Have boards do jobs: reboot, rotate, tell their log or how they do.
+
+    They are AWS IoT jobs: a board that is away does one when it is back. It needs a section `control` in its
+    configuration.
+    """
+
+
+@command.command(
+    epilog=examples(
+        "tidectl job create reboot --thing greenhouse-1 --wait",
+        "tidectl job create logs --thing greenhouse-1 --lines 4 --wait --json",
+        "tidectl job create rotate --group farm --rate 10 --abort-percent 5 --timeout 30",
+    )
+)
+@click.argument("operation", type=click.Choice(OPERATIONS))
+@click.option("--thing", "things", multiple=True, help="This thing; may be given again.")
+@click.option("--group", "groups", multiple=True, help="The things of this group.")
+@click.option("--lines", type=click.IntRange(1, _LINES_MAX), help="Of the log, the newest.")
+@click.option("--rate", type=click.IntRange(1, RATE_MAX), help="Things a minute, at the most.")
+@click.option(
+    "--retries", type=click.IntRange(0, RETRIES_MAX), default=0, show_default=True,
+    help="How often a thing that failed tries again.",
+)  # fmt: skip
+@click.option(
+    "--abort-percent", type=click.IntRange(1, 100), help="End it when so many have failed."
+)
+@click.option(
+    "--timeout", "timeout_minutes", type=click.IntRange(1, MINUTES_MAX),
+    help="Minutes that a thing may take once it has begun.",
+)  # fmt: skip
+@click.option("--wait", is_flag=True, help="Show how it goes, and end when it has ended.")
+@target_options
+@json_option
+@pass_home
+def create(
+    home: Home,
+    operation: str,
+    things: tuple[str, ...],
+    groups: tuple[str, ...],
+    lines: int | None,
+    rate: int | None,
+    retries: int,
+    abort_percent: int | None,
+    timeout_minutes: int | None,
+    wait: bool,
+    target: str,
+    region: str | None,
+    as_json: bool,
+) -> None:
+    """Have things do OPERATION.
+
+    reboot starts the board anew, rotate gets it a new certificate (the old one stays good until
+    it is revoked: tidectl rotate), logs brings the newest lines of its log, diagnostics counts
+    and sizes.
+    """
+    if not things and not groups:
+        raise click.UsageError("give --thing or --group")
+    if lines and operation != "logs":
+        raise click.UsageError("--lines is of logs")
+    document: dict[str, Any] = {"operation": operation}
+    if lines:
+        document["lines"] = lines
+    jobs = Jobs(find_target(target, home, region=region))
+    job = jobs.create(
+        f"{JOB_BEGIN}{operation}-",
+        document,
+        things,
+        groups,
+        rollout=Rollout(rate, retries, abort_percent, timeout_minutes),
+        description=operation,
+    )
+    for thing in things:
+        _warn_of_the_deaf(home, thing)
+    if wait:
+        say(f"{job} is on its way")
+        _wait(jobs, job, as_json)
+    elif as_json:
+        print_json({"job": job})
+    else:
+        say(f"{job} is on its way: tidectl job status {job} --wait")
+
+
+@command.command(
+    epilog=examples(
+        "tidectl job status",
+        "tidectl job status --wait",
+        "tidectl job status tidegauge-logs-19abc --json | jq .things",
+    )
+)
+@click.argument("job", required=False)
+@click.option("--wait", is_flag=True, help="End when all things have ended.")
+@target_options
+@json_option
+@pass_home
+def status(
+    home: Home, job: str | None, wait: bool, target: str, region: str | None, as_json: bool
+) -> None:
+    """Show how far each thing is with a job, the newest unless JOB is given."""
+    jobs = Jobs(find_target(target, home, region=region))
+    job = job or _newest(jobs)
+    if wait:
+        _wait(jobs, job, as_json)
+    else:
+        show(job, jobs.executions(job), as_json=as_json)
+
+
+@command.command(
+    "list", epilog=examples("tidectl job list", "tidectl job list --count 50 --json | jq .jobs")
+)
+@click.option(
+    "--count", type=click.IntRange(1, _LISTED_MAX), default=_LISTED, show_default=True,
+    help="So many, the newest.",
+)  # fmt: skip
+@target_options
+@json_option
+@pass_home
+def list_(home: Home, count: int, target: str, region: str | None, as_json: bool) -> None:
+    """List jobs made here, updates too."""
+    found = Jobs(find_target(target, home, region=region)).listed(JOB_BEGIN, count)
+    if as_json:
+        print_json({"jobs": [asdict(one) for one in found]})
+    elif found:
+        rows = [
+            (one.name, one.status.lower().replace("_", " "), one.description, iso(one.made_at_ms))
+            for one in found
+        ]
+        print_table(("job", "status", "what", "made"), rows)
+    else:
+        say("no job yet: tidectl job create")
+
+
+@command.command(
+    epilog=examples(
+        "tidectl job cancel tidegauge-reboot-19abc",
+        "tidectl job cancel tidegauge-rotate-19abc --thing greenhouse-1",
+        "tidectl job cancel tidegauge-update-0-2-0-19abc --force    # also where it has begun",
+    )
+)
+@click.argument("job")
+@click.option("--thing", help="Only that of this thing.")
+@click.option("--force", is_flag=True, help="Also where a board has begun it, which goes on.")
+@target_options
+@json_option
+@pass_home
+def cancel(
+    home: Home,
+    job: str,
+    thing: str | None,
+    force: bool,
+    target: str,
+    region: str | None,
+    as_json: bool,
+) -> None:
+    """Take JOB back from the things that have not begun it."""
+    jobs = Jobs(find_target(target, home, region=region))
+    jobs.cancel(job, thing=thing, force=force)
+    show(job, jobs.executions(job), as_json=as_json)
+
+
+def _newest(jobs: Jobs) -> str:
+    found = jobs.listed(JOB_BEGIN, 1)
+    if not found:
+        raise TidectlError("no job was made yet", "tidectl job create")
+    return found[0].name
+
+
+def _wait(jobs: Jobs, job: str, as_json: bool) -> None:
+    found = waited(jobs, job)
+    show(job, found, as_json=as_json)
+    complain(found, _WHY)
+
+
+def _warn_of_the_deaf(home: Home, thing: str) -> None:
+    """Say so where we know that the thing's board does not listen."""
+    folder = ThingFolder(home.thing_folder(thing))
+    if folder.config_path.exists() and folder.config().get("control") is None:
+        say(
+            f"[yellow]note:[/]  {thing} was configured without `control`: its board would not "
+            "hear of it"
+        )
