@@ -41,7 +41,7 @@ VERBS = {
     "shell": "Open MicroPython's prompt on a board.",
     "device": "List boards and things, look into one, run one on this machine.",
     "config": "Change the settings of a board from afar.",
-    "job": "Have boards do jobs: reboot, rotate, tell their log or how they do.",
+    "job": "Have boards do jobs: reboot, rotate, tell their log.",
     "query": "Ask the store a question in SQL.",
     "tail": "Follow the samples of a measurement as they arrive.",
     "audit": "Prove that nothing is lost and nothing stored twice.",

@@ -31,10 +31,10 @@ _WHY = "the details say why; a board's log says more: tidectl job create logs --
     )
 )
 def command() -> None:
-    """Have boards do jobs: reboot, rotate, tell their log or how they do.
+    """Have boards do jobs: reboot, rotate, tell their log.
 
-    They are AWS IoT jobs: a board that is away does one when it is back. It needs a section `control` in its
-    configuration.
+    They are AWS IoT jobs: a board that is away does one when it is back. It needs a section
+    `control` in its configuration.
     """
 
 
