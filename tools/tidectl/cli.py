@@ -42,6 +42,7 @@ VERBS = {
     "device": "List boards and things, look into one, run one on this machine.",
     "config": "Change the settings of a board from afar.",
     "job": "Have boards do jobs: reboot, rotate, tell their log.",
+    "command": "Ask a board something now, and print its answer.",
     "query": "Ask the store a question in SQL.",
     "tail": "Follow the samples of a measurement as they arrive.",
     "audit": "Prove that nothing is lost and nothing stored twice.",
