@@ -1,0 +1,1 @@
+"""OPC UA: subscriptions with the server's own deadband, on asyncua."""

@@ -1,0 +1,151 @@
+"""The plant as a BACnet/IP device: analog and binary objects, changes of value reported.
+
+Measured values are analog and binary inputs, setpoints and switches are analog and binary
+values that can be commanded; `object_of` tells which. COV increments are a thousandth of a
+point's range. Bounded: bacpypes3 queues what a subscriber has not confirmed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Self
+
+from bacpypes3.app import Application
+from bacpypes3.basetypes import Reliability
+from bacpypes3.local.analog import AnalogInputObject, AnalogValueObject
+from bacpypes3.local.binary import BinaryInputObject, BinaryValueObject
+from bacpypes3.local.device import DeviceObject
+from bacpypes3.local.networkport import NetworkPortObject
+from bacpypes3.pdu import IPv4Address
+from bacpypes3.primitivedata import ObjectIdentifier, Real
+
+from tidegate.simulators.free_port import free_port_udp
+from tidegate.simulators.plant import Plant, PlantError
+from tidegate.simulators.points import MODBUS_UNITS, POINTS, Kind, Point, Reading
+
+DEVICE_INSTANCE = 4711
+_VENDOR = 999  # reserved for examples by ASHRAE
+_INSTANCES_PER_EQUIPMENT = 100
+
+
+def object_of(point: Point) -> str:
+    """Return the object that shows `point`, as in `analog-input,201`."""
+    order = [other for other in POINTS if other.equipment == point.equipment].index(point)
+    instance = MODBUS_UNITS[point.equipment] * _INSTANCES_PER_EQUIPMENT + order
+    shape = "binary" if point.kind is Kind.BOOL else "analog"
+    return f"{shape}-{'value' if point.writable else 'input'},{instance}"
+
+
+class _SlowApplication(Application):  # type: ignore[misc]  # bacpypes3 has no types
+    """Awaits `asked` before it looks at a request."""
+
+    asked: Callable[[], Awaitable[None]] | None = None
+
+    async def indication(self, apdu: Any) -> None:
+        if self.asked:
+            await self.asked()
+        await super().indication(apdu)
+
+
+class BacnetDevice:
+    """Serves `plant` on loopback; objects of `dead` equipment report a communication failure."""
+
+    def __init__(
+        self,
+        plant: Plant,
+        *,
+        port: int = 0,
+        dead: Collection[str] = (),
+        round_trip_ms: float = 0.0,
+    ) -> None:
+        self.port = port or free_port_udp()
+        self.requests = 0
+        self._round_trip_s = round_trip_ms / 1000
+        self._plant = plant
+        self._dead = frozenset(dead)
+        self._application: Any = None
+        self._objects: dict[str, Any] = {}
+        self._shown: dict[str, Reading] = {}
+
+    async def __aenter__(self) -> Self:
+        device = DeviceObject(
+            objectIdentifier=ObjectIdentifier(f"device,{DEVICE_INSTANCE}"),
+            objectName="Tidegauge plant",
+            vendorIdentifier=_VENDOR,
+        )
+        network = NetworkPortObject(
+            IPv4Address(f"127.0.0.1/8:{self.port}"),
+            objectIdentifier=ObjectIdentifier("network-port,1"),
+            objectName="loopback",
+        )
+        for point in POINTS:
+            self._objects[point.path] = self._make(point)
+        self._application = _SlowApplication.from_object_list(
+            [device, network, *self._objects.values()]
+        )
+        self._application.asked = self._asked
+        await self.show()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._application.close()
+
+    async def show(self) -> None:
+        """Take what clients commanded, then show what the plant measures now."""
+        for point in POINTS:
+            shown = self._objects[point.path]
+            value = self._plant.measured[point.path]
+            if point.writable and point.path in self._shown:
+                there = _value(shown, point)
+                if there != self._shown[point.path]:
+                    try:
+                        self._plant.write(point.path, there)
+                        value = there
+                    except PlantError:
+                        pass  # the next line shows what is in force
+            if point.equipment in self._dead:
+                continue
+            shown.presentValue = (
+                ("active" if value else "inactive")
+                if point.kind is Kind.BOOL
+                else Real(float(value))
+            )
+            self._shown[point.path] = _value(shown, point)
+
+    async def _asked(self) -> None:
+        self.requests += 1
+        await asyncio.sleep(self._round_trip_s)
+
+    def _make(self, point: Point) -> Any:
+        kind = object_of(point).partition(",")[0]
+        facts: dict[str, Any] = {
+            "objectIdentifier": ObjectIdentifier(object_of(point)),
+            "objectName": point.path,
+            "statusFlags": [0, 1, 0, 0] if point.equipment in self._dead else [0, 0, 0, 0],
+            "eventState": "normal",
+            "outOfService": False,
+        }
+        if point.equipment in self._dead:
+            facts["reliability"] = Reliability.communicationFailure
+        if point.kind is Kind.BOOL:
+            made = BinaryValueObject if point.writable else BinaryInputObject
+            if not point.writable:
+                facts["polarity"] = "normal"
+            return made(presentValue="inactive", **facts)
+        made = AnalogValueObject if kind == "analog-value" else AnalogInputObject
+        return made(
+            presentValue=Real(0.0),
+            units=_UNITS.get(point.unit, "noUnits"),
+            covIncrement=Real((point.high - point.low) / 1000),
+            **facts,
+        )
+
+
+_UNITS = {
+    "%": "percent", "l/s": "litersPerSecond", "bar": "bars", "A": "amperes", "m": "meters",
+    "degC": "degreesCelsius", "mm/s": "millimetersPerSecond", "kWh": "kilowattHours",
+    "kW": "kilowatts", "l": "liters",
+}  # fmt: skip
+
+
+def _value(shown: Any, point: Point) -> Reading:
+    return bool(int(shown.presentValue)) if point.kind is Kind.BOOL else float(shown.presentValue)

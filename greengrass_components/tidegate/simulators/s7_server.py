@@ -1,0 +1,132 @@
+"""The plant as an S7 controller keeps it: a data block for each piece of equipment.
+
+DB1 is the pump, DB2 the tank, DB3 the valve, DB4 the heater. In each stand first the reals and
+double words, then the words, then the bits, in the order of `POINTS`; `offset_of` tells where.
+python-snap7's server serves them from threads of its own.
+"""
+
+import asyncio
+import struct
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Self
+
+from snap7 import Server, SrvArea
+
+from tidegate.simulators.free_port import free_port
+from tidegate.simulators.plant import Plant, PlantError
+from tidegate.simulators.points import MODBUS_UNITS, POINTS, Kind, Point, Reading
+
+_FORMATS = {Kind.FLOAT32: ">f", Kind.UINT32: ">I", Kind.UINT16: ">H"}
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """Where a point stands in its data block; `bit` counts only for `Kind.BOOL`."""
+
+    block: int
+    byte: int
+    bit: int = 0
+
+    def address(self, kind: Kind) -> str:
+        """Return the address as engineers write it, as in `DB2.DBD0:REAL`."""
+        head = f"DB{self.block}.DB"
+        if kind is Kind.BOOL:
+            return f"{head}X{self.byte}.{self.bit}"
+        if kind is Kind.UINT16:
+            return f"{head}W{self.byte}"
+        return f"{head}D{self.byte}" + (":REAL" if kind is Kind.FLOAT32 else "")
+
+
+def offset_of(point: Point) -> Offset:
+    """Return where `point` stands."""
+    return _OFFSETS[point.path]
+
+
+class S7Server:
+    """Serves `plant` on loopback; `dead` equipment has no data block, as after a lost module."""
+
+    def __init__(self, plant: Plant, *, port: int = 0, dead: Collection[str] = ()) -> None:
+        self.port = port or free_port()
+        self._plant = plant
+        self._server = Server(log=False)
+        self._blocks = {
+            equipment: bytearray(_block_bytes(block)) for equipment, block in MODBUS_UNITS.items()
+        }
+        self._shown: dict[str, Reading] = {}
+        for equipment, block in MODBUS_UNITS.items():
+            if equipment not in dead:
+                self._server.register_area(SrvArea.DB, block, self._blocks[equipment])
+
+    async def __aenter__(self) -> Self:
+        await self.show()
+        self._server.start_to("127.0.0.1", self.port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._server.stop)
+
+    async def show(self) -> None:
+        """Take what clients wrote to setpoints, then show what the plant measures now.
+
+        A value that the plant refuses is replaced by the one in force, as a controller's own
+        program does.
+        """
+        for point in POINTS:
+            data, offset = self._blocks[point.equipment], offset_of(point)
+            value = self._plant.measured[point.path]
+            if point.writable:
+                there = _get(data, offset, point.kind)
+                if point.path in self._shown and there != self._shown[point.path]:
+                    try:
+                        self._plant.write(point.path, there)
+                        value = there
+                    except PlantError:
+                        pass
+            _put(data, offset, point.kind, value)
+            if point.writable:
+                self._shown[point.path] = _get(data, offset, point.kind)
+
+
+def _get(data: bytearray, offset: Offset, kind: Kind) -> Reading:
+    if kind is Kind.BOOL:
+        return bool(data[offset.byte] >> offset.bit & 1)
+    value: Reading = struct.unpack_from(_FORMATS[kind], data, offset.byte)[0]
+    return value
+
+
+def _put(data: bytearray, offset: Offset, kind: Kind, value: Reading) -> None:
+    if kind is Kind.BOOL:
+        mask = 1 << offset.bit
+        data[offset.byte] = data[offset.byte] & ~mask | (mask if value else 0)
+    else:
+        struct.pack_into(_FORMATS[kind], data, offset.byte, value)
+
+
+def _offsets() -> dict[str, Offset]:
+    places: dict[str, Offset] = {}
+    for equipment, block in MODBUS_UNITS.items():
+        mine = [point for point in POINTS if point.equipment == equipment]
+        byte = 0
+        for kinds in ((Kind.FLOAT32, Kind.UINT32), (Kind.UINT16,)):
+            for point in mine:
+                if point.kind in kinds:
+                    places[point.path] = Offset(block, byte)
+                    byte += 2 * point.registers
+        bits = [point for point in mine if point.kind is Kind.BOOL]
+        for number, point in enumerate(bits):
+            places[point.path] = Offset(block, byte + number // 8, number % 8)
+    return places
+
+
+def _block_bytes(block: int) -> int:
+    """Return the size of a data block, a whole number of words."""
+    ends = [
+        offset.byte + 2 * point.registers
+        for point in POINTS
+        if (offset := _OFFSETS[point.path]).block == block
+    ]
+    return (max(ends) + 1) // 2 * 2
+
+
+_OFFSETS = _offsets()

@@ -1,0 +1,104 @@
+"""The simulated plant with the servers that show it: what `tidectl gateway sim` runs."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from tidegate.simulators.plant import Plant
+from tidegate.simulators.plant_clock import PlantClock, Shows
+from tidegate.simulators.slow_link import SlowLink
+
+KINDS = {"modbus": "Modbus TCP", "opcua": "OPC UA", "s7": "S7", "bacnet": "BACnet/IP"}
+
+
+class FieldSimulation:
+    """Serves one plant in each protocol that `ports` names (0: a free port).
+
+    `round_trip_ms`, `dead`, `exceptions` are faults of every server as its protocol has them;
+    `keys`, `trust` and `extra_nodes` are the OPC UA server's. Raises `OSError` when a port is in
+    use, and the library's `GateError` for settings that the plant does not take.
+    """
+
+    def __init__(
+        self,
+        ports: Mapping[str, int],
+        *,
+        seed: int = 0,
+        speed: float = 1.0,
+        tick_ms: int = 250,
+        round_trip_ms: float = 0.0,
+        dead: Sequence[str] = (),
+        exceptions: float = 0.0,
+        drift_per_h: Mapping[str, float] | None = None,
+        keys: Path | None = None,
+        trust: Path | None = None,
+        extra_nodes: int = 0,
+    ) -> None:
+        self.plant = Plant(seed=seed, drift_per_h=drift_per_h)
+        self._ports = dict(ports)
+        self._seed, self._speed, self._tick_ms = seed, speed, tick_ms
+        self._round_trip_ms, self._dead, self._exceptions = round_trip_ms, tuple(dead), exceptions
+        self._keys, self._trust, self._extra_nodes = keys, trust, extra_nodes
+        self._stack = AsyncExitStack()
+        self._addresses: dict[str, dict[str, Any]] = {}
+        self._clock: asyncio.Task[None] | None = None
+
+    def addresses(self) -> dict[str, dict[str, Any]]:
+        """Return where each protocol is served: `{"modbus": {"host", "port", "url"}, ...}`."""
+        return self._addresses
+
+    async def __aenter__(self) -> Self:
+        servers = [await self._start(kind, port) for kind, port in self._ports.items()]
+        clock = PlantClock(self.plant, servers, tick_ms=self._tick_ms, speed=self._speed)
+        self._clock = asyncio.create_task(clock.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._clock:
+            self._clock.cancel()
+            await asyncio.gather(self._clock, return_exceptions=True)
+        await self._stack.aclose()
+
+    async def _start(self, kind: str, port: int) -> Shows:
+        """Start a server; one that can't be slow by itself stands behind a slow link."""
+        own_port = 0 if kind in ("opcua", "s7") and self._round_trip_ms else port
+        server = await self._stack.enter_async_context(self._make(kind, own_port))
+        port = server.port
+        if kind in ("opcua", "s7") and self._round_trip_ms:
+            link = SlowLink(server.port, round_trip_ms=self._round_trip_ms, port=self._ports[kind])
+            port = (await self._stack.enter_async_context(link)).port
+        self._addresses[kind] = {"host": "127.0.0.1", "port": port, "url": _url(kind, port)}
+        shows: Shows = server
+        return shows
+
+    def _make(self, kind: str, port: int) -> Any:
+        """Return the server; only the libraries of those asked for are imported."""
+        if kind == "opcua":
+            from tidegate.simulators.opcua_server import OpcuaFaults, OpcuaServer  # noqa: PLC0415  as above
+
+            return OpcuaServer(
+                self.plant,
+                port=port,
+                keys=self._keys,
+                client_certificates=self._trust,
+                extra_nodes=self._extra_nodes,
+                faults=OpcuaFaults(dead=self._dead, bad_share=self._exceptions, seed=self._seed),
+            )
+        if kind == "s7":
+            from tidegate.simulators.s7_server import S7Server  # noqa: PLC0415  as above
+
+            return S7Server(self.plant, port=port, dead=self._dead)
+        if kind == "bacnet":
+            from tidegate.simulators.bacnet_device import BacnetDevice  # noqa: PLC0415  as above
+
+            return BacnetDevice(
+                self.plant, port=port, dead=self._dead, round_trip_ms=self._round_trip_ms
+            )
+        raise NotImplementedError(kind)
+
+
+def _url(kind: str, port: int) -> str:
+    scheme = {"modbus": "modbus+tcp", "opcua": "opc.tcp", "s7": "s7", "bacnet": "bacnet+ip"}[kind]
+    return f"{scheme}://127.0.0.1:{port}" + ("/plant" if kind == "opcua" else "")
