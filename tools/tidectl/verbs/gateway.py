@@ -48,7 +48,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    epilog=examples("tidectl gateway lint greengrass_components"),
+    epilog=examples("tidectl gateway sim plant"),
 )
 def command() -> None:
     """Run and deploy gateways that read industrial devices, by AWS IoT Greengrass.
