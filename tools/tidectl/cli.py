@@ -43,7 +43,7 @@ VERBS = {
     "config": "Change the settings of a board from afar.",
     "job": "Have boards do jobs: reboot, rotate, tell their log.",
     "command": "Ask a board something now, and print its answer.",
-    "gateway": "Run and deploy gateways that read industrial devices, by AWS IoT Greengrass.",
+    "gateway": "Read industrial devices by Greengrass components.",
     "query": "Ask the store a question in SQL.",
     "tail": "Follow the samples of a measurement as they arrive.",
     "audit": "Prove that nothing is lost and nothing stored twice.",

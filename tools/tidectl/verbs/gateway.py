@@ -51,7 +51,7 @@ class _Commands(click.Group):
     epilog=examples("tidectl gateway sim plant"),
 )
 def command() -> None:
-    """Run and deploy gateways that read industrial devices, by AWS IoT Greengrass.
+    """Read industrial devices by Greengrass components.
 
     On this machine the nucleus is ours: it runs the same components from the same recipes.
     """
