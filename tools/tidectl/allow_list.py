@@ -17,6 +17,9 @@ from tidectl.target import Target
 from tidewire.errors import WireError
 from tidewire.names import check_site, check_thing
 
+DAY_MS = 86_400_000
+DAYS, DAYS_MAX = 30, 3650  # that a serial number may ask, unless told
+
 
 @dataclass(frozen=True, slots=True)
 class Allowed:

@@ -1,6 +1,7 @@
 """Bring the files of a running board up to date: only what differs goes over the wire.
 
 Flow: thing's folder -> plan <- SHA-256 of the board's files; plan -> [mpremote] -> board
+Where a board has made its key itself, its certificate and key stay as they are.
 New files lie beside the old ones until all are there and read back right; then each takes its
 place by a rename. The outbox is never touched, nor is what is not ours.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from tidectl import mpremote
 from tidectl.errors import TidectlError
-from tidectl.firmware_image import KEPT, FirmwareImageError, image_files
+from tidectl.firmware_image import KEPT
 from tidectl.thing import ThingFolder
 
 NEW = ".new"
@@ -96,10 +97,8 @@ def plan(wanted: Mapping[str, bytes], found: Mapping[str, str]) -> Plan:
 
 def sync(port: str, folder: ThingFolder) -> Plan:
     """Bring the board on `port` up to date and start it anew; raises `TidectlError`."""
-    try:
-        wanted = image_files(*folder.image_parts(), update_keys=folder.update_keys())
-    except FirmwareImageError as error:
-        raise TidectlError(str(error), "see firmware/README.md") from error
+    own = folder.identity_on_board
+    wanted = folder.files_beside_identity() if own else folder.files()
     try:
         todo = _compared(port, folder, wanted)
         if todo.changed or todo.removed:

@@ -23,17 +23,36 @@ def build_claim_image(
     root_der: bytes,
     *,
     size_bytes: int = SIZE_BYTES,
+    update_keys: Mapping[str, bytes] | None = None,
 ) -> bytes:
     """Return a fresh flash image of a board that is to claim. Raises FirmwareImageError.
 
-    `config` has all but thing and site, and the broker of `facts`, which are those of
-    claim.json, where it names none; certificate, key and root are the claim's. A thing that it
-    names is what the board will insist on.
+    It holds `claim_files` of the same arguments.
+    """
+    parts = (certificate_der, key_der, root_der)
+    return image_of(claim_files(config, facts, *parts, update_keys=update_keys), size_bytes)
+
+
+def claim_files(
+    config: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    certificate_der: bytes,
+    key_der: bytes,
+    root_der: bytes,
+    *,
+    update_keys: Mapping[str, bytes] | None = None,
+) -> dict[str, bytes]:
+    """Return the files of a board that is to claim, by path. Raises FirmwareImageError.
+
+    `config` has the broker of `facts`, which are those of claim.json, where it names none;
+    certificate, key and root are the claim's. A thing that it names is what the board will
+    insist on; its site is what the cloud says. `update_keys` as `image_files` takes them.
     """
     settings = {"broker": facts["broker"], **config}
-    files = image_files(settings | _UNCLAIMED, certificate_der, key_der, root_der)
+    parts = (certificate_der, key_der, root_der)
+    files = image_files(settings | _UNCLAIMED, *parts, update_keys=update_keys)
     files = {_MOVED.get(path, path): data for path, data in files.items()}
     files["/config.json"] = json.dumps(settings, indent=1).encode()
     wanted = {name: facts[name] for name in ("broker", "template")}
-    files["/claim.json"] = json.dumps(wanted, indent=1).encode()
-    return image_of(files, size_bytes)
+    claim = {"/claim.json": json.dumps(wanted, indent=1).encode()}
+    return claim | files

@@ -90,15 +90,24 @@ def image_files(
     `update_keys` are the public keys by file name that updates may be signed with. Raises
     FirmwareImageError.
     """
+    _check_identity(certificate_der, key_der, root_der)
+    identity = {"/cert.der": certificate_der, "/key.der": key_der}
+    return identity | files_without_identity(config, root_der, update_keys=update_keys)
+
+
+def files_without_identity(
+    config: Mapping[str, Any], root_der: bytes, *, update_keys: Mapping[str, bytes] | None = None
+) -> dict[str, bytes]:
+    """Return the files of a fresh image by path, all but certificate and key.
+
+    Raises FirmwareImageError.
+    """
     try:
         node_config.parse(dict(config), drivers.options_of)
     except ConfigError as error:
         raise FirmwareImageError(str(error)) from error
-    _check_identity(certificate_der, key_der, root_der)
     files = {
         "/config.json": json.dumps(config, indent=1).encode(),
-        "/cert.der": certificate_der,
-        "/key.der": key_der,
         "/root.der": root_der,
         "/main.py": (FIRMWARE / "main.py").read_bytes(),
         "/slots.mpy": compiled(FIRMWARE / "slots.py", "slots"),

@@ -115,9 +115,7 @@ def _make_files(
     if not path.exists():
         progress.step(f"laying {folder.thing}'s files into {files.size_bytes >> 10} KB")
         try:
-            image = firmware_image.build_image(
-                *folder.image_parts(), size_bytes=files.size_bytes, update_keys=folder.update_keys()
-            )
+            image = firmware_image.image_of(folder.files(), files.size_bytes)
         except FirmwareImageError as error:
             raise TidectlError(str(error), "see firmware/README.md") from error
         firmware_image.save_image(path, image)
@@ -132,6 +130,11 @@ def _keep_outbox(
     Makes none where the board has no files. What was read stays in the thing's folder until the
     board is written: the write may be cut, and then that is the only copy.
     """
+    if folder.identity_on_board:
+        raise TidectlError(
+            f"the key of {folder.thing} is on its board, which flashing would take it from",
+            f"to keep both: tidectl sync; to begin anew: tidectl flash PORT {folder.thing} --erase",
+        )
     reserve = _reserve(folder)
     if reserve.exists() and reserve.stat().st_size == files.size_bytes:
         progress.note("  the last flashing was cut: its copy of the board's files goes on")

@@ -7,15 +7,16 @@ A thing that is there already is left alone unless its certificate is to be repl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tidectl import firmware_image
+from tidectl.claim_image import claim_files
 from tidectl.errors import TidectlError
-from tidectl.firmware_image import FirmwareImageError
+from tidectl.firmware_image import FirmwareImageError, files_without_identity, image_files
 from tidectl.home import Home
 from tidectl.identity import certificate_der, make_identity
 from tidectl.registry import Registration, Registry
@@ -34,6 +35,8 @@ DEFAULT_SETTINGS: Mapping[str, Any] = {
 }
 DEFAULT_SITE = "home"
 SETTLED = ("thing", "site", "broker")  # what provisioning itself decides
+ON_BOARD = "board"  # where the key is, in thing.json, when it was made there
+CLAIM_FILES = ("claim.der", "claim_key.der")  # of a thing whose board has to ask for its identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +109,55 @@ class ThingFolder:
             )
         return document
 
+    @property
+    def identity_on_board(self) -> bool:
+        """Whether the board made its key itself, so that nobody else has it."""
+        return bool(self.facts().get("identity") == ON_BOARD)
+
     def image_parts(self) -> tuple[dict[str, Any], bytes, bytes, bytes]:
         """Return what a flash image is made of: configuration, certificate, key, root."""
-        self.facts()  # complains when there is no such thing
+        self._refuse_without_key()
+        certificate, key, root = self._read(self.certificate_path, self.key_path, self.root_path)
+        return self.config(), certificate, key, root
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files of a fresh board by path; raises `TidectlError`.
+
+        A thing that was provisioned by a claim has that claim among them.
+        """
+        facts = self.facts()
+        if "claim" not in facts:
+            return _files_or_error(
+                lambda: image_files(*self.image_parts(), update_keys=self.update_keys())
+            )
+        parts = self._read(*(self.path / name for name in CLAIM_FILES), self.root_path)
+        return _files_or_error(
+            lambda: claim_files(self.config(), facts, *parts, update_keys=self.update_keys())
+        )
+
+    def files_beside_identity(self) -> dict[str, bytes]:
+        """Return the files of its board that say nothing about who it is."""
+        (root_der,) = self._read(self.root_path)
+        return _files_or_error(
+            lambda: files_without_identity(self.config(), root_der, update_keys=self.update_keys())
+        )
+
+    def _refuse_without_key(self) -> None:
+        if self.identity_on_board:
+            raise TidectlError(
+                f"the key of {self.thing} is on its board and nowhere else",
+                "its files: tidectl sync PORT; for a new identity, which locks that board out: "
+                f"tidectl provision {self.thing} --rotate",
+            )
+
+    def _read(self, *paths: Path) -> list[bytes]:
         try:
-            paths = (self.certificate_path, self.key_path, self.root_path)
-            certificate, key, root = (path.read_bytes() for path in paths)
+            return [path.read_bytes() for path in paths]
         except OSError as error:
             raise TidectlError(
                 f"can't read {error.filename}: {error.strerror}",
                 f"make it anew: tidectl provision {self.thing} --rotate",
             ) from error
-        return self.config(), certificate, key, root
 
     def update_keys(self) -> dict[str, bytes]:
         """Return the public keys that its updates may be signed with, by file name."""
@@ -142,7 +182,7 @@ def provision(
     there is none, but PEM files beside the DER ones. With `rotate` a thing that exists gets a new
     certificate, its old ones are revoked, and what waits on its flash stays.
     """
-    _check_names(thing, DEFAULT_SITE if site is None else site)
+    check_names(thing, DEFAULT_SITE if site is None else site)
     folder = ThingFolder(home.thing_folder(thing))
     registry = Registry(target)
     old = registry.certificates(thing)
@@ -157,7 +197,7 @@ def provision(
         site = str(before.get("site", DEFAULT_SITE))
     if settings is None:
         settings = {key: value for key, value in before.items() if key not in SETTLED}
-    config = _config(target, thing, site, settings)
+    config = settled_config(target, thing, site, settings)
     identity = make_identity(thing)
     root_der = target.broker().root_der
 
@@ -173,19 +213,28 @@ def provision(
         if not board:
             files["cert.pem"] = registration.certificate_pem.encode()
             files["key.pem"] = identity.key_pem()
-        with _drafted(home, folder, files) as draft:
+        with drafted(home, folder, files) as draft:
             if board:
                 parts = (certificate, identity.key_der, root_der)
                 _make_image(folder, draft, config, parts, image_bytes)
 
     registry.register(thing, identity.request_pem, keep)
+    for name in CLAIM_FILES:  # of a board that was to make its key itself
+        (folder.path / name).unlink(missing_ok=True)
     for certificate_arn in old:
         registry.revoke(thing, certificate_arn)
     return folder
 
 
+def _files_or_error(make: Callable[[], dict[str, bytes]]) -> dict[str, bytes]:
+    try:
+        return make()
+    except FirmwareImageError as error:
+        raise TidectlError(str(error), "see firmware/README.md") from error
+
+
 @contextmanager
-def _drafted(home: Home, folder: ThingFolder, files: Mapping[str, bytes]) -> Iterator[Path]:
+def drafted(home: Home, folder: ThingFolder, files: Mapping[str, bytes]) -> Iterator[Path]:
     """Write `files` beside `folder`, let more be made there, then move all into it, or nothing."""
     draft = home.make(folder.path.with_name(f".{folder.thing}.new"))
     try:
@@ -203,7 +252,8 @@ def _drafted(home: Home, folder: ThingFolder, files: Mapping[str, bytes]) -> Ite
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _check_names(thing: str, site: str) -> None:
+def check_names(thing: str, site: str) -> None:
+    """Raise `TidectlError` where they are no names."""
     try:
         check_thing(thing)
         check_site(site)
@@ -247,7 +297,10 @@ def _config_before(folder: ThingFolder) -> Mapping[str, Any]:
     return config
 
 
-def _config(target: Target, thing: str, site: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def settled_config(
+    target: Target, thing: str, site: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the board's whole configuration; raises `TidectlError`."""
     settled = sorted(settings.keys() & set(SETTLED))
     if settled:
         raise TidectlError(

@@ -6,7 +6,7 @@ import click
 from rich.markup import escape
 
 from tidecloud.admission import Entry
-from tidectl.allow_list import Allowed, AllowList
+from tidectl.allow_list import DAY_MS, DAYS, DAYS_MAX, Allowed, AllowList
 from tidectl.claim import DEFAULT_CLAIM, claims, make_claim, revoke_claim
 from tidectl.home import Home
 from tidectl.instants import iso, now_ms
@@ -14,9 +14,6 @@ from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import print_json, print_table, say
 from tidectl.target import find_target
 from tidectl.thing import DEFAULT_SITE
-
-_DAY_MS = 86_400_000
-_DAYS, _DAYS_MAX = 30, 3650
 
 
 @click.group(
@@ -30,7 +27,8 @@ def command() -> None:
     """Let boards get an identity of their own, by serial number.
 
     All boards may carry one claim. With it a board asks for a certificate that nobody else has
-    the key of, and gets it while its serial number is on the allow-list.
+    the key of, and gets it while its serial number is on the allow-list. What a single board
+    needs of it, tidectl provision --claim does in one go.
     """
 
 
@@ -61,7 +59,7 @@ def make(home: Home, claim: str, target: str, region: str | None, as_json: bool)
 @click.option("--site", default=DEFAULT_SITE, show_default=True, help="The place they are at.")
 @click.option("--thing", help="The name of the one board; else its serial number.")
 @click.option(
-    "--days", type=click.IntRange(1, _DAYS_MAX), default=_DAYS, show_default=True,
+    "--days", type=click.IntRange(1, DAYS_MAX), default=DAYS, show_default=True,
     help="How long they may ask.",
 )  # fmt: skip
 @target_options
@@ -85,7 +83,7 @@ def allow(
     if thing and len(serials) > 1:
         raise click.UsageError(f"--thing names one board, not {len(serials)}")
     allow_list = AllowList(find_target(target, home, region=region))
-    until_ms = now_ms() + days * _DAY_MS
+    until_ms = now_ms() + days * DAY_MS
     entries = {serial: Entry(thing or serial, site, until_ms) for serial in serials}
     for serial, entry in entries.items():
         allow_list.allow(serial, entry)

@@ -48,7 +48,8 @@ def command(
     one go and compares it. It may be run again at any time.
     """
     folder = ThingFolder(home.thing_folder(thing))
-    notes = hardware_notes(folder.image_parts()[0])
+    folder.files()  # complains when there is no such thing, or no key to give it
+    notes = hardware_notes(folder.config())
     if image is None:
         raise _where_the_image_is(port, baud)
     with Progress() as progress:
