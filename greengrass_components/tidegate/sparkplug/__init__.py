@@ -1,0 +1,1 @@
+"""Sparkplug B: payloads, topics, and what a host application must remember of its nodes."""
