@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from tidecloud.allow_list import S3AllowList
 from tidecloud.errors import SettingsError
+from tidecloud.gateways import EveryGateway, Gateways, S3Gateways
 from tidecloud.handlers import Admit, Ingest, Query
 from tidecloud.quarantine import S3Quarantine
 from tidecloud.secret import SecretToken
@@ -62,8 +63,17 @@ def _ingest() -> Ingest:
         quarantine=S3Quarantine(
             s3=boto3.client("s3", config=_CLIENT), bucket=settings.quarantine_bucket
         ),
-        clock_ms=lambda: time.time_ns() // 1_000_000,
+        clock_ms=_now_ms,
+        gateways=_gateways(),
     )
+
+
+def _gateways() -> Gateways:
+    bucket = os.environ.get("FLEET_BUCKET")
+    if not bucket:
+        return EveryGateway()
+    s3 = boto3.client("s3", config=_CLIENT)
+    return S3Gateways(s3=s3, bucket=bucket, clock_ms=_now_ms)
 
 
 @cache
@@ -78,8 +88,12 @@ def _admit() -> Admit:
         raise SettingsError(["FLEET_BUCKET is missing"])
     return Admit(
         allow_list=S3AllowList(s3=boto3.client("s3", config=_QUICK_CLIENT), bucket=bucket),
-        clock_ms=lambda: time.time_ns() // 1_000_000,
+        clock_ms=_now_ms,
     )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _store(settings: Settings) -> Store:

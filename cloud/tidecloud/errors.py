@@ -54,5 +54,13 @@ class QueryError(CloudError):
     """The statement, or the request around it, is wrong; the text is for who asked."""
 
 
+class GatewaysError(CloudError):
+    """The entry of a gateway is none; the text is for who looks after the gateways."""
+
+
+class GatewaysBusyError(CloudError):
+    """Who speaks for which thing can't be read now: the record must be tried again."""
+
+
 class AdmissionError(CloudError):
     """A board may not become what it asks for; the text is for who looks after the boards."""

@@ -13,7 +13,8 @@ from typing import Any
 from tidecloud.admission import asker_of, decide
 from tidecloud.allow_list import AllowList
 from tidecloud.errors import AdmissionError, QuarantineError, QueryError, StoreBusyError
-from tidecloud.pipeline import Accepted, Aside, process
+from tidecloud.gateways import Gateways
+from tidecloud.pipeline import Accepted, Again, Aside, process
 from tidecloud.quarantine import Quarantine
 from tidecloud.query import question_of, response
 from tidecloud.record import Record, records_of
@@ -26,10 +27,16 @@ class Ingest:
     """Store the records of an event and set aside what can't be stored."""
 
     def __init__(
-        self, *, store: Store, quarantine: Quarantine, clock_ms: Callable[[], int]
+        self,
+        *,
+        store: Store,
+        quarantine: Quarantine,
+        clock_ms: Callable[[], int],
+        gateways: Gateways | None = None,
     ) -> None:
         self._store = store
         self._quarantine = quarantine
+        self._gateways = gateways
         self._clock_ms = clock_ms
 
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,12 +44,16 @@ class Ingest:
         records = records_of(event)
         accepted: list[Accepted] = []
         asides: list[Aside] = []
-        for outcome in process(records, stored_at_ms=self._clock_ms()):
+        again_at = len(records)
+        for outcome in process(records, self._clock_ms(), self._gateways):
             if isinstance(outcome, Accepted):
                 accepted.append(outcome)
-            else:
+            elif isinstance(outcome, Aside):
                 asides.append(outcome)
-        refused, again_at = self._store_all(accepted, len(records))
+            else:
+                again_at = self._again(outcome)
+        accepted = [batch for batch in accepted if batch.position < again_at]
+        refused, again_at = self._store_all(accepted, again_at)
         asides = sorted([*asides, *refused], key=lambda aside: aside.position)
         again_at = self._set_aside(asides, again_at)
         done = [batch for batch in accepted if batch.position < again_at]
@@ -54,6 +65,10 @@ class Ingest:
             len(records) - again_at,
         )
         return {"batchItemFailures": _failures(records, again_at)}
+
+    def _again(self, outcome: Again) -> int:
+        log.warning("gateways can't be read: %s", outcome.detail)
+        return outcome.position
 
     def _store_all(self, accepted: list[Accepted], again_at: int) -> tuple[list[Aside], int]:
         """Write all batches; return the refused ones and where to start again."""

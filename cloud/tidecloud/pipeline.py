@@ -12,7 +12,8 @@ from itertools import compress
 from typing import cast
 
 from tidecloud.aggregate import is_aggregated, parts_of
-from tidecloud.errors import RecordError
+from tidecloud.errors import GatewaysBusyError, RecordError
+from tidecloud.gateways import EveryGateway, Gateways
 from tidecloud.ledger import LedgerEntry
 from tidecloud.record import Record, open_envelope
 from tidecloud.rows import Rows, Value
@@ -57,8 +58,22 @@ class Aside:
     detail: str
 
 
-def process(records: Sequence[Record], stored_at_ms: int) -> Iterator[Accepted | Aside]:
-    """Yield what becomes of each record, in order; an aggregated record yields once per part."""
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A record that can't be judged now: it, and all behind it, must come again."""
+
+    position: int
+    detail: str
+
+
+def process(
+    records: Sequence[Record], stored_at_ms: int, gateways: Gateways | None = None
+) -> Iterator[Accepted | Aside | Again]:
+    """Yield what becomes of each record, in order; an aggregated record yields once per part.
+
+    Ends with an `Again` where `gateways` can't be asked.
+    """
+    gateways = gateways or EveryGateway()
     for position, record in enumerate(records):
         try:
             parts = parts_of(record) if is_aggregated(record.data) else [record]
@@ -66,23 +81,30 @@ def process(records: Sequence[Record], stored_at_ms: int) -> Iterator[Accepted |
             yield Aside(position, record, error.reason, str(error))
             continue
         for part in parts:
-            yield _outcome(position, part, stored_at_ms)
+            outcome = _outcome(position, part, stored_at_ms, gateways)
+            yield outcome
+            if isinstance(outcome, Again):
+                return
 
 
-def _outcome(position: int, record: Record, stored_at_ms: int) -> Accepted | Aside:
+def _outcome(
+    position: int, record: Record, stored_at_ms: int, gateways: Gateways
+) -> Accepted | Aside | Again:
     try:
-        batch, received_at_ms = _batch_of(record)
+        batch, received_at_ms = _batch_of(record, gateways)
         rows, entry = _rows_of(batch, received_at_ms, stored_at_ms)
     except RecordError as error:
         return Aside(position, record, error.reason, str(error))
     except WireError as error:
         return Aside(position, record, "payload", f"{type(error).__name__}: {error}")
+    except GatewaysBusyError as error:
+        return Again(position, str(error))
     except Exception as error:  # a bug of ours must not stop the shard: the reason shows it
         return Aside(position, record, "crash", f"{type(error).__name__}: {error}")
     return Accepted(position, record, rows, entry)
 
 
-def _batch_of(record: Record) -> tuple[Batch, int]:
+def _batch_of(record: Record, gateways: Gateways) -> tuple[Batch, int]:
     """Return the batch in a record and when the cloud received it."""
     data = record.data
     if not data:
@@ -92,7 +114,7 @@ def _batch_of(record: Record) -> tuple[Batch, int]:
         return _from_board(envelope.client, envelope.topic, envelope.payload,
                            envelope.received_at_ms), envelope.received_at_ms  # fmt: skip
     if _is_batch(data):
-        return _from_gateway(record), record.arrived_at_ms
+        return _from_gateway(record, gateways), record.arrived_at_ms
     raise RecordError("envelope", f"neither an envelope nor a batch: begins with 0x{data[0]:02x}")
 
 
@@ -113,16 +135,18 @@ def _from_board(client: str, topic_text: str, payload: bytes, received_at_ms: in
     return batch
 
 
-def _from_gateway(record: Record) -> Batch:
+def _from_gateway(record: Record, gateways: Gateways) -> Batch:
     """Decode a batch that was put on the stream itself, which IAM grants to gateways only.
 
-    IAM vouches for the gateway, and the gateway for its things. The partition key must be the
-    thing all the same: it keeps the batches of a thing in order, and shows a mixed-up sender.
+    IAM vouches for it that a gateway wrote; its partition key says which, and the list of
+    gateways for what things it speaks. It keeps the batches of a gateway in order, too.
     """
-    batch = decode(record.data)
-    if batch.thing != record.partition_key:
+    batch, gateway = decode(record.data), record.partition_key
+    if not gateways.speaks_for(gateway, batch.thing):
         raise RecordError(
-            "identity", f"a batch of {batch.thing!r} has the partition key {record.partition_key!r}"
+            "identity",
+            f"a batch of {batch.thing!r} came by {gateway!r}, which is not listed as a gateway"
+            " that speaks for it",
         )
     return batch
 

@@ -106,7 +106,7 @@ def test_the_functions_get_the_environment_of_the_contract(template: dict[str, A
         for name in ("IngestFunction", "QueryFunction", "AdmitFunction")
     }
     assert variables["AdmitFunction"] == {"FLEET_BUCKET"}
-    assert variables["IngestFunction"] == promised - {"FLEET_BUCKET"}
+    assert variables["IngestFunction"] == promised
     assert variables["QueryFunction"] == promised - {"FLEET_BUCKET", "QUARANTINE_BUCKET"}
 
 

@@ -21,6 +21,7 @@ from tidecloud import (
     Rows,
     StoreBusyError,
 )
+from tidecloud.errors import GatewaysBusyError
 from tidecloud.handlers import Ingest, Query
 from tidecloud.pipeline import Aside
 from tidecloud.store import Answer, AnswerColumn, Refusal
@@ -282,3 +283,26 @@ def test_a_question_that_has_no_answer_gets_a_clear_error(
     response = Query(store=store)(request(sql))
     assert response["statusCode"] == status
     assert words in json.loads(response["body"])["error"]
+
+
+class SlowList:
+    """A list of gateways that S3 does not give for now."""
+
+    def speaks_for(self, gateway: str, thing: str) -> bool:
+        if gateway == "gw-busy":
+            raise GatewaysBusyError("SlowDown")
+        return gateway == thing
+
+
+def test_where_the_gateways_cant_be_read_the_rest_comes_again(
+    make_record: MakeRecord, event_of: EventOf
+) -> None:
+    store, quarantine = MemoryStore(), MemoryQuarantine()
+    ingest = Ingest(
+        store=store, quarantine=quarantine, clock_ms=lambda: RECEIVED_AT_MS, gateways=SlowList()
+    )
+    keys = ("board-1", "other", "gw-busy", "other")
+    records = [make_record(batch(), number, key) for number, key in enumerate(keys)]
+    answer = ingest(event_of(records))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": records[2].sequence_number}]}
+    assert (len(store.batches), [aside.reason for aside in quarantine.asides]) == (1, ["identity"])

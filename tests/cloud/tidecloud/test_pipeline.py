@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from tests.cloud.tidecloud.conftest import RECEIVED_AT_MS
 from tests.cloud.tidecloud.test_aggregate import aggregate
 from tidecloud import Record
-from tidecloud.pipeline import FUTURE_MS_MAX, Accepted, Aside, process
-from tidewire import FLOAT, Batch, Column, column_of, encode
+from tidecloud.errors import GatewaysBusyError
+from tidecloud.pipeline import FUTURE_MS_MAX, Accepted, Again, Aside, process
+from tidewire import FLOAT, Batch, Column, column_of, decode, encode
 
 STORED_AT_MS = RECEIVED_AT_MS + 100
 Envelope = Callable[..., bytes]
@@ -33,7 +34,7 @@ def batch(
     return encode(Batch(site, thing, measurement, 3, 17, list(times_ms), list(columns)))
 
 
-def outcome(record: Record) -> Accepted | Aside:
+def outcome(record: Record) -> Accepted | Aside | Again:
     (result,) = process([record], STORED_AT_MS)
     return result
 
@@ -194,6 +195,45 @@ def test_a_gateways_batch_stands_on_the_stream_itself(make_record: MakeRecord) -
     result = accepted(make_record(batch(), partition_key="board-1"))
     assert result.entry.received_at_ms == RECEIVED_AT_MS + 40  # when the stream got it
     assert aside(make_record(batch(), partition_key="board-2")).reason == "identity"
+
+
+@pytest.mark.parametrize(
+    ("gateway", "reason"),
+    [("board-1", None), ("board", "identity"), ("board-", "identity"), ("", "identity")],
+)
+def test_a_gateway_speaks_for_itself_and_its_parts(
+    make_record: MakeRecord, gateway: str, reason: str | None
+) -> None:
+    for thing in ("board-1", "board-1:pump-3"):
+        data = encode(decode(batch())._replace(thing=thing))
+        (outcome,) = process([make_record(data, partition_key=gateway)], STORED_AT_MS)
+        assert (outcome.reason if isinstance(outcome, Aside) else None) == reason
+
+
+class Listed:
+    """A list with one entry, that can't be read for the gateway `busy`."""
+
+    def speaks_for(self, gateway: str, thing: str) -> bool:
+        if gateway == "busy":
+            raise GatewaysBusyError("SlowDown")
+        return (gateway, thing) == ("gw-1", "board-1")
+
+
+def test_a_gateway_speaks_for_what_the_list_says(make_record: MakeRecord) -> None:
+    records = [make_record(batch(), number, key) for number, key in enumerate(("gw-1", "gw-2"))]
+    results = list(process(records, STORED_AT_MS, Listed()))
+    assert [type(result) for result in results] == [Accepted, Aside]
+
+
+def test_where_the_list_cant_be_read_the_record_and_all_behind_it_come_again(
+    make_record: MakeRecord,
+) -> None:
+    records = [
+        make_record(batch(), number, key) for number, key in enumerate(("gw-1", "busy", "x"))
+    ]
+    results = list(process(records, STORED_AT_MS, Listed()))
+    assert [type(result) for result in results] == [Accepted, Again]
+    assert results[1].position == 1
 
 
 def test_an_aggregated_record_yields_its_parts(make_record: MakeRecord) -> None:

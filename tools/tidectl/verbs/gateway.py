@@ -22,6 +22,7 @@ COMMANDS = {
     "config": "Show or change the configuration of a component.",
     "package": "Build a component for devices without a way to the package index.",
     "provision": "Make a core device: thing, certificate, role alias, configuration.",
+    "things": "Show or change the things a gateway speaks for.",
     "deploy": "Deploy components to a device, or to a group of devices.",
 }
 
