@@ -34,6 +34,13 @@ def report(**more: object) -> None:
     print(json.dumps(stats))
 
 
+def report_sleep(duration_ms: int) -> None:
+    """Print where the board is, if it is more than a sensor, and how long it is to sleep."""
+    if agent() is not None:
+        report()
+    print('{"asleep_ms": %d}' % duration_ms)
+
+
 async def report_for_ever() -> None:
     """Print a line each second."""
     while agent() is None:

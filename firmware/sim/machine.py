@@ -188,7 +188,10 @@ def reset() -> None:
 
 
 def deepsleep(duration_ms: int) -> None:
-    """End the process as a deep sleep does; whoever runs it lets it start again."""
+    """End the process as a deep sleep does; whoever runs it lets it start again, so much later."""
+    console = sys.modules.get("console")
+    if console:
+        console.report_sleep(duration_ms)
     sys.exit(DEEPSLEEP_EXIT_CODE)
 
 

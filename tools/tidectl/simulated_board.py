@@ -83,8 +83,9 @@ class SimulatedBoard:
     `heap_bytes` is the agent's heap; what stands in for hardware has its own on top of it.
     What the board logs is appended to the file at `log_path`. `on_stats` is called with each
     line, from a thread of the board's own; `stats` is the newest. One process at a time can
-    have an image. A portal is at `portal_ports` of
-    loopback. Of the measurements named in `absent` the chip is not there.
+    have an image. A board that went to sleep has ended, and says by `asleep_ms` for how long it
+    wants to. A portal is at `portal_ports` of loopback. Of the measurements named in `absent` the
+    chip is not there.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class SimulatedBoard:
         on_stats: Callable[[BoardStats], None] | None = None,
     ) -> None:
         self.stats: BoardStats | None = None
+        self.asleep_ms: int | None = None
         self._image_path = image_path
         self._log_path = log_path
         self._seed = seed
@@ -124,11 +126,13 @@ class SimulatedBoard:
         """The process."""
         return self._started().pid
 
-    def start(self) -> None:
-        """Boot. Raises BoardError."""
+    def start(self, *, by_reset: bool = False) -> None:
+        """Boot, also after a deep sleep, which `by_reset` ends early. Raises BoardError."""
         if self.running:
             raise BoardError(f"the board on {self._image_path} runs already")
         before = self._process.returncode if self._process else None
+        if by_reset and before == DEEPSLEEP_EXIT_CODE:
+            before = RESET_EXIT_CODE
         rtc_memory = self._image_path.with_suffix(".rtc")
         if before not in _RESET_CAUSES:
             rtc_memory.unlink(missing_ok=True)  # it was without power
@@ -160,7 +164,7 @@ class SimulatedBoard:
                 }
             ),
         }
-        self.stats, self._ended = None, False
+        self.stats, self.asleep_ms, self._ended = None, None, False
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
                 command,
@@ -188,13 +192,17 @@ class SimulatedBoard:
 
     def wait(self, timeout_s: float | None = None) -> int:
         """Return the exit code: 0 after `interrupt`. Raises BoardError when it takes too long."""
-        process = self._started()
         if timeout_s is None:
             timeout_s = self._drain_timeout_ms / 1000 + _STOP_MARGIN_S
         try:
-            code = process.wait(timeout_s)
+            self._started().wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise BoardError(f"the board still runs after {timeout_s:.0f} s") from None
+        return self.wait_for_ever()
+
+    def wait_for_ever(self) -> int:
+        """Return the exit code, however long it takes."""
+        code = self._started().wait()
         if self._reader:
             self._reader.join()
         self._release()
@@ -238,6 +246,9 @@ class SimulatedBoard:
     def _read(self, lines: Iterable[str]) -> None:
         for line in lines:
             stats = _parsed(line)
+            if isinstance(stats, int):
+                self.asleep_ms = stats
+                continue
             if stats is None:
                 with open(self._log_path, "a") as log:
                     log.write(line)  # a driver's print, or a line cut by a kill: kept, not counted
@@ -295,9 +306,12 @@ def _stand_ins_bytes(image_path: Path) -> int:
     return STAND_INS_BYTES + chips_bytes + control_bytes
 
 
-def _parsed(line: str) -> BoardStats | None:
+def _parsed(line: str) -> BoardStats | int | None:
+    """Return counts, or for how many milliseconds the board is to sleep; None of other lines."""
     try:
         fields: Any = json.loads(line)
+        if isinstance(fields, dict) and fields.keys() == {"asleep_ms"}:
+            return int(fields["asleep_ms"])
         return BoardStats(**fields)
     except (ValueError, TypeError):
         return None

@@ -1,8 +1,6 @@
 """`tidectl provision`: make a thing."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -10,12 +8,12 @@ from tidectl.allow_list import DAY_MS, DAYS, DAYS_MAX
 from tidectl.boards import board_named, with_pins
 from tidectl.claim import DEFAULT_CLAIM
 from tidectl.claimed_thing import provision_by_claim
-from tidectl.errors import TidectlError
 from tidectl.firmware_image import SIZE_BYTES
 from tidectl.home import Home
 from tidectl.instants import now_ms
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import err, print_json, say
+from tidectl.settings_file import read_settings
 from tidectl.target import find_target
 from tidectl.thing import DEFAULT_SETTINGS, DEFAULT_SITE, provision
 
@@ -72,7 +70,7 @@ def command(
         raise click.UsageError("--rotate makes a key here, --claim has the board make it")
     if not by_claim and (claim_name, serial, days) != (None, None, None):
         raise click.UsageError("--claim-name, --serial and --days belong to --claim")
-    settings = _settings(config) if config else None
+    settings = read_settings(config) if config else None
     image_bytes = SIZE_BYTES
     if board:
         kind = board_named(board)
@@ -110,13 +108,3 @@ def command(
     else:
         say(f"{thing} may connect; its files are in {folder.path}")
     say(f"next: tidectl {f'flash PORT {thing} --image ...' if board else f'device run {thing}'}")
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise TidectlError(f"{path} is not JSON: {error}", "see firmware/README.md") from error
-    if not isinstance(document, dict):
-        raise TidectlError(f"{path} must hold a JSON object", "see firmware/README.md")
-    return document

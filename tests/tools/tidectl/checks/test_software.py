@@ -33,7 +33,7 @@ def test_everything_that_these_tests_run_with_is_found() -> None:
 
 def test_the_pins_are_those_of_the_distribution_by_extra() -> None:
     pins = list(pins_of(metadata.requires("tidegauge") or ()))
-    assert {pin.extra for pin in pins} == {"", "local", "boards", "dev"}
+    assert {pin.extra for pin in pins} == {"", "local", "boards", "gateway", "dev"}
     assert len(pins) == len(metadata.requires("tidegauge") or ())
 
 
