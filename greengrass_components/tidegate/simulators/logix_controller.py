@@ -30,6 +30,7 @@ _UNKNOWN_PATH, _NO_SERVICE, _MORE, _BAD_VALUE, _TWO_FEW, _WRONG_TYPE, _READ_ONLY
 )  # fmt: skip
 _LIST_BYTES_MAX, _READ_BYTES_MAX = 400, 3900  # of one answer; the latter of a large open
 _ARRAY_BIT = 1 << 13
+_EXTERNAL_ACCESS = 10  # an attribute of symbols
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ class LogixController:
         if path.name:
             raise _RefusedError(_UNKNOWN_PATH)  # it has no programs
         count = struct.unpack_from("<H", data)[0]
-        with_access = 10 in struct.unpack_from(f"<{count}H", data, 2)
+        with_access = _EXTERNAL_ACCESS in struct.unpack_from(f"<{count}H", data, 2)
         out = b""
         for instance in range(max(1, path.instance), len(self._names) + 1):
             if len(out) > _LIST_BYTES_MAX:
