@@ -114,7 +114,7 @@ class SnmpAgent:
         target = await UdpTransportTarget.create(("127.0.0.1", self._trap_port))
         await send_notification(
             self._sender,
-            CommunityData(COMMUNITY, mpModel=1),
+            CommunityData(COMMUNITY, mpModel=1),  # noqa: S508  what most devices have
             target,
             ContextData(),
             "trap",
