@@ -81,16 +81,19 @@ class Operations:
             "RestartComponent": self._restart_component,
             "CreateLocalDeployment": self._create_local_deployment,
         }
-        if limits.name == "classic":
-            self._by_name |= {
-                "ListComponents": self._list_components,
-                "GetComponentDetails": self._get_component_details,
-                "ListLocalDeployments": self._list_local_deployments,
-            }
+        # Lite has none of these, except for the command line's own way in.
+        self._classic_only: dict[str, Handler] = {
+            "ListComponents": self._list_components,
+            "GetComponentDetails": self._get_component_details,
+            "ListLocalDeployments": self._list_local_deployments,
+            "GetLocalDeploymentStatus": self._get_local_deployment_status,
+        }
 
     async def answer(self, operation: str, call: Call) -> dict[str, Any]:
         """Return the reply's document; raises `OperationError`."""
         handler = self._by_name.get(operation)
+        if handler is None and (self._limits.name == "classic" or call.component == CLI):
+            handler = self._classic_only.get(operation)
         if handler is None:
             raise OperationError(SERVICE, f"{operation} is not in nucleus {self._limits.name}")
         return await handler(call)
@@ -242,6 +245,14 @@ class Operations:
     async def _list_local_deployments(self, call: Call) -> dict[str, Any]:
         self._authorize(call, CLI, "ListLocalDeployments", "*")
         return {"localDeployments": list(self._nucleus.local_deployments())}
+
+    async def _get_local_deployment_status(self, call: Call) -> dict[str, Any]:
+        self._authorize(call, CLI, "GetLocalDeploymentStatus", "*")
+        wanted = call.text("deploymentId")
+        for deployment in self._nucleus.local_deployments():
+            if deployment["deploymentId"] == wanted:
+                return {"deployment": deployment}
+        raise OperationError(NOT_FOUND, f"there is no deployment {wanted}")
 
     def _component(self, call: Call) -> str:
         return str(call.document.get("componentName") or call.component)
