@@ -41,7 +41,9 @@ def replace_file(path: Path, data: bytes) -> None:
     beside = path.with_name(f"{path.name}.new")
     fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(fd, data)
+        done = 0
+        while done < len(data):
+            done += os.write(fd, memoryview(data)[done:])
         os.fsync(fd)
     finally:
         os.close(fd)

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Self
 
 from tidegate.segment_log.block import Block, FileBlock, MemoryBlock
-from tidegate.segment_log.cursors import Cursors
+from tidegate.segment_log.cursors import Cursors, replace_file
 from tidegate.segment_log.errors import (
+    LogError,
     LogFullError,
     LogLockedError,
     LogWriteError,
@@ -154,6 +155,40 @@ class SegmentLog:
             self._roll()
         while len(self._segments) > 1 and self._segments[1].base <= before:
             self._delete_oldest()
+
+    def segments(self) -> list[tuple[int, int, int]]:
+        """Return (first sequence, one past the last, bytes) of each segment, oldest first."""
+        return [(one.base, one.next_sequence, one.size) for one in self._segments]
+
+    def rewrite(self, base: int, change: Callable[[Record], bytes]) -> None:
+        """Replace each payload of the closed segment at `base` by what `change` makes of it.
+
+        Records keep their sequence numbers and times; what is damaged stays behind. A cut leaves
+        the old segment or the new one. Raises `LogWriteError`, and `LogError` where no closed
+        segment begins at `base`.
+        """
+        place = bisect_right(self._bases, base) - 1
+        if not 0 <= place < len(self._segments) - 1 or self._bases[place] != base:
+            raise LogError(f"no closed segment begins at {base}")
+        old = self._segments[place]
+        records = old.read(base, old.next_sequence - base, old.size + 1)
+        data = b"".join(packed(one.sequence, one.at_ms, change(one)) for one in records)
+        block: Block = MemoryBlock()
+        if self._folder:
+            path = self._folder / f"{base:020d}{SUFFIX}"
+            try:
+                replace_file(path, data)
+                _sync_folder(self._folder)
+            except OSError as error:
+                raise LogWriteError(f"{path}: {error.strerror}") from error
+            old.block.close()
+            block = FileBlock(path)
+        else:
+            block.append([data])
+        new = Segment(base, block, segment_bytes=self.settings.segment_bytes)
+        new.next_sequence = old.next_sequence
+        self._segments[place] = new
+        self._closed_bytes += new.size - old.size
 
     def maintain(self) -> None:
         """Sync what is due, and let segments go whose records are older than the time to live."""
