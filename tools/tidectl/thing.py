@@ -142,6 +142,15 @@ class ThingFolder:
             lambda: files_without_identity(self.config(), root_der, update_keys=self.update_keys())
         )
 
+    def write(self, name: str, data: bytes) -> None:
+        """Replace a file of the folder, at once or not at all; raises `TidectlError`."""
+        try:
+            firmware_image.save_image(self.path / name, data)
+        except OSError as error:
+            raise TidectlError(
+                f"can't write {self.path / name}: {error.strerror}", "free some space"
+            ) from error
+
     def _refuse_without_key(self) -> None:
         if self.identity_on_board:
             raise TidectlError(
