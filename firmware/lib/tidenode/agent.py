@@ -47,6 +47,7 @@ class Agent:
         self._uplink = uplink
         self._timekeeper = timekeeper
         self.safe_mode = False  # without sensors, after too many starts that came to nothing
+        self.alone = False  # without them since an update asked for their heap
         self.watchdog: Watchdog | None = None
         self.beside: list[Coroutine[Any, Any, None]] = []  # what runs with the stages
         self._stop_sampling = asyncio.Event()

@@ -33,7 +33,8 @@ OUTBOX = "/outbox"
 def build() -> Agent:
     """Return the agent that /config.json describes. Raises ConfigError."""
     boot = count_boot(OUTBOX)
-    safe_mode = _is_to_be_safe(boot) or _is_alone()
+    alone = _is_alone()  # asked for always: it is for one start, whatever that one becomes
+    safe_mode = _is_to_be_safe(boot) or alone
     on_trial = _try_settings()
     settings = config.load("/config.json", _ask_no_driver if safe_mode else drivers.options_of)
     feed = _started_watchdog(settings.watchdog_s)
@@ -59,7 +60,7 @@ def build() -> Agent:
         parts = [("link", uplink), ("time", timekeeper)]
         parts.extend([(sampler.name, sampler) for sampler in samplers])
         agent.watchdog = _watchdog(parts, feed, clock, settings.watchdog_s)
-    agent.safe_mode = safe_mode
+    agent.safe_mode, agent.alone = safe_mode, alone
     agent.beside.append(_safe_mode(agent) if safe_mode else _proof(boot, uplink))
     if settings.control is not None:
         agent.beside.append(_control(settings, boot, clock, uplink, agent, samplers, on_trial))

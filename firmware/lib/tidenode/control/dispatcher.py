@@ -1,8 +1,8 @@
 """Hand each message of the cloud to the module that knows it, which is loaded for it alone.
 
 Flow: talk -> [dispatcher] -> desired | jobs | commands | reported
-Bounded: MESSAGES_MAX wait, another is dropped and counted; jobs and settings come again with
-the next connection, who sent a command asks again. One job at a time.
+Bounded: MESSAGES_MAX commands wait, another is dropped and counted: who sent it asks again. Of
+each other topic the newest message waits, so that none of these is ever dropped. One job at a time.
 """
 
 import asyncio
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from tidenode.uplink import Uplink
 
 MESSAGES_MAX = 4
+REJECTED_S = 5  # until a job is asked for again: AWS IoT may throttle
 LAST_WORDS_MS_MAX = 2_000  # for what waits to be sent before a restart
+_HEARD = ("/delta", "/notify-next", "/start-next/accepted", "/start-next/rejected")
 
 
 class Control:
@@ -108,11 +110,16 @@ class Control:
         if "/update/" in topic and not topic.endswith("/delta"):
             if self.job:
                 self.job.answered(topic)
-        else:
+        elif topic.startswith("cmd/") or [end for end in _HEARD if topic.endswith(end)]:
             self._put(topic, None if payload is None else bytes(payload))
 
     def _put(self, topic: str, payload: "bytes | None") -> None:
-        if len(self._messages) >= MESSAGES_MAX:
+        command = topic.startswith("cmd/")
+        for position, (known, _) in enumerate(self._messages):
+            if known == topic and not command:
+                self._messages[position] = (topic, payload)
+                return
+        if command and len(self._messages) >= MESSAGES_MAX:
             self.dropped += 1
             return
         self._messages.append((topic, payload))
@@ -129,11 +136,8 @@ class Control:
                     await self.restart()
             elif topic.endswith("/notify-next"):
                 self._ask_for_job()
-            elif topic.endswith("/start-next/accepted"):
-                # An answer to an earlier question may name a job that is done since.
-                asked, self._asked = self._asked, False
-                if payload is not None and asked and not self.job:
-                    self.load("control.jobs").take(self, payload)
+            elif "/start-next/" in topic:
+                await self._hear_of_job(topic.endswith("/accepted"), payload)
             elif payload is not None and topic.startswith("cmd/"):
                 await self.load("control.commands").take(self, topic, payload)
         except Exception as error:  # whatever a message brings, the board goes on
@@ -141,6 +145,15 @@ class Control:
             self.warn("message failed topic=%s: %r" % (topic, error))
         if not self.job:
             self.forget()
+
+    async def _hear_of_job(self, accepted: bool, payload: "bytes | None") -> None:
+        # An answer to an earlier question may name a job that is done since.
+        asked, self._asked = self._asked, False
+        if not accepted:
+            await asyncio.sleep(REJECTED_S)
+            self._ask_for_job()
+        elif payload is not None and asked and not self.job:
+            self.load("control.jobs").take(self, payload)
 
     def job_ended(self) -> None:
         """Ask for the next job."""
@@ -150,5 +163,4 @@ class Control:
 
     def _ask_for_job(self) -> None:
         if not self.job and not self.on_trial and not self._asked:
-            self._asked = True
-            self.talk.publish(self.things + "jobs/start-next", "{}")
+            self._asked = self.talk.publish(self.things + "jobs/start-next", "{}")

@@ -29,6 +29,13 @@ _OUTBOX_BYTES_MAX = 262_144  # the configuration's default
 async def run(job: "Job") -> "tuple[str, dict[str, str]]":
     """Return how it ended; where there is a version to start, the board is restarted instead."""
     control = job.control
+    import slots  # type: ignore[import-not-found]  # beside main.py, not in lib
+
+    # Before anything asks for heap: a start on trial has to be one with its sensors.
+    await _after_trial(job, slots)
+    told = await _told(job, slots)
+    if told:
+        return told
     gc.collect()
     if control.samplers and gc.mem_free() < _HEAP_FREE_MIN:  # type: ignore[attr-defined]
         # The next start, and that one alone, leaves the sensors out; the outbox keeps what they
@@ -37,19 +44,17 @@ async def run(job: "Job") -> "tuple[str, dict[str, str]]":
             pass
         control.agent.restart()
         await asyncio.sleep(_FOREVER_S)
-    import slots  # type: ignore[import-not-found]  # beside main.py, not in lib
-
+    job.restart_after = control.agent.alone  # with its sensors again
     try:
-        await _after_trial(job, slots)
-        ready = await _bring(job, slots)
+        version = await _bring(job, slots)
     except UpdateRefusedError as error:
         return "REJECTED", {"reason": str(error)[:_REASON_MAX]}
     except UpdateError as error:
         return "FAILED", {"reason": str(error)[:_REASON_MAX]}
     finally:
         forget()
-    if ready:
-        await job.restart({"step": "restart"})
+    if version:
+        await job.restart({"step": "restart", "version": version})
     return "SUCCEEDED", {"step": "in force"}
 
 
@@ -74,7 +79,38 @@ async def _after_trial(job: "Job", slots: "Any") -> None:
         await asyncio.sleep(1)
 
 
-async def _bring(job: "Job", slots: "Any") -> bool:
+async def _told(job: "Job", slots: "Any") -> "tuple[str, dict[str, str]] | None":
+    """Return how it ended where an earlier try says; None where there is more to do.
+
+    So it takes no heap, and a report that was lost puts no version on trial twice.
+    """
+    slot, _, kind = slots.state()
+    step, version = job.details.get("step"), job.details.get("version")
+    if step == "restart" and job.restarted and version:
+        if kind == slots.BACK and _version(slots.folder(slots.other(slot))) == version:
+            step = "rolled back"
+            await job.report({"step": step, "version": version, "why": slots.why()})
+        elif kind == slots.GOOD and _version(slots.folder(slot)) == version:
+            return "SUCCEEDED", {"step": "in force"}
+    if step != "rolled back":
+        return None
+    why = str(job.details.get("why", ""))
+    if kind == slots.BACK:
+        slots.settle()  # it may be tried again, by who asks again
+    reason = "version %s was rolled back: %s" % (version, why)
+    return "FAILED", {"reason": reason[:_REASON_MAX]}
+
+
+def _version(folder: str) -> str:
+    """Return the version in a slot, nothing where there is none."""
+    try:
+        with open(folder + "/manifest") as file:
+            return str(json.loads(file.readline())["version"])
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+async def _bring(job: "Job", slots: "Any") -> str:
     from tidenode.update.blocks import Blocks
     from tidenode.update.file_stream import FileStream, block_bytes_for
     from tidenode.update.updater import Board, bring

@@ -29,10 +29,10 @@ Board = namedtuple("Board", ("names", "mpy", "keys", "scratch", "target_of"))
 
 async def bring(
     blocks: "Blocks", board: Board, report: "Callable[[dict[str, str]], Awaitable[None]]"
-) -> bool:
-    """Return True once the bundle is ready to be started, False where it is in force already.
+) -> str:
+    """Return the version once it is ready to be started, "" where it is in force already.
 
-    After True the caller restarts the board; it comes back on trial. No version may be on trial
+    After one the caller restarts the board; it comes back on trial. No version may be on trial
     when this is called. `report` is told each step. Raises UpdateRefusedError, other
     UpdateErrors that a later try may not meet, and OSError from the flash.
     """
@@ -46,7 +46,7 @@ async def bring(
     target = board.target_of(manifest.kind)
     if target.in_force(scratch):
         os.remove(scratch)
-        return False
+        return ""
     why = target.failed(scratch)
     if why:
         os.remove(scratch)
@@ -68,7 +68,7 @@ async def bring(
     target.verify()
     await report({"step": "restart", "version": manifest.version, "from": running})
     target.switch()
-    return True
+    return str(manifest.version)
 
 
 def check(manifest: "Any", running: str, board: Board, files_bytes: int) -> None:

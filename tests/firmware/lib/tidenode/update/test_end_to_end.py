@@ -6,6 +6,8 @@ from pathlib import Path
 from tests.firmware.lib.tidenode.update.updated import Updated, program
 from tidectl.target import Target
 
+SHORT_HEAP_BYTES = 24 * 1024  # too few for an update beside sensors
+
 
 def test_a_board_takes_an_update_refuses_a_downgrade_and_goes_back_from_bad_ones(
     deployed: Target, tmp_path: Path
@@ -34,6 +36,21 @@ def test_a_board_takes_an_update_refuses_a_downgrade_and_goes_back_from_bad_ones
         execution = one.ended(one.publish("8.2.0", deaf))
         assert execution.status == "FAILED", one.log()
         assert "no message of its own came back in 4 s" in execution.details["reason"]
+
+
+def test_a_board_short_of_heap_updates_without_its_sensors_and_proves_itself_with_them(
+    deployed: Target, tmp_path: Path
+) -> None:
+    with Updated(deployed, tmp_path, "updated-3", heap_bytes=SHORT_HEAP_BYTES) as one:
+        execution = one.ended(one.publish("8.0.0", program(tmp_path, "new")))
+        assert execution.status == "SUCCEEDED", (execution, one.log())
+        assert one.resets == 2, "one start for the update alone, one for the new version"
+        assert "no sensors" in one.log()
+        one.wait_for("samples", lambda: one.board.stats is not None and one.board.stats.sampled > 5)
+        older = one.ended(one.publish("7.0.0", program(tmp_path, "older")))
+        assert older.status == "REJECTED", older
+        one.wait_for("sensors again", lambda: one.resets == 4)
+        one.wait_for("samples", lambda: one.board.stats is not None and one.board.stats.sampled > 5)
 
 
 def test_a_board_whose_power_is_cut_again_and_again_ends_on_the_new_version(

@@ -41,7 +41,9 @@ RUN_S_MAX = 200.0
 class Updated:
     """A thing whose board starts anew when it resets itself, as a chip does."""
 
-    def __init__(self, target: Target, folder: Path, thing: str) -> None:
+    def __init__(
+        self, target: Target, folder: Path, thing: str, heap_bytes: int = UPDATE_HEAP_BYTES
+    ) -> None:
         self.thing = thing
         self.home = Home(folder / "home")
         if not (self.home.update_keys / "update.pem").exists():
@@ -53,7 +55,7 @@ class Updated:
         self.board = SimulatedBoard(
             self.folder.image_path,
             log_path=self.folder.log_path,
-            heap_bytes=HEAP_BYTES + UPDATE_HEAP_BYTES,
+            heap_bytes=HEAP_BYTES + heap_bytes,
         )
         self.resets = 0
         self._ending = False
