@@ -43,7 +43,7 @@ VERBS = {
     "config": "Change the settings of a board from afar.",
     "job": "Have boards do jobs: reboot, rotate, tell their log.",
     "command": "Ask a board something now, and print its answer.",
-    "rotate": "Get a board another certificate, for a key that it makes and keeps.",
+    "rotate": "Get a board another certificate; it keeps the key.",
     "gateway": "Read industrial devices by Greengrass components.",
     "query": "Ask the store a question in SQL.",
     "tail": "Follow the samples of a measurement as they arrive.",

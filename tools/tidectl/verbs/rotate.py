@@ -47,7 +47,7 @@ def command(
     region: str | None,
     as_json: bool,
 ) -> None:
-    """Get a board another certificate, for a key that it makes and keeps.
+    """Get a board another certificate; it keeps the key.
 
     The board asks for it, connects with it, and only then lets the old one go; both are good
     until the old one is revoked. It needs a section `control` in its configuration.

@@ -122,7 +122,8 @@ async def _bring(job: "Job", slots: "Any") -> str:
         block_bytes=block_bytes_for(talk.inbox.bytes_max),
         publish=talk.publish,
     )
-    talk.subscribe(stream.base + "+/json", stream.heard)
+    for one in stream.filters():
+        talk.subscribe(one, stream.heard)
     board = Board(
         names=(sys.platform, sys.implementation._machine.split(" ")[-1]),
         mpy=sys.implementation._mpy & 255,

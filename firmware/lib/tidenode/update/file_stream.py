@@ -28,7 +28,7 @@ class FileStream:
     """The file that `file` describes, as a job document has it: stream, version, file, bytes.
 
     `things` is `$aws/things/<thing>/`; `publish(topic, payload)` says whether there is a
-    connection. Whoever has the subscription to `<base>+/json` calls `heard`.
+    connection. Whoever has the subscriptions to `filters` calls `heard`.
     """
 
     def __init__(
@@ -56,6 +56,10 @@ class FileStream:
         self._block: bytes | None = None
         self._refusal = ""
         self._answered = asyncio.Event()
+
+    def filters(self) -> "list[str]":
+        """Return what to subscribe to: answers alone, or each question came back as well."""
+        return [self.base + "data/json", self.base + "rejected/json"]
 
     async def fetch(self, number: int) -> bytes:
         """Return block `number`. Raises UpdateError where it can't be had."""

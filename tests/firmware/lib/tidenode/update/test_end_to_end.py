@@ -17,18 +17,21 @@ def test_a_board_takes_an_update_refuses_a_downgrade_and_goes_back_from_bad_ones
         assert one.ended(good).status == "SUCCEEDED", one.log()
         assert one.resets == 1
         assert "the new version has proved itself" in one.log()
-        older = one.publish("7.0.0", program(tmp_path, "older"))
+        older = one.publish("7.0.0", program(tmp_path, "good", "older"))
         execution = one.ended(older)
         assert (execution.status, execution.details["reason"]) == (
             "REJECTED",
             "version 7.0.0 on 8.0.0",
         )
-        broken = program(tmp_path, "broken", start=("def run", "raise OSError(77)\n\n\ndef run"))
+        broken = program(
+            tmp_path, "good", "broken", start=("def run", "raise OSError(77)\n\n\ndef run")
+        )
         execution = one.ended(one.publish("8.1.0", broken))
         assert execution.status == "FAILED", one.log()
         assert "8.1.0 was rolled back: OSError(77,)" in execution.details["reason"]
         deaf = program(
             tmp_path,
+            "good",
             "deaf",
             echo=("self._back.set()", "pass"),
             update__proving=("600_000", "4_000"),

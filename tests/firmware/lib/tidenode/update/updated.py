@@ -114,22 +114,25 @@ class Updated:
         return self.folder.log_path.read_text() if self.folder.log_path.exists() else ""
 
 
-def program(folder: Path, marker: str, **replaced: tuple[str, str]) -> dict[str, bytes]:
+def program(
+    folder: Path, marker: str, name: str = "", **replaced: tuple[str, str]
+) -> dict[str, bytes]:
     """Return the firmware as another program that `marker` tells from others in every file.
 
-    `replaced` has, by module (dots as two underscores), what is to stand in place of what.
+    `replaced` has, by module (dots as two underscores), what is to stand in place of what; `name`
+    tells two of one marker apart, which have all other files in common.
     """
-    sources = folder / f"firmware-{marker}"
+    sources = folder / f"firmware-{marker}-{name}"
     shutil.copytree(FIRMWARE, sources, ignore=shutil.ignore_patterns("__pycache__"))
-    for name, (old, new) in replaced.items():
-        path = sources / "lib" / "tidenode" / f"{name.replace('__', '/')}.py"
+    for module, (old, new) in replaced.items():
+        path = sources / "lib" / "tidenode" / f"{module.replace('__', '/')}.py"
         text = path.read_text()
-        assert old in text, name
+        assert old in text, module
         path.write_text(text.replace(old, new))
     made = firmware_bundle(sources)
     return {
-        f"{made.path(name)}.mpy": compiled_text(text, f"{name}.{marker}")
-        for name, text in made.texts.items()
+        f"{made.path(module)}.mpy": compiled_text(text, f"{module}.{marker}")
+        for module, text in made.texts.items()
     }
 
 
