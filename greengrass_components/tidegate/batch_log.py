@@ -25,6 +25,7 @@ BYTES_MAX = 512 * MEBIBYTE  # two days of a thousand tags a second
 BYTES_MIN = 256 * 1024  # two of the largest batches
 SEGMENTS_MIN = 8  # dropped by the segment, so that little goes at a time
 SEGMENT_BYTES_MAX = 4 * MEBIBYTE
+IN_FLIGHT_BYTES_MAX = 8 * MEBIBYTE  # of one sink: sent, and not known to be taken
 THINNED_MAX = 7  # halvings of a batch; then it goes whole
 _HEAD = struct.Struct(">BBHBQQ")  # see `_pack`
 
@@ -147,7 +148,7 @@ class BatchLog:
 
     def peek(self, number: int, *, bytes_max: int = MEBIBYTE) -> list[Entry]:
         """Return batches from `number` on, for a look: nobody is going to send them."""
-        return [_entry(record) for record in self.log.read(number, bytes_max=bytes_max)]
+        return [entry_of(record) for record in self.log.read(number, bytes_max=bytes_max)]
 
     def finish(self, sink: str, next_number: int) -> None:
         """Note that `sink` has all batches below `next_number`; what nobody needs goes."""
@@ -159,7 +160,8 @@ class BatchLog:
         self.release()
 
     def release(self) -> None:
-        """Delete the segments that every sink is through with."""
+        """Delete the segments that every sink is through with, those of other processes too."""
+        self.log.cursors.reload()
         self._delete(self.log.cursors.least() or 0)
         self.pressure.update(self.fill)
 
@@ -183,7 +185,7 @@ class BatchLog:
         for record in self.log.read(first, records_max=following - first, bytes_max=1 << 30):
             if least <= record.sequence < following:
                 self.dropped.batches += 1
-                self.dropped.samples += _entry(record).samples
+                self.dropped.samples += entry_of(record).samples
         self._thinned.pop(first, None)
         self._delete(following)
         return True
@@ -201,8 +203,7 @@ class BatchLog:
         Not of one that a sink may be sending: the store would have samples of the same batch
         that its ledger does not count.
         """
-        free = [base for base, _, _ in closed if base >= self._read_to]
-        free = [base for base in free if self._level(base) < THINNED_MAX]
+        free = [base for base in self._out_of_reach(closed) if self._level(base) < THINNED_MAX]
         if not free:
             return False
         base = min(free, key=lambda base: (self._level(base), base))
@@ -216,14 +217,26 @@ class BatchLog:
             self._thinned[base] = THINNED_MAX
         return True
 
+    def _out_of_reach(self, closed: list[tuple[int, int, int]]) -> list[int]:
+        """Return the segments that no sink has on its way, be it one of another process."""
+        reach_bytes = min(IN_FLIGHT_BYTES_MAX, self.log.settings.bytes_max // 4)
+        furthest = max((self._cursor(sink) for sink in self.log.cursors), default=0)
+        found = []
+        for base, following, size in closed:
+            if following > furthest and reach_bytes > 0:
+                reach_bytes -= size
+            elif base >= max(self._read_to, furthest):
+                found.append(base)
+        return found
+
     def _level(self, base: int) -> int:
         if base not in self._thinned:
             records = self.log.read(base, records_max=1)
-            self._thinned[base] = _entry(records[0]).thinned if records else THINNED_MAX
+            self._thinned[base] = entry_of(records[0]).thinned if records else THINNED_MAX
         return self._thinned[base]
 
     def _halved(self, record: Record) -> bytes:
-        entry = _entry(record)
+        entry = entry_of(record)
         batch = decode(entry.payload)
         columns = [Column(c.name, c.kind, c.decimals, c.values[::2]) for c in batch.columns]
         thinner = encode(Batch(*batch[:5], batch.times_ms[::2], columns))
@@ -242,7 +255,8 @@ def _pack(entry: Entry) -> bytes:
     return b"".join((head, thing, stream, entry.payload))
 
 
-def _entry(record: Record) -> Entry:
+def entry_of(record: Record) -> Entry:
+    """Return what a record of the log holds."""
     data = record.payload
     thing_bytes, stream_bytes, samples, thinned, sequence, row = _HEAD.unpack_from(data)
     middle = _HEAD.size + thing_bytes

@@ -4,6 +4,7 @@ Blocks; standard library only. The producer decides what to do about a failure, 
 https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 """
 
+import asyncio
 import base64
 import http.client
 import json
@@ -39,6 +40,17 @@ class Result:
 
     code: str | None = None
     message: str = ""
+
+
+class InThread:
+    """A client whose calls run in a thread, one at a time, beside an event loop."""
+
+    def __init__(self, client: "KinesisClient") -> None:
+        self._client = client
+
+    async def put_records(self, records: Sequence[tuple[str, bytes]]) -> list[Result]:
+        """As `KinesisClient.put_records`."""
+        return await asyncio.to_thread(self._client.put_records, records)
 
 
 class KinesisClient:

@@ -9,7 +9,6 @@ Each record that fails waits for itself, twice as long each time and with jitter
 A record whose answer was lost is put again: the store takes it once.
 """
 
-import asyncio
 import logging
 import random
 from collections import deque
@@ -37,9 +36,9 @@ _NEVER = frozenset({"ValidationException", "InvalidArgumentException", "Serializ
 
 
 class PutClient(Protocol):
-    """What sends: `KinesisClient`, or a test's own."""
+    """What sends: a `KinesisClient` in a thread, Stream Manager, or a test's own."""
 
-    def put_records(self, records: Sequence[tuple[str, bytes]]) -> list[Result]:
+    async def put_records(self, records: Sequence[tuple[str, bytes]]) -> list[Result]:
         """Put (partition key, data) pairs; as `KinesisClient.put_records`."""
         ...
 
@@ -187,8 +186,8 @@ class Producer:
         if not records:
             return
         try:
-            results = await asyncio.to_thread(
-                self._client.put_records, [(self._key, record.data) for record in records]
+            results = await self._client.put_records(
+                [(self._key, record.data) for record in records]
             )
         except KinesisError as error:
             self._failed(records, error)

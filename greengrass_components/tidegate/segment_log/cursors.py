@@ -56,6 +56,7 @@ class Cursors:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._held: dict[str, Cursor] = {}
+        self._changed_ns = 0
         for path in sorted(folder.glob(f"*{SUFFIX}")) if folder else ():
             try:
                 facts = json.loads(path.read_bytes())
@@ -63,6 +64,13 @@ class Cursors:
                 self._held[reader] = Cursor(**facts)
             except (ValueError, TypeError, KeyError, AttributeError):
                 continue  # no file of ours: its reader begins where a new one does, and repeats
+
+    def reload(self) -> None:
+        """Read the files again if any was replaced: readers in other processes write theirs."""
+        changed_ns = self._folder.stat().st_mtime_ns if self._folder else 0
+        if changed_ns != self._changed_ns:
+            self._changed_ns = changed_ns
+            self._held |= Cursors(self._folder)._held
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._held))

@@ -10,7 +10,7 @@ from tests.greengrass_components.tidegate.kinesis.endpoint import Blackout, Endp
 from tests.greengrass_components.tidegate.virtual_clock import VirtualClock
 from tidecloud.aggregate import parts_of
 from tidecloud.record import Record
-from tidegate.kinesis.client import KinesisClient, Result
+from tidegate.kinesis.client import InThread, KinesisClient, Result
 from tidegate.kinesis.credentials import CredentialSource
 from tidegate.kinesis.errors import KinesisRefusedError
 from tidegate.kinesis.producer import Limits, Producer, PutClient
@@ -75,7 +75,7 @@ async def test_every_user_record_arrives_whatever_the_endpoint_does(faults: Faul
     dark = Blackout(2.0, 62.0, clock.now_s)
     with Endpoint(faults, dark) as endpoint:
         client = real_client(endpoint)
-        harness = Harness(client, clock, Limits(aggregate_bytes_max=2_000))
+        harness = Harness(InThread(client), clock, Limits(aggregate_bytes_max=2_000))
         sent = []
         for number in range(1_000):
             data = number.to_bytes(4, "big") * 10
@@ -102,7 +102,7 @@ async def test_a_blackout_is_tried_less_and_less_often() -> None:
     clock = VirtualClock()
     with Endpoint(blackout=Blackout(0.0, 3_600.0, clock.now_s)) as endpoint:
         client = real_client(endpoint)
-        harness = Harness(client, clock)
+        harness = Harness(InThread(client), clock)
         harness.producer.add(b"patience", 1)
         await harness.drain()
         client.close()
@@ -117,7 +117,7 @@ async def test_it_keeps_to_what_a_shard_takes() -> None:
     clock = VirtualClock()
     with Endpoint() as endpoint:
         client = real_client(endpoint)
-        harness = Harness(client, clock)
+        harness = Harness(InThread(client), clock)
         for number in range(30):
             harness.producer.add(bytes(100_000), number)
         await harness.drain()
@@ -131,7 +131,7 @@ async def test_it_keeps_to_what_a_shard_takes() -> None:
 async def test_it_says_when_it_has_no_room() -> None:
     with Endpoint() as endpoint:
         client = real_client(endpoint)
-        harness = Harness(client, VirtualClock(), Limits(pending_bytes_max=100_000))
+        harness = Harness(InThread(client), VirtualClock(), Limits(pending_bytes_max=100_000))
         count = 0
         while harness.producer.has_room:
             harness.producer.add(bytes(1_000), count)
@@ -149,7 +149,7 @@ class Choosy:
     def __init__(self) -> None:
         self.taken: list[bytes] = []
 
-    def put_records(self, records: Sequence[tuple[str, bytes]]) -> list[Result]:
+    async def put_records(self, records: Sequence[tuple[str, bytes]]) -> list[Result]:
         if any(b"poison" in data for _, data in records):
             raise KinesisRefusedError("ValidationException", "1 validation error detected")
         self.taken += [data for _, data in records]
@@ -185,7 +185,7 @@ async def test_no_permission_is_waited_out_and_nothing_is_thrown_away() -> None:
     clock = VirtualClock()
     with Endpoint(Faults(refuse="AccessDeniedException")) as endpoint:
         client = real_client(endpoint)
-        harness = Harness(client, clock)
+        harness = Harness(InThread(client), clock)
         harness.producer.add(b"held", 1)
         harness.producer.flush()
         for _ in range(30):

@@ -1,0 +1,120 @@
+"""Read the outbox of another component, in its folder, without a word to it.
+
+Flow: adapter's outbox ~files~> [followed outbox] -> uplink
+A component that reads a bus only writes its outbox; the uplink, a process of its own, follows
+the files and leaves there how far it has come, upon which the owner deletes them. So samples are
+on the disk once, cross no socket, and one component of a gateway has a way to the cloud.
+
+Reads only what its owner has had the time to sync; a tail that is being written is no record
+yet, and one that was torn and cut has another CRC later.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from tidegate.batch_log import MEBIBYTE, Entry, entry_of
+from tidegate.segment_log import Cursor
+from tidegate.segment_log.cursors import SUFFIX as CURSOR_SUFFIX
+from tidegate.segment_log.cursors import file_name, replace_file
+from tidegate.segment_log.errors import LogWriteError
+from tidegate.segment_log.record import HEADER_BYTES, sound
+from tidegate.segment_log.segment_log import SUFFIX
+
+SETTLED_MS = 2_000  # twice the interval in which an outbox syncs by default
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class FollowedOutbox:
+    """The outbox in `folder` as the sink `sink` sees it; the folder may not be there yet."""
+
+    def __init__(
+        self,
+        folder: Path,
+        sink: str,
+        *,
+        settled_ms: int = SETTLED_MS,
+        clock_ms: Callable[[], int] = _now_ms,
+    ) -> None:
+        self.name = folder.parent.name
+        self._folder = folder / "batches"
+        self._path = self._folder / f"{file_name(sink)}{CURSOR_SUFFIX}"
+        self._sink, self._settled_ms, self._clock_ms = sink, settled_ms, clock_ms
+        self._cursor = Cursor()
+        self._place: tuple[int, int, int] | None = None  # segment, offset, number there
+
+    def join(self) -> int:
+        """Return where this sink is; from now on the owner waits for it."""
+        try:
+            facts = json.loads(self._path.read_bytes())
+            facts.pop("reader")
+            self._cursor = Cursor(**facts)
+        except FileNotFoundError:
+            bases = self._bases()
+            self._cursor = Cursor(bases[0] if bases else 0)
+            if self._folder.is_dir():
+                self._write()
+        except (ValueError, TypeError, KeyError, AttributeError):
+            self._cursor = Cursor()  # what the store has already it takes once
+        return self._cursor.next_sequence
+
+    def read(self, number: int, *, bytes_max: int = MEBIBYTE) -> list[Entry]:
+        """Return batches from `number` on, or from the oldest there is; none where none is."""
+        settled_before_ms = self._clock_ms() - self._settled_ms
+        found: list[Entry] = []
+        for base in self._from(number):
+            start = self._place[1] if self._place and self._place[::2] == (base, number) else 0
+            data = self._bytes(base, start, bytes_max)
+            expected = number if start else base
+            for offset, record in sound(data, expected):
+                if record.at_ms > settled_before_ms:
+                    return found
+                if record.sequence >= number:
+                    found.append(entry_of(record))
+                    number = record.sequence + 1
+                end = start + offset + HEADER_BYTES + len(record.payload)
+                self._place = (base, end, record.sequence + 1)
+            bytes_max -= len(data)
+            if bytes_max <= 0:
+                break
+        return found
+
+    def finish(self, next_number: int) -> None:
+        """Leave word that this sink has all batches below `next_number`."""
+        before = self._cursor
+        if next_number <= before.next_sequence:
+            return
+        count = before.records + next_number - before.next_sequence
+        self._cursor = Cursor(next_number, records=count, moved_at_ms=self._clock_ms())
+        self._write()
+
+    def _bases(self) -> list[int]:
+        paths = self._folder.glob(f"*{SUFFIX}")
+        return sorted(int(path.stem) for path in paths if path.stem.isdigit())
+
+    def _from(self, number: int) -> list[int]:
+        """Return the segments that hold `number` and what is behind it."""
+        bases = self._bases()
+        first = max((place for place, base in enumerate(bases) if base <= number), default=0)
+        return bases[first:]
+
+    def _bytes(self, base: int, offset: int, bytes_max: int) -> bytes:
+        try:
+            with (self._folder / f"{base:020d}{SUFFIX}").open("rb", buffering=0) as file:
+                file.seek(offset)
+                data = file.read(max(bytes_max, MEBIBYTE))
+        except FileNotFoundError:
+            return b""  # its owner let it go just now
+        return data or b""
+
+    def _write(self) -> None:
+        text = json.dumps({"reader": self._sink, **asdict(self._cursor)})
+        try:
+            replace_file(self._path, text.encode())
+        except OSError as error:
+            raise LogWriteError(f"{self._path}: {error.strerror}") from error

@@ -1,0 +1,186 @@
+"""From the outbox through a breaking endpoint: what arrived is told, what did not goes again."""
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.greengrass_components.tidegate.in_loop import in_loop
+from tests.greengrass_components.tidegate.kinesis.endpoint import Blackout, Endpoint, Faults
+from tests.greengrass_components.tidegate.test_outbox import EACH, Clock, fill
+from tests.greengrass_components.tidegate.virtual_clock import VirtualClock
+from tidecloud.aggregate import parts_of
+from tidecloud.record import Record
+from tidegate.followed_outbox import SETTLED_MS, FollowedOutbox
+from tidegate.kinesis.client import InThread, KinesisClient
+from tidegate.kinesis.credentials import CredentialSource
+from tidegate.kinesis.producer import Limits, Producer
+from tidegate.outbox import Outbox
+from tidegate.uplink import OutboxSource, Source, Uplink
+from tidewire import decode
+
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+def client_of(endpoint: Endpoint) -> KinesisClient:
+    source = CredentialSource(KEYS, lambda: 0.0)
+    return KinesisClient(
+        stream="tidegauge", region="us-east-1", credentials=source, endpoint_url=endpoint.url
+    )
+
+
+def uplink_of(
+    client: KinesisClient, clock: VirtualClock, *sources: Source, limits: Limits | None = None
+) -> Uplink:
+    def make(**told: Any) -> Producer:
+        return Producer(
+            client=InThread(client), partition_key="gw-1", clock=clock,
+            dice=random.Random(5), limits=limits, **told,
+        )  # fmt: skip
+
+    refused: list[tuple[bytes, str]] = []
+    return Uplink(
+        sources=sources,
+        make_producer=make,
+        keep_refused=lambda data, why: refused.append((data, why)),
+        clock=clock,
+    )
+
+
+def sequences(endpoint: Endpoint) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for key, data in endpoint.taken:
+        for part in parts_of(Record("s", "1", key, 0, data)):
+            batch = decode(part.data)
+            found.setdefault(batch.thing, []).append(batch.sequence)
+    return found
+
+
+def assert_without_holes(endpoint: Endpoint) -> None:
+    for given in sequences(endpoint).values():
+        assert sorted(set(given)) == list(range(max(given) + 1))
+
+
+@pytest.mark.parametrize("faults", [Faults(), Faults(throttle=0.3, fail=0.1, cut=0.1)], ids=repr)
+@in_loop
+async def test_all_batches_arrive_and_the_outbox_is_empty_then(
+    tmp_path: Path, faults: Faults
+) -> None:
+    now, clock = Clock(), VirtualClock()
+    box = Outbox(tmp_path / "outbox", EACH, clock_ms=now)
+    with Endpoint(faults, Blackout(1.0, 61.0, clock.now_s)) as endpoint:
+        client = client_of(endpoint)
+        uplink = uplink_of(
+            client, clock, OutboxSource(box.batches, "cloud"),
+            limits=Limits(aggregate_bytes_max=2_000),
+        )  # fmt: skip
+        for first in range(0, 2_000, 500):
+            fill(box, now, 500, first=first)
+            await clock.sleep(1.0)
+            await uplink.drain()
+        box.maintain(flush=True)
+        await uplink.drain()
+        client.close()
+    assert_without_holes(endpoint)
+    assert box.batches.waiting("cloud") == 0
+    assert uplink.batches_arrived == box.batches.log.next_sequence
+    assert endpoint.counts["dark"] > 0
+    box.close()
+
+
+@in_loop
+async def test_after_a_kill_the_uplink_goes_on_where_it_was(tmp_path: Path) -> None:
+    now, clock = Clock(), VirtualClock()
+    box = Outbox(tmp_path / "a", EACH, clock_ms=now)
+    with Endpoint() as endpoint:
+        client = client_of(endpoint)
+        fill(box, now, 300)
+        await uplink_of(client, clock, OutboxSource(box.batches, "cloud")).drain()
+        fill(box, now, 300, first=300)
+        shutil.copytree(tmp_path / "a", tmp_path / "b")
+        box.close()
+        box = Outbox(tmp_path / "b", EACH, clock_ms=now)
+        box.maintain(flush=True)
+        await uplink_of(client, clock, OutboxSource(box.batches, "cloud")).drain()
+        client.close()
+    assert_without_holes(endpoint)
+    assert all(len(given) == len(set(given)) for given in sequences(endpoint).values())
+    box.close()
+
+
+@in_loop
+async def test_the_outbox_of_another_process_is_followed_and_released(tmp_path: Path) -> None:
+    now, clock = Clock(), VirtualClock()
+    folder = tmp_path / "io.tidegauge.Modbus" / "outbox"
+    box = Outbox(folder, EACH, clock_ms=now)
+    # The owner stamps records with the machine's clock, so what was just written is settled soon.
+    followed = FollowedOutbox(folder, "kinesis", settled_ms=-60_000)
+    assert followed.name == "io.tidegauge.Modbus"
+    with Endpoint() as endpoint:
+        client = client_of(endpoint)
+        uplink = uplink_of(client, clock, followed)
+        for first in range(0, 3_000, 500):
+            fill(box, now, 500, first=first)
+            await uplink.drain()
+        box.maintain(flush=True)
+        await uplink.drain()
+        client.close()
+    assert_without_holes(endpoint)
+    box.maintain()
+    assert box.batches.waiting("kinesis") == 0
+    again = FollowedOutbox(folder, "kinesis")
+    assert again.join() == box.batches.log.next_sequence
+    box.close()
+
+
+def test_what_its_owner_may_not_have_synced_is_not_followed_yet(tmp_path: Path) -> None:
+    now = Clock()
+    box = Outbox(tmp_path / "outbox", EACH, clock_ms=now)
+    fill(box, now, 100)
+    written_at_ms = box.batches.log.read(0)[0].at_ms
+    clock: Callable[[], int] = lambda: written_at_ms + SETTLED_MS - 1  # noqa: E731  a moment
+    followed = FollowedOutbox(tmp_path / "outbox", "kinesis", clock_ms=clock)
+    assert followed.read(followed.join()) == []
+    later = FollowedOutbox(tmp_path / "outbox", "kinesis", settled_ms=-60_000)
+    assert later.read(0) == box.batches.peek(0)
+    assert later.read(7) == box.batches.peek(7)
+    box.close()
+
+
+def test_an_outbox_that_is_not_there_yet_is_followed_from_its_beginning(tmp_path: Path) -> None:
+    folder = tmp_path / "late" / "outbox"
+    followed = FollowedOutbox(folder, "kinesis", settled_ms=-60_000)
+    assert followed.read(followed.join()) == []
+    now = Clock()
+    box = Outbox(folder, EACH, clock_ms=now)
+    fill(box, now, 50)
+    assert followed.read(0) == box.batches.peek(0)
+    box.close()
+
+
+@in_loop
+async def test_stopping_waits_for_what_is_on_its_way_but_not_for_ever(tmp_path: Path) -> None:
+    now, clock = Clock(), VirtualClock()
+    box = Outbox(tmp_path / "outbox", EACH, clock_ms=now)
+    fill(box, now, 100)
+    with Endpoint() as endpoint:
+        client = client_of(endpoint)
+        uplink = uplink_of(client, clock, OutboxSource(box.batches, "cloud"))
+        uplink._feed()
+        uplink.stop()
+        await uplink.run()
+        assert box.batches.waiting("cloud") == 0
+        endpoint.blackout = Blackout(0.0, 1e9, clock.now_s)
+        fill(box, now, 100)
+        uplink = uplink_of(client, clock, OutboxSource(box.batches, "cloud"))
+        uplink._feed()
+        uplink.stop()
+        before_s = clock.at_s
+        await uplink.run()
+        assert 5.0 <= clock.at_s - before_s < 40.0
+        assert box.batches.waiting("cloud") > 0
+        client.close()
+    box.close()
