@@ -1,0 +1,34 @@
+"""A tag: one value of a device, and the field that it becomes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as with_default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """`address` and `type` are read by the adapter; the field's value is raw * scale + offset.
+
+    `options` are the adapter's own, by name.
+    """
+
+    field: str
+    address: str
+    type: str = ""
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str = ""
+    options: Mapping[str, str] = with_default(default_factory=dict)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether raw and real values differ."""
+        return self.scale != 1.0 or self.offset != 0.0
+
+    def real(self, raw: float) -> float:
+        """Return what a raw value means."""
+        return raw * self.scale + self.offset
+
+    def raw(self, real: float) -> float:
+        """Return the raw value that means `real`."""
+        return (real - self.offset) / self.scale if self.is_scaled else real
