@@ -15,7 +15,6 @@ from typing import Any
 from tidectl.audit import Audit, Verdict
 from tidectl.errors import TidectlError
 from tidectl.home import Home
-from tidectl.host_sensors import MEASUREMENT as HOST_MEASUREMENT
 from tidectl.host_thing import HostThing
 from tidectl.instants import iso, now_ms
 from tidectl.local_process import HTTP_PORT, MQTT_PORT, STORE_PORT, LocalProcess
@@ -25,6 +24,7 @@ from tidectl.stack import deploy
 from tidectl.target import Target, local_target
 from tidectl.thing import ThingFolder, provision
 from tidectl.watch import Watch, percentile
+from tidegate.host.sensors import MEASUREMENT as HOST_MEASUREMENT
 
 SITE = "demo"
 HOST_THING = "demo-host"

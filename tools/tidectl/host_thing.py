@@ -20,9 +20,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tidectl.errors import TidectlError
-from tidectl.host_sensors import MEASUREMENT, HostSensors
 from tidectl.instants import now_ms
 from tidectl.thing import ThingFolder
+from tidegate.host.sensors import MEASUREMENT, HostSensors
 from tidewire import Batch, column_of, encode, topic
 
 WAITING_MAX = 600  # ten minutes of one batch a second

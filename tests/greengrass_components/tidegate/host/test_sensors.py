@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tidectl.host_sensors import HostSensors, temperature_field
+from tidegate.host.sensors import HostSensors, temperature_field
 from tidewire import column_of
 from tidewire.names import check_field
 
