@@ -64,7 +64,7 @@ class HostAdapter:
             raw = parts.read(name, part) if at else known.get(name)
             if name == "throttled":
                 raw = _throttled()
-            values.append(raw if raw is None or _plain(tag) else raw * tag.scale + tag.offset)
+            values.append(raw if raw is None or not tag.is_scaled else tag.real(raw))
         ended_ns = self._clock_ns()
         qualities = bytes(Quality.BAD if value is None else Quality.GOOD for value in values)
         return Sample(
@@ -75,11 +75,11 @@ class HostAdapter:
             qualities if any(qualities) else None,
         )
 
-    async def subscribe(self, groups: Sequence[Group], deliver: Deliver) -> None:
+    async def subscribe(self, groups: Sequence[Group], deliver: Deliver) -> None:  # noqa: ARG002  the protocol's
         """Raise `HostError`: a kernel tells no changes."""
         raise HostError("this machine tells no changes: poll it")
 
-    async def write(self, group: Group, tag: str, value: Value) -> None:
+    async def write(self, group: Group, tag: str, value: Value) -> None:  # noqa: ARG002  the protocol's
         """Raise `HostError`: nothing of it can be written."""
         raise HostError(f"{tag} of this machine can't be written")
 
@@ -112,10 +112,6 @@ class _Parts:
         counted = "bytes_recv" if name == "network_received_bytes" else "bytes_sent"
         count: int | None = getattr(self._networks.get(part), counted, None)
         return count
-
-
-def _plain(tag: object) -> bool:
-    return getattr(tag, "scale", 1.0) == 1.0 and getattr(tag, "offset", 0.0) == 0.0
 
 
 def _throttled() -> int | None:

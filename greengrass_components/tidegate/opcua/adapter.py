@@ -126,7 +126,7 @@ class OpcuaAdapter:
         node = session.client.get_node(session.node_id(wanted.address))
         raw: Any = value
         if isinstance(value, int | float) and not isinstance(value, bool):
-            raw = (value - wanted.offset) / wanted.scale
+            raw = wanted.raw(value)
         try:
             if wanted.address not in self._types:
                 self._types[wanted.address] = await node.read_data_type_as_variant_type()
@@ -196,7 +196,8 @@ class OpcuaAdapter:
                     await one.refresh()
 
     def _retry_s(self, failures: int) -> float:
-        most_ms = min(self._settings.retry_ms_max, self._retry_ms_min * 2 ** min(failures, 16))
+        doubled_ms = self._retry_ms_min * (1 << min(failures, 16))
+        most_ms = min(self._settings.retry_ms_max, doubled_ms)
         return random.uniform(0.5, 1.0) * most_ms / 1000  # noqa: S311  spread, no secret
 
 

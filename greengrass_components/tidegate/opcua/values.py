@@ -37,9 +37,8 @@ def value_of(tag: Tag, data: Any) -> tuple[Value, Quality]:
     value = _plain(raw)
     if isinstance(value, float) and not isfinite(value):
         return None, Quality.BAD
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if tag.scale != 1.0 or tag.offset != 0.0:
-            value = value * tag.scale + tag.offset
+    if isinstance(value, int | float) and not isinstance(value, bool) and tag.is_scaled:
+        value = tag.real(value)
     return value, quality if value is not None else Quality.BAD
 
 

@@ -21,7 +21,7 @@ from tidegate.simulators.free_port import free_port
 from tidegate.simulators.plant import Plant, PlantError
 from tidegate.simulators.points import MODBUS_UNITS, POINTS, Kind, Point, Reading
 
-NAMESPACE = "urn:tidegauge:plant"
+NAMESPACE = "urn:tidegauge:plant:tags"
 _TYPES = {
     Kind.FLOAT32: ua.VariantType.Float,
     Kind.UINT16: ua.VariantType.UInt16,
@@ -63,7 +63,7 @@ class OpcuaServer:
     ) -> None:
         self.port = port or free_port()
         self.faults = faults or OpcuaFaults()
-        self._plant = plant
+        self.plant = plant
         self._keys, self._client_certificates = keys, client_certificates
         self._extra_nodes = extra_nodes
         self._random = random.Random(self.faults.seed)  # noqa: S311  faults, no secret
@@ -116,7 +116,7 @@ class OpcuaServer:
                 status = _DEAD
             elif not point.writable and self._random.random() < self.faults.bad_share:
                 status = _FAILED
-            value = self._plant.measured[point.path]
+            value = self.plant.measured[point.path]
             await self._publish(self._nodes[point.path], point.kind, value, status, now)
         for number, node in enumerate(self._extra):
             count = (self._ticks + number) % 65_536
@@ -155,7 +155,7 @@ class OpcuaServer:
         node = await parent.add_variable(
             ua.NodeId(point.path, index),
             ua.QualifiedName(point.name, index),
-            ua.Variant(self._plant.measured[point.path], _TYPES[point.kind]),
+            ua.Variant(self.plant.measured[point.path], _TYPES[point.kind]),
         )
         if point.kind is not Kind.BOOL:
             await node.add_property(0, "EURange", ua.Range(Low=point.low, High=point.high))
@@ -172,9 +172,9 @@ class OpcuaServer:
 
         def take(node: Any, attribute: ua.AttributeIds, data: ua.DataValue) -> None:
             value = data.Value.Value if data.Value else None
-            if value is not None and value != self._plant.measured[point.path]:
+            if value is not None and value != self.plant.measured[point.path]:
                 try:
-                    self._plant.write(point.path, value)
+                    self.plant.write(point.path, value)
                 except PlantError as error:
                     raise ua.uaerrors.BadOutOfRange from error
             node.attributes[attribute].value = data
