@@ -1,15 +1,20 @@
-"""Start the version of the program that is in force. This file and `slots` are never updated."""
+"""Start the version of the program that is in force.
+
+This file, `slots` and `romfs` are never updated.
+"""
 
 import gc
 import sys
 
 gc.threshold(2048)  # before the imports: garbage between modules would leave the heap in pieces
 
+import romfs
 import slots
 
-sys.path.insert(0, slots.choose())
-sys.modules.pop("slots")  # kilobytes of heap
-del slots
+sys.path.insert(0, romfs.home_of(slots.choose()))
+for name in ("romfs", "slots"):  # kilobytes of heap
+    sys.modules.pop(name).__dict__.clear()
+del romfs, slots
 
 try:
     from tidenode import start

@@ -2,7 +2,8 @@
 
     image              path of the flash image, a LittleFS
     partitions         paths of other partitions' images by label
-    stand_ins          path of this folder, compiled
+    stand_ins          path of a ROMFS of this folder
+    romfs              path of the image of the partition `romfs`
     seed               of the weather and its noise
     absent             names of measurements whose chip is not there
     drain_timeout_ms   how long the last batches may take after the stop
@@ -17,13 +18,20 @@ import json
 import os
 import sys
 
-import console
-import flash
-import machine
-import vfs
+import mapped_flash as vfs
 
 gc.threshold(2048)  # as main.py has it, before the imports make garbage
 options = json.loads(os.getenv("TIDEGAUGE_BOARD"))
+sys.modules["vfs"] = vfs
+vfs.partition(options["romfs"])
+# The stand-ins take no more of the board's heap than they must, and come last.
+vfs.mount(vfs.VfsRom(vfs.load(options["stand_ins"])), "/sim")
+sys.path[:] = [".frozen", "/sim"]
+
+import console  # noqa: E402  # from what was mounted
+import flash  # noqa: E402  # from what was mounted
+import machine  # noqa: E402  # from what was mounted
+
 device = vfs.VfsLfs2(flash.Flash(options["image"]))
 for label, path in options["partitions"].items():
     import esp32
@@ -31,19 +39,18 @@ for label, path in options["partitions"].items():
     esp32.partitions[label] = flash.Flash(path)
 vfs.umount("/")
 vfs.mount(device, "/")
-vfs.mount(vfs.VfsPosix(options["stand_ins"]), "/sim")
 os.chdir("/")
-# The stand-ins come last and are loaded when they are asked for: they share the board's heap.
 sys.path[:] = ["/", ".frozen", "/lib", "/sim"]
 machine.cause = options["reset_cause"]
 
 
 def _solder() -> None:
+    import romfs
     import slots
     import soldering
 
     # By the drivers of the version that is in force; main.py will choose it again.
-    sys.path.insert(0, slots.folder(slots.state()[0]))
+    sys.path.insert(0, romfs.home_of(slots.folder(slots.state()[0])))
     try:
         from tidenode import drivers
 

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 from littlefs import LittleFS, LittleFSError
+from mpremote.romfs import VfsRomWriter
 
 from tidectl import update_bundle
 from tidectl.bundle import BundleError, firmware_bundle
@@ -111,6 +112,7 @@ def files_without_identity(
         "/root.der": root_der,
         "/main.py": (FIRMWARE / "main.py").read_bytes(),
         "/slots.mpy": compiled(FIRMWARE / "slots.py", "slots"),
+        "/romfs.mpy": compiled(FIRMWARE / "romfs.py", "romfs"),
         "/update/a.0.good": b"",
     }
     for name, key in (update_keys or {}).items():
@@ -240,6 +242,19 @@ def compile_folder(folder: Path, cache: Path | None = None) -> Path:
             except OSError:
                 if not target.exists():  # else another process was quicker
                     raise
+    return target
+
+
+def romfs_of(folder: Path) -> Path:
+    """Return a ROMFS that holds the files of `folder`, which never change: a file beside it."""
+    target = folder.with_suffix(".romfs")
+    if not target.exists():
+        writer = VfsRomWriter()
+        for path in sorted(folder.iterdir()):
+            writer.mkfile(path.name, path.read_bytes())
+        with tempfile.NamedTemporaryFile(dir=folder.parent, delete=False) as file:
+            file.write(writer.finalise())
+        os.replace(file.name, target)
     return target
 
 

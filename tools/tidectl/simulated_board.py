@@ -18,26 +18,15 @@ from typing import IO, Any, Self
 
 from tidectl.firmware_image import (
     FIRMWARE,
-    FirmwareImageError,
     compile_folder,
-    configuration,
+    romfs_of,
 )
 from tidectl.micropython import find_micropython
 
 HEAP_BYTES = 110 * 1024  # on 64 bits what 60 to 79 KB are on an ESP32
-# What firmware/sim takes of the heap, and no board: for itself (16 KB, some of it tables that
-# would grow for the agent as well), and for each kind of chip the configuration names. Tests
-# measure it.
-STAND_INS_BYTES = 14 * 1024
-STAND_IN_BYTES = {
-    "chip": 0,
-    "bme280": 5 * 1024,
-    "bmp280": 5 * 1024,
-    "ds18b20": 6 * 1024,
-    "health": 3 * 1024,
-}
-STAND_IN_DEFAULT_BYTES = 2 * 1024  # of all others
-CONTROL_BYTES = 24 * 1024  # what `control` takes beside the agent: 12 KB, and a message at hand
+ROMFS_BYTES = 0x30000  # of the partition that the program is run from
+STAND_INS_ROMFS_BYTES = 0x10000
+_VARIABLE_BYTES = 0x1F000  # Linux takes no longer variables than 128 KB
 DRAIN_TIMEOUT_MS = 10_000
 RESET_EXIT_CODE = 43  # the stand-in of `machine.reset()`
 DEEPSLEEP_EXIT_CODE = 44  # that of `machine.deepsleep()`: `start` is the end of the sleep
@@ -80,7 +69,7 @@ class BoardStats:
 class SimulatedBoard:
     """A board on the flash image at `image_path`.
 
-    `heap_bytes` is the agent's heap; what stands in for hardware has its own on top of it.
+    `heap_bytes` is the whole heap: what stands in for hardware takes its part of it.
     What the board logs is appended to the file at `log_path`. `on_stats` is called with each
     line, from a thread of the board's own; `stats` is the newest. One process at a time can
     have an image. A board that went to sleep has ended, and says by `asleep_ms` for how long it
@@ -140,7 +129,7 @@ class SimulatedBoard:
         command = [
             _micropython(),
             "-X",
-            f"heapsize={self._heap_bytes + _stand_ins_bytes(self._image_path)}",
+            f"heapsize={self._heap_bytes}",
             "-m",
             "boot",
         ]
@@ -154,7 +143,8 @@ class SimulatedBoard:
                 {
                     "image": str(self._image_path.resolve()),
                     "partitions": _partitions(self._image_path),
-                    "stand_ins": str(stand_ins),
+                    "stand_ins": str(romfs_of(stand_ins)),
+                    "romfs": str(_romfs(self._image_path)),
                     "seed": self._seed,
                     "absent": list(self._absent),
                     "drain_timeout_ms": self._drain_timeout_ms,
@@ -163,6 +153,8 @@ class SimulatedBoard:
                     "reset_cause": _RESET_CAUSES.get(before, _POWER_ON),
                 }
             ),
+            # The last: where they are in the process is where its mapped flash is.
+            **_mapped_flash(ROMFS_BYTES + STAND_INS_ROMFS_BYTES),
         }
         self.stats, self.asleep_ms, self._ended = None, None, False
         with open(self._log_path, "ab") as log:
@@ -293,17 +285,18 @@ def _partitions(image_path: Path) -> dict[str, str]:
     return {"outbox": str(path)} if path.exists() else {}
 
 
-def _stand_ins_bytes(image_path: Path) -> int:
-    try:
-        settings = configuration(image_path.read_bytes())
-    except (OSError, FirmwareImageError):
-        settings = {}  # the board will tell
-    measurements = settings.get("measurements")
-    entries = measurements if isinstance(measurements, list) else []
-    drivers = {str(entry.get("driver")) for entry in entries if isinstance(entry, dict)}
-    control_bytes = CONTROL_BYTES if settings.get("control") is not None else 0
-    chips_bytes = sum(STAND_IN_BYTES.get(one, STAND_IN_DEFAULT_BYTES) for one in drivers)
-    return STAND_INS_BYTES + chips_bytes + control_bytes
+def _romfs(image_path: Path) -> Path:
+    path = image_path.resolve().with_suffix(".romfs")
+    if not path.exists():
+        path.write_bytes(b"\xff" * ROMFS_BYTES)
+    return path
+
+
+def _mapped_flash(size_bytes: int) -> dict[str, str]:
+    """Return the variables that make room for `size_bytes` in the process, as the sim has it."""
+    variables = (size_bytes + _VARIABLE_BYTES - 1) // _VARIABLE_BYTES
+    names = ("TIDEGAUGE_FLASH" + "X" * number for number in range(variables))
+    return dict.fromkeys(names, "x" * _VARIABLE_BYTES)
 
 
 def _parsed(line: str) -> BoardStats | int | None:

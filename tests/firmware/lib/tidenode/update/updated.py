@@ -32,8 +32,7 @@ SETTINGS: dict[str, Any] = {
     "control": {},
 }
 IMAGE_BYTES = 2 << 20  # what MicroPython leaves of 4 MB
-# What an update takes beside an agent with `control`; without sensors it needs less of its own.
-UPDATE_HEAP_BYTES = 64 * 1024
+UPDATE_HEAP_BYTES = 64 * 1024  # so much more: a board that updates beside its sensors
 LATE_S_MAX = 60.0
 RUN_S_MAX = 200.0
 
