@@ -5,7 +5,6 @@ The module of a chip has `solder(board, options, world)`: `board` is the stand-i
 """
 
 import json
-import sys
 
 import machine
 import world
@@ -15,23 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator
     from typing import Any
 
-# driver -> the module of its chip, loaded when a configuration names it: the heap is the board's.
-CHIPS = {
-    "adc": "voltage",
-    "ads1115": "ads1115",
-    "bh1750": "bh1750",
-    "bme280": "bme280",
-    "bmp280": "bmp280",
-    "dht22": "dht22",
-    "digital_input": "contact",
-    "ds18b20": "ds18b20",
-    "ina219": "ina219",
-    "max31855": "max31855",
-    "mpu6050": "mpu6050",
-    "pulse_counter": "contact",
-    "scd4x": "scd4x",
-    "sht3x": "sht3x",
-}
+# The module of a chip has the name of its driver, but for these: `driver=module`.
+_OTHERS = " adc=voltage digital_input=contact pulse_counter=contact "
 
 
 def solder(seed: int, absent: "Container[str]", options_of: "Callable[[str], Any]") -> None:
@@ -40,18 +24,26 @@ def solder(seed: int, absent: "Container[str]", options_of: "Callable[[str], Any
     What is wrong with the configuration is left for the board to tell.
     """
     around = world.World(seed)
+    soldered = []
     for entry in _measurements():
         try:
-            module = CHIPS.get(entry["driver"])
-            if module and entry.get("name") not in absent:
-                options = {row[0]: row[2] for row in options_of(entry["driver"])}
+            driver = entry["driver"]
+            if entry.get("name") not in absent:
+                options = {row[0]: row[2] for row in options_of(driver)}
                 options.update(entry)
-                __import__(module).solder(machine, options, around)
+                chip = __import__(module_of(driver))
+                chip.solder(machine, options, around)
+                soldered.append(chip)
         except (AttributeError, ImportError, KeyError, TypeError, ValueError):
             continue
-    for module in CHIPS.values():
-        if module in sys.modules:
-            sys.modules[module].__dict__.pop("solder", None)
+    for chip in soldered:
+        chip.__dict__.pop("solder", None)
+
+
+def module_of(driver: str) -> str:
+    """Return the module of the chip that `driver` reads, which may not be there."""
+    _, found, rest = _OTHERS.partition(" " + driver + "=")
+    return rest.split(" ")[0] if found else driver
 
 
 def _measurements() -> "Iterator[Any]":

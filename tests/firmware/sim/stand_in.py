@@ -1,6 +1,7 @@
 """Load a stand-in of `firmware/sim`, whose names others have too, without it becoming theirs."""
 
 import sys
+from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 
@@ -19,6 +20,10 @@ def stand_in(name: str) -> ModuleType:
     sys.path.insert(0, str(FOLDER))
     try:
         spec.loader.exec_module(module)
+        if name == "machine":  # what it would load later, when these folders are out of sight
+            sys.modules[name] = module
+            later = vars(import_module("peripherals"))
+            vars(module).update({key: later[key] for key in later if key[0] != "_"})
     finally:
         sys.path.remove(str(FOLDER))
         for sibling in set(sys.modules) - before:

@@ -6,12 +6,18 @@ from tidectl.firmware_image import FIRMWARE
 DRIVERS = FIRMWARE / "lib" / "tidenode" / "drivers"
 
 
-def test_every_driver_of_a_chip_has_a_simulated_one() -> None:
+def modules() -> set[str]:
+    """Return the modules of all chips that drivers read."""
     names = {path.stem for path in DRIVERS.glob("*.py")} - {"__init__", "chip", "health"}
-    assert set(stand_in("soldering").CHIPS) == names
+    return {stand_in("soldering").module_of(name) for name in names}
 
 
-def test_every_simulated_chip_can_be_soldered() -> None:
-    for module in set(stand_in("soldering").CHIPS.values()):
+def test_every_driver_of_a_chip_has_a_simulated_one_that_can_be_soldered() -> None:
+    for module in modules():
         assert (FOLDER / f"{module}.py").exists()
         assert callable(stand_in(module).solder)
+
+
+def test_drivers_of_the_same_part_share_it() -> None:
+    assert {"contact", "voltage", "bme280", "bmp280"} <= modules()
+    assert "adc" not in modules()

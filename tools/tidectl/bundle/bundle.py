@@ -4,8 +4,8 @@ Flow: firmware/lib -> [bundle] -> mpy-cross
 A module costs an object, a table of its names and code that imports; a name costs a place in
 the VM's table of names, for ever. So the modules that stay are laid one behind another into
 RESIDENT, line by line as they were, without what nobody uses; integers that never change are
-folded into the code; names become short ones. Modules that come and go stay what they are and
-import from RESIDENT.
+folded into the code; names become short ones. Modules that come and go stay modules, import
+from RESIDENT, and their names become the same few short ones in all of them.
 """
 
 import ast
@@ -77,6 +77,7 @@ class _Bundler:
         self._modules = {name: modules[name] for name in _wanted(modules, self._resident)}
         self._quoted = {name: quoted_names(module.tree) for name, module in self._modules.items()}
         kept = foreign_names() | foreign | set().union(*self._quoted.values())
+        self._open = kept | self._looked_up()
         for name, module in self._modules.items():
             if name not in self._resident:
                 kept.update(one for one in module.definitions if not one.startswith("_"))
@@ -95,7 +96,7 @@ class _Bundler:
         self._shorten_resident()
         for name, module in self._modules.items():
             if name not in self._resident:
-                self._shorten_private(name, module)
+                self._shorten_own(name, module)
         self._parameters = Parameters(self._modules, self._symbols)
         self._foreign_imports: dict[str, str] = {}
         self._imported: set[str] = set()
@@ -180,16 +181,36 @@ class _Bundler:
                     raise BundleError(f"{symbol} and {owners[short]} need other names")
                 self._symbols[symbol] = short
 
-    def _shorten_private(self, name: str, module: Module) -> None:
+    def _looked_up(self) -> set[str]:
+        """Return the attributes of what may be a module, though nobody here can tell.
+
+        Likewise the names that a module imports for all of itself: shorter ones gain nothing.
+        """
+        found = set()
+        for module in self._modules.values():
+            for node, scope in walk(module):
+                if isinstance(node, ast.Attribute) and module.symbol(node, scope) is None:
+                    found.add(node.attr)
+                elif isinstance(node, ast.ImportFrom) and scope is module.top:
+                    found.update(alias.name for alias in node.names)
+        return found
+
+    def _shorten_own(self, name: str, module: Module) -> None:
+        """Shorten the names of a module that comes and goes, but for those others look up."""
         symbols = {use.symbol for use in module.uses() if use.symbol}
         taken = {self._symbols[one] for one in symbols if one in self._symbols}
         free = (one for one in short_names(self._modules) if one not in taken)
         for defined in module.definitions:
             symbol = Symbol(name, defined)
-            private = defined.startswith("_") and not defined.startswith("__")
             stays = symbol in self._pinned or symbol in self._constants
-            if private and not stays and defined not in self._quoted[name]:
+            if self._is_own(symbol) and not stays and defined not in self._quoted[name]:
                 self._symbols[symbol] = next(free)
+
+    def _is_own(self, symbol: Symbol) -> bool:
+        """Return whether only modules of this firmware know `symbol`, and by its name."""
+        if symbol.name.startswith("_"):
+            return not symbol.name.startswith("__")
+        return symbol.module not in (*_FOR_DRIVERS, ERRORS) and symbol.name not in self._open
 
     def _rewritten(self, module: Module) -> str:
         edits = Edits(module.text)
@@ -216,7 +237,7 @@ class _Bundler:
             return False
         if module.name in self._resident:
             return all(one not in self._used or one in self._constants for one in symbols)
-        return all(one in self._constants and one.name.startswith("_") for one in symbols)
+        return all(one in self._constants and self._is_own(one) for one in symbols)
 
     def _rewrite_definition(
         self,
@@ -245,8 +266,11 @@ class _Bundler:
         if symbol in self._constants and isinstance(node.ctx, ast.Load):
             value = self._constants[symbol]
             edits.replace(node, str(value) if value >= 0 else f"({value})")
-        elif symbol in self._symbols:
+        elif symbol in self._symbols and self._is_visible(symbol, module):
             edits.replace(node, self._symbols[symbol])
+        elif symbol in self._symbols:
+            if isinstance(node, ast.Attribute):
+                edits.rename_attribute(node, self._symbols[symbol])
         elif symbol and symbol.name and symbol.module in self._resident:
             raise BundleError(f"{module.name} uses {symbol}, which is not there")
         elif symbol is None and isinstance(node, ast.Attribute):
@@ -258,6 +282,10 @@ class _Bundler:
             if short:
                 edits.replace(node, short)
 
+    def _is_visible(self, symbol: Symbol, module: Module) -> bool:
+        """Return whether `module` has `symbol` by its own name: it defines or imports it all."""
+        return symbol.module == module.name or symbol.module in self._resident
+
     def _rewrite_import(
         self, module: Module, node: ast.ImportFrom | ast.Import, scope: Scope, edits: Edits
     ) -> None:
@@ -267,13 +295,16 @@ class _Bundler:
             bound = alias.asname or alias.name
             symbol = scope.imported.get(bound) if isinstance(node, ast.ImportFrom) else None
             if symbol is None or symbol.module not in self._resident:
-                rest.append(f"{alias.name} as {alias.asname}" if alias.asname else alias.name)
+                name = self._symbols.get(symbol, alias.name) if symbol else alias.name
+                if symbol not in self._constants:
+                    rest.append(name if name == bound else f"{name} as {bound}")
             elif module.name not in self._resident:
                 wanted |= dict.fromkeys(self._names_used(module, symbol))
         head = f"from {node.module} import " if isinstance(node, ast.ImportFrom) else "import "
         if module.name in self._resident and scope is module.top:
             rest = [one for one in rest if not self._is_imported(head, one)]
-        if len(rest) < len(node.names):
+        as_they_are = [_text(alias) for alias in node.names]
+        if rest != as_they_are:
             parts = [f"from {RESIDENT} import {', '.join(wanted)}"] if wanted else []
             if rest:
                 parts.append(head + ", ".join(rest))
@@ -345,6 +376,10 @@ def _defined(module: Module, statement: ast.stmt) -> set[Symbol]:
         for name, statements in module.definitions.items()
         if statement in statements
     }
+
+
+def _text(alias: ast.alias) -> str:
+    return f"{alias.name} as {alias.asname}" if alias.asname else alias.name
 
 
 def _is_error(node: ast.ClassDef) -> bool:

@@ -23,6 +23,7 @@ ENCODE = Program(
             "def encode_it(batch):\n    return encode(batch)\n",
         },
         frozenset({"tidenode", "tidewire"}),
+        foreign=frozenset({"encode_it"}),
     ).texts
 ).load("tidenode.app")
 

@@ -42,9 +42,9 @@ def solder(name, options):
     import soldering
     import world
 
-    module = soldering.CHIPS.get(name)
-    if module:
-        __import__(module).solder(machine, options, world.World(1))
+    if name not in ("chip", "health"):
+        chip = __import__(soldering.module_of(name))
+        chip.solder(machine, options, world.World(1))
 
 
 async def measured(sensor):
