@@ -74,8 +74,10 @@ class Pin:
 class I2C:
     """The master of one bus; `chips` says who answers."""
 
-    def __init__(self, bus: int, *, scl: Pin, sda: Pin, freq: int = 400_000) -> None:
-        self._bus: int | tuple[int, int] = bus
+    def __init__(
+        self, bus: "int | tuple[int, int]", *, scl: Pin, sda: Pin, freq: int = 400_000
+    ) -> None:
+        self._bus = bus
 
     def writeto(self, address: int, data: bytes) -> int:
         """Write `data`; return how much of it was acknowledged."""

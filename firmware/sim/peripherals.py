@@ -13,7 +13,7 @@ class SoftI2C(I2C):
     """The same on two pins of its own."""
 
     def __init__(self, *, scl: Pin, sda: Pin, freq: int = 400_000) -> None:
-        self._bus = (scl.number, sda.number)
+        super().__init__((scl.number, sda.number), scl=scl, sda=sda, freq=freq)
 
 
 class SPI:

@@ -103,6 +103,7 @@ def test_an_image_holds_what_the_contract_says(image: bytes, parts: Parts) -> No
             "config.json",
             "key.der",
             "main.py",
+            "romfs.mpy",
             "root.der",
             "slots.mpy",
             "update",
