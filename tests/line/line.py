@@ -120,7 +120,7 @@ class Line:
         where = f" AND thing = {text(thing)}"
         return sum(
             int(row["samples"])
-            for table in ("climate", "health")
+            for table in ("climate", "health", "event")
             for row in by_thing(api, table, "COUNT(*) AS samples", where=where)
         )
 

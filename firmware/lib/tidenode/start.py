@@ -19,7 +19,7 @@ def run() -> None:
         from tidenode import mode
 
         way = mode.choose(machine)
-        sys.modules.pop("tidenode.mode").__dict__.clear()
+        _let_go("mode")
         if way == "portal":
             import network
 
@@ -76,8 +76,14 @@ def _did_errand() -> bool:
 
         rotation.run()
     for name in ("identity", "der"):  # kilobytes of heap, which the agent has no use for
-        sys.modules.pop("tidenode." + name).__dict__.clear()
+        _let_go(name)
     return bool(errand)
+
+
+def _let_go(name: str) -> None:
+    """Empty a module, for whoever still names it; who imports it again gets it anew."""
+    sys.modules.pop("tidenode." + name).__dict__.clear()
+    sys.modules["tidenode"].__dict__.pop(name, None)
 
 
 def _sleep() -> None:
