@@ -12,7 +12,7 @@ HOUSES = {
     "tidenode": (ROOT / "firmware/lib/tidenode", frozenset({"tidewire"})),
     "tidegate": (ROOT / "greengrass_components/tidegate", frozenset({"tidewire"})),
     "tidecloud": (ROOT / "cloud/tidecloud", frozenset({"tidewire"})),
-    "tidelocal": (ROOT / "cloud/tidelocal", frozenset({"tidewire", "tidecloud"})),
+    "tidelocal": (ROOT / "cloud/tidelocal", frozenset({"tidewire", "tidegate", "tidecloud"})),
     "tidectl": (
         ROOT / "tools/tidectl",
         frozenset({"tidewire", "tidenode", "tidegate", "tidecloud", "tidelocal"}),

@@ -25,6 +25,17 @@ from tidelocal.fleet import (
 from tidelocal.fleet.claims import CREATE_FROM_CSR_TOPIC
 from tidelocal.front import Front
 from tidelocal.function_log import FunctionLog
+from tidelocal.greengrass import (
+    SERVICE,
+    ComponentVersions,
+    ControlPlane,
+    CoreDevices,
+    Deployments,
+    DeviceDoor,
+    DevicePlane,
+    Documents,
+    RoleAliases,
+)
 from tidelocal.host import Answer, Host, Place, ProvisioningHooks, RuleHooks, ShadowHooks
 from tidelocal.http_server import HttpServer
 from tidelocal.journal import Journal
@@ -85,7 +96,8 @@ class LocalCloud:
         streams = Streams(host=host, journal=journal, clock_ms=_now_ms)
         host.replace_stream_upkeep(streams.next_sequence_number, streams.adopt)
         self._add_timestream(host, engine)
-        self._add_control_plane(host, checkpoint)
+        aliases, components, devices = self._add_greengrass(host)
+        self._add_control_plane(host, checkpoint, aliases, devices)
 
         await host.start()
         stack.push_async_callback(host.stop)
@@ -121,6 +133,9 @@ class LocalCloud:
         broker = Broker(host)
         await broker.open(self._doors.mqtt)
         stack.push_async_callback(broker.close)
+        door = DeviceDoor(host, DevicePlane(host=host, components=components, aliases=aliases))
+        await door.open(self._doors.device)
+        stack.push_async_callback(door.close)
         write_whole(directory.path / "ca.pem", host.ca_certificate_pem().encode())
         on_change()
         await checkpoint.flush()  # the CA exists from now on, whatever happens
@@ -141,7 +156,22 @@ class LocalCloud:
             )
         )
 
-    def _add_control_plane(self, host: Host, checkpoint: Checkpoint) -> None:
+    def _add_greengrass(self, host: Host) -> tuple[RoleAliases, ComponentVersions, CoreDevices]:
+        folder = self._directory.folder("greengrass")
+        components = ComponentVersions(Documents(folder / "components.json"))
+        devices = CoreDevices(Documents(folder / "devices.json"))
+        deployments = Deployments(host, Documents(folder / "deployments.json"), components)
+        host.add_rest_service(
+            SERVICE,
+            ControlPlane(
+                host=host, components=components, deployments=deployments, devices=devices
+            ),
+        )
+        return RoleAliases(host, Documents(folder / "role-aliases.json")), components, devices
+
+    def _add_control_plane(
+        self, host: Host, checkpoint: Checkpoint, aliases: RoleAliases, devices: CoreDevices
+    ) -> None:
         async def keep() -> None:
             checkpoint.touch()
             await checkpoint.flush()
@@ -156,12 +186,17 @@ class LocalCloud:
             host=host,
             files=FileDelivery(streams),
             defender=defender,
+            core_devices=devices,
             changed=checkpoint.touch,
         )
         host.answer_things(requests.answer)
         host.answer_first(
             "iot",
-            [FileStreamsApi(host, streams).answer, MetricValuesApi(host, defender).answer],
+            [
+                FileStreamsApi(host, streams).answer,
+                MetricValuesApi(host, defender).answer,
+                aliases.answer,
+            ],
         )
 
     def _add_timestream(self, host: Host, engine: TimeSeriesEngine) -> None:
@@ -198,6 +233,7 @@ class LocalCloud:
             "mqtt_host": self._settings.address,
             "mqtt_port": self._ports["mqtt"],
             "store_url": f"http://{host}:{self._ports['store']}",
+            "device_url": f"https://{host}:{self._ports['device']}",
             "ca_path": str(self._directory.path / "ca.pem"),
             "region": self._settings.region,
             "account": self._settings.account,

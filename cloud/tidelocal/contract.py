@@ -62,6 +62,10 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
         "_create_certificate_from_csr(payload, qp)",
         "_drop_expired(store)",
         "_provisioning_role_allows(role_arn, requests)",
+        (
+            "_mqtt_policy_allows(account_id, region, certificate_id, context, action, resource,"
+            " provisioning_template)"
+        ),
         "get_thing_shadow(thing_name, shadow_name)",
         "update_thing_shadow(thing_name, shadow_name, request)",
         "_compute_delta(desired, reported)",
@@ -82,6 +86,15 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
         "_publish_source_ip",
         "_rule_message_identity",
         "_topic_rules",
+    ),
+    "iam": ("_roles",),
+    "sts": (
+        "register_session(access_key, session)",
+        "_assumed_role_arn(role_arn, session_name)",
+        "_gen_session_access_key()",
+        "_gen_secret()",
+        "_gen_session_token()",
+        "_role_id(role_arn)",
     ),
     "kinesis": (
         "_put_record(data)",

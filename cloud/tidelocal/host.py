@@ -233,7 +233,7 @@ class Host:
         self._runtime, self._persistence = m["lambda_runtime"], m["persistence"]
         self._s3, self._sqs, self._secrets = m["s3"], m["sqs"], m["secretsmanager"]
         self._stacks, self._provisioners = m["cloudformation"], m["provisioners"]
-        self._apigateway = m["apigateway"]
+        self._apigateway, self._iam, self._sts = m["apigateway"], m["iam"], m["sts"]
         self._place = place
         self._to_lifespan: asyncio.Queue[Message] = asyncio.Queue()
         self._from_lifespan: asyncio.Queue[Message] = asyncio.Queue()
@@ -316,6 +316,33 @@ class Host:
             "credential_scope": name,
             "host_patterns": [],
         }
+
+    def add_rest_service(self, name: str, handler: ServiceHandler) -> None:
+        """Route what is signed for the service `name`, once verified, to `handler`."""
+        self._app.SERVICE_HANDLERS[name] = handler
+        self._router.SERVICE_PATTERNS[name] = {
+            "target_prefixes": [],
+            "credential_scope": name,
+            "host_patterns": [],
+        }
+
+    async def call_api(  # noqa: PLR0917 where, what
+        self,
+        account: str,
+        region: str,
+        service: str,
+        method: str,
+        path: str,
+        document: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Call a hosted REST service as the account itself; raises `ServiceCallError`."""
+        body = b"" if document is None else json.dumps(document).encode()
+        with self.scope(account, region):
+            answer = await self._app.SERVICE_HANDLERS[service](
+                method, path, {"content-type": "application/json"}, body, {}
+            )
+        _raise_for(service, answer)
+        return cast("dict[str, Any]", json.loads(answer[2] or b"{}"))
 
     def answer_first(self, service: str, handlers: Sequence[ApiHandler]) -> None:
         """Ask `handlers` about each call of a hosted service before MiniStack is asked."""
@@ -661,6 +688,69 @@ class Host:
                 return None
             return cast("bytes | None", self._s3._get_object_data(bucket, key, version))
 
+    def object_data(self, account: str, region: str, bucket: str, key: str) -> bytes | None:
+        """Read an object as the account itself; None when there is none."""
+        with self.scope(account, region):
+            return cast("bytes | None", self._s3._get_object_data(bucket, key, None))
+
+    def presigned_url(self, region: str, bucket: str, key: str, lasts_s: int) -> str:
+        """Return an address that anybody may read an object from, for a while."""
+        import boto3  # noqa: PLC0415 only who deploys to gateways pays for it
+
+        client = boto3.client(
+            "s3",
+            endpoint_url=self._place.http_url,
+            region_name=region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 the root of every local cloud
+        )
+        return str(
+            client.generate_presigned_url(
+                "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=lasts_s
+            )
+        )
+
+    def device_may(self, identity: Identity, action: str, resource: str) -> bool:
+        """Whether the policies of a device's certificate allow `action`."""
+        return bool(
+            self._iot._mqtt_policy_allows(
+                identity.account, identity.region, identity.certificate_id, {}, action, resource
+            )
+        )
+
+    def device_credentials(
+        self, identity: Identity, role_arn: str, duration_s: int
+    ) -> tuple[str, str, str]:
+        """Return access key, secret and token of a role, for a device; `ServiceCallError`."""
+        service = "credentials.iot.amazonaws.com"
+        with self.scope(identity.account, identity.region):
+            role = self._iam._roles.get(role_arn.rpartition("/")[2])
+        if role is None or not _trusts(role.get("AssumeRolePolicyDocument", "{}"), service):
+            raise ServiceCallError("sts", "AccessDenied", f"{role_arn} does not trust {service}")
+        session_name = identity.certificate_id
+        assumed_arn, refused = self._sts._assumed_role_arn(role_arn, session_name)
+        if refused:
+            raise ServiceCallError("sts", "ValidationError", f"{role_arn} is no role")
+        access_key = str(self._sts._gen_session_access_key())
+        secret, token = str(self._sts._gen_secret()), str(self._sts._gen_session_token())
+        self._sts.register_session(
+            access_key,
+            {
+                "Arn": assumed_arn,
+                "UserId": f"{self._sts._role_id(role_arn)}:{session_name}",
+                "SecretAccessKey": secret,
+                "SessionToken": token,
+                "Expiration": time.time() + duration_s,
+                "AccountId": identity.account,
+                "PrincipalType": "AssumedRole",
+                "SourceAccessKeyId": "",
+                "SourcePrincipalArn": "",
+                "SessionTags": [],
+                "SessionPolicies": None,
+            },
+        )
+        return access_key, secret, token
+
     def send_message(self, account: str, region: str, queue_url: str, body: str) -> None:
         """Send to a queue."""
         with self.scope(account, region):
@@ -814,6 +904,20 @@ class Host:
         """Forget a secret at once."""
         if name in self._secrets._secrets:
             self._secrets._delete_secret({"SecretId": name, "ForceDeleteWithoutRecovery": True})
+
+
+def _trusts(document: Any, service: str) -> bool:
+    """Whether a role's trust policy lets `service` assume it."""
+    policy = json.loads(document) if isinstance(document, str) else document
+    statements = policy.get("Statement", [])
+    for statement in statements if isinstance(statements, list) else [statements]:
+        principal = statement.get("Principal")
+        services = principal.get("Service", []) if isinstance(principal, dict) else []
+        if statement.get("Effect") == "Allow" and service in (
+            services if isinstance(services, list) else [services]
+        ):
+            return True
+    return False
 
 
 def _raise_for(service: str, answer: tuple[int, Any, Any]) -> None:

@@ -11,28 +11,30 @@ from tidelocal.settings import Settings
 
 # Connections the kernel holds while the loop is busy; a fleet may connect at once.
 BACKLOG = 512
+NAMES = ("http", "mqtt", "store", "device")
 
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Bound sockets of the three doors."""
+    """Bound sockets of the four doors."""
 
     http: socket.socket
     mqtt: socket.socket
     store: socket.socket
+    device: socket.socket
 
     def ports(self) -> dict[str, int]:
         """Return the port of each door."""
-        return {name: getattr(self, name).getsockname()[1] for name in ("http", "mqtt", "store")}
+        return {name: getattr(self, name).getsockname()[1] for name in NAMES}
 
     def close(self) -> None:
         """Give the ports back."""
-        for door in (self.http, self.mqtt, self.store):
-            door.close()
+        for name in NAMES:
+            getattr(self, name).close()
 
 
 def take(settings: Settings, last_ports: Mapping[str, int]) -> Listeners:
-    """Bind the three doors; port 0 takes the last run's port when that is free, else any.
+    """Bind the four doors; port 0 takes the last run's port when that is free, else any.
 
     Raises `StartRefusedError`, naming the port and the option that moves it.
     """
@@ -41,6 +43,7 @@ def take(settings: Settings, last_ports: Mapping[str, int]) -> Listeners:
         "http": settings.http_port,
         "mqtt": settings.mqtt_port,
         "store": settings.store_port,
+        "device": settings.device_port,
     }
     try:
         for name, port in wanted.items():

@@ -20,6 +20,7 @@ class Settings:
     mqtt_port: int = MQTT_PORT
     store_port: int = STORE_PORT
     listen: str = LOOPBACK
+    device_port: int = 0  # a free one: devices are told its address
     region: str = "us-east-1"
     account: str = "000000000000"
 
@@ -46,6 +47,7 @@ def parse(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--http-port", type=_port, default=HTTP_PORT, help="AWS APIs")
     parser.add_argument("--mqtt-port", type=_port, default=MQTT_PORT, help="IoT broker")
     parser.add_argument("--store-port", type=_port, default=STORE_PORT, help="InfluxDB 3")
+    parser.add_argument("--device-port", type=_port, default=0, help="gateways, by certificate")
     parser.add_argument(
         "--listen",
         type=_address,
@@ -60,6 +62,7 @@ def parse(arguments: Sequence[str]) -> Settings:
         mqtt_port=options.mqtt_port,
         store_port=options.store_port,
         listen=options.listen,
+        device_port=options.device_port,
     )
 
 

@@ -36,6 +36,7 @@ class LocalFacts:
     ca_path: str
     region: str
     account: str
+    device_url: str = ""  # of one that was started by an older tidelocal
 
     @property
     def http_port(self) -> int:
@@ -58,8 +59,9 @@ class LocalProcess:
         """Return what the running local cloud says, or None when none is running."""
         try:
             document = json.loads((self._home.local_state / "local.json").read_bytes())
-            facts = LocalFacts(**{field.name: document[field.name] for field in fields(LocalFacts)})
-        except (OSError, ValueError, KeyError, TypeError):
+            names = {field.name for field in fields(LocalFacts)} & document.keys()
+            facts = LocalFacts(**{name: document[name] for name in names})
+        except (OSError, ValueError, AttributeError, TypeError):
             return None
         return facts if _is_local_cloud(facts.pid) else None  # else a killed one left the file
 

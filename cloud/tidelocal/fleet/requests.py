@@ -13,6 +13,7 @@ from typing import Any
 
 from tidelocal.file_streams import FileDelivery
 from tidelocal.fleet.defender import Defender
+from tidelocal.greengrass.core_devices import CoreDevices
 from tidelocal.host import Host
 
 _STREAM = re.compile(r"\$aws/things/([^/]+)/streams/([^/]+)/(describe|get)/json")
@@ -33,15 +34,18 @@ class ThingRequests:
         host: Host,
         files: FileDelivery,
         defender: Defender,
+        core_devices: CoreDevices,
         changed: Callable[[], None],
     ) -> None:
         self._host, self._files, self._defender = host, files, defender
-        self._changed = changed
+        self._core_devices, self._changed = core_devices, changed
 
     async def answer(self, account: str, region: str, topic: str, payload: bytes) -> None:
         """Answer one publish, if it is a request of ours."""
         if _CHANGES.fullmatch(topic):
             self._changed()
+            return
+        if self._core_devices.hear(account, region, topic, payload):
             return
         stream = _STREAM.fullmatch(topic)
         if stream:

@@ -195,11 +195,13 @@ def test_what_services_keep_survives_sigkill(own_cloud: Callable[..., CloudProce
     assert cloud.stop() == 0
 
 
-def test_nothing_listens_beside_the_three_doors_on_loopback(local_cloud: CloudProcess) -> None:
+def test_nothing_listens_beside_the_four_doors_on_loopback(local_cloud: CloudProcess) -> None:
     local_cloud.client("s3").list_buckets()
     local_cloud.client("athena").list_work_groups()
     facts = local_cloud.facts
-    ports = {int(facts[name].rpartition(":")[2]) for name in ("http_url", "store_url")}
+    ports = {
+        int(facts[name].rpartition(":")[2]) for name in ("http_url", "store_url", "device_url")
+    }
     assert _listening(local_cloud) == {("127.0.0.1", port) for port in ports | {facts["mqtt_port"]}}
 
 

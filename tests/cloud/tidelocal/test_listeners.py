@@ -1,4 +1,4 @@
-"""The three doors: bound before anything else, or refused with the port and its option."""
+"""The four doors: bound before anything else, or refused with the port and its option."""
 
 import socket
 from pathlib import Path
@@ -20,10 +20,10 @@ def test_free_ports_are_taken_on_loopback() -> None:
     doors = listeners.take(ANY_PORT, {})
     try:
         ports = doors.ports()
-        assert len(set(ports.values())) == 3
-        assert {door.getsockname()[0] for door in (doors.http, doors.mqtt, doors.store)} == {
-            "127.0.0.1"
-        }
+        assert len(set(ports.values())) == 4
+        assert {
+            door.getsockname()[0] for door in (doors.http, doors.mqtt, doors.store, doors.device)
+        } == {"127.0.0.1"}
         for port in ports.values():
             socket.create_connection(("127.0.0.1", port), 5).close()
     finally:
