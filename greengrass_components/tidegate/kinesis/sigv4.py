@@ -1,4 +1,4 @@
-"""Sign a request for AWS: Signature Version 4, of a POST with all its headers signed.
+"""Sign a request for AWS: Signature Version 4, with all its headers signed.
 
 Pure, standard library only: botocore would take 27 MB of a gateway's memory.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
@@ -33,8 +33,15 @@ def signed_headers(
     body: bytes,
     now_s: float,
     path: str = "/",
+    method: str = "POST",
+    query: str = "",
+    body_sha256: str | None = None,
 ) -> dict[str, str]:
-    """Return `headers`, which have `host`, with those that sign a POST of `body` to `path`."""
+    """Return `headers`, which have `host`, with those that sign a request of `body` to `path`.
+
+    `path` and `query` are in their canonical form: AWS encodes a path twice, except for S3.
+    With `body_sha256` (hex) the body itself need not be in memory.
+    """
     stamp = datetime.fromtimestamp(now_s, UTC).strftime("%Y%m%dT%H%M%SZ")
     signed = {name.lower(): " ".join(value.split()) for name, value in headers.items()}
     signed["x-amz-date"] = stamp
@@ -42,7 +49,8 @@ def signed_headers(
         signed["x-amz-security-token"] = credentials.token
     names = ";".join(sorted(signed))
     lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
-    canonical = f"POST\n{path}\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+    body_sha256 = body_sha256 or hashlib.sha256(body).hexdigest()
+    canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{body_sha256}"
     scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     key = _signing_key(credentials.secret_key, stamp[:8], region, service)

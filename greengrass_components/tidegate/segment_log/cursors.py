@@ -79,9 +79,13 @@ class Cursors:
         """Return where `reader` is, None where it has no cursor."""
         return self._held.get(reader)
 
-    def put(self, reader: str, cursor: Cursor) -> None:
-        """Keep where `reader` is; on the disk when this returns. Raises `OSError`."""
-        if self._folder:
+    def put(self, reader: str, cursor: Cursor, *, durable: bool = True) -> None:
+        """Keep where `reader` is; on the disk when this returns. Raises `OSError`.
+
+        Not `durable`, it is in memory only, until the next that is: for a reader that may read
+        some records twice after a kill, and spares the disk a write for each.
+        """
+        if self._folder and durable:
             text = json.dumps({"reader": reader, **asdict(cursor)})
             replace_file(self._folder / f"{file_name(reader)}{SUFFIX}", text.encode())
         self._held[reader] = cursor

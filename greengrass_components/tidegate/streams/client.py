@@ -257,7 +257,7 @@ class StreamClient(asyncio.Protocol):
                 return
 
     def _write(self, parts: list[bytes]) -> None:
-        if self._lost or not self._transport:
+        if self._lost or not self._transport or self._transport.is_closing():
             raise self._lost or StreamConnectionError("not connected")
         self._transport.write(b"".join(parts))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tidegate.streams.errors import StreamsError
 from tidegate.streams.polls import Polls
-from tidegate.streams.session import Session
+from tidegate.streams.session import Admit, Session
 from tidegate.streams.store import Store
 
 PORT_DEFAULT = 8088
@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 
 
 class Server:
-    """Serves `store`; `may_enter` says which tokens are good. Use it in a running loop."""
+    """Serves `store` to those whom `admit` lets in. Use it in a running loop."""
 
-    def __init__(self, store: Store, *, may_enter: Callable[[str | None], bool]) -> None:
-        self._store, self._may_enter = store, may_enter
+    def __init__(self, store: Store, *, admit: Admit) -> None:
+        self._store, self._admit = store, admit
         self._polls = Polls(asyncio.get_running_loop())
         self._servers: list[asyncio.Server] = []
         self.connections: set[_Connection] = set()
@@ -90,7 +90,7 @@ class Server:
 
     def session(self, send: Callable[[bytes], None]) -> Session:
         """Return a session for a new connection."""
-        return Session(store=self._store, polls=self._polls, may_enter=self._may_enter, send=send)
+        return Session(store=self._store, polls=self._polls, admit=self._admit, send=send)
 
 
 class _Connection(asyncio.Protocol):
@@ -110,7 +110,7 @@ class _Connection(asyncio.Protocol):
         if sock is not None and sock.family == socket.AF_INET:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._transport = transport
-        self._session = self._server.session(transport.write)
+        self._session = self._server.session(self._send)
         self._server.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -121,6 +121,12 @@ class _Connection(asyncio.Protocol):
                 log.exception("a client is cut off for a bug of the server")
                 self._session.ended = True
             if self._session.ended:
+                self._transport.close()
+
+    def _send(self, data: bytes) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.write(data)
+            if self._session and self._session.ended:  # refused after a while
                 self._transport.close()
 
     def pause_writing(self) -> None:

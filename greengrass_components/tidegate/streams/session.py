@@ -29,8 +29,12 @@ PROTOCOL_VERSIONS = ("1.1.0", "1.0.0")
 # Kinesis takes 1 MiB with the partition key, which has 256 characters at most.
 MESSAGE_BYTES_MAX = (1 << 20) - 1_024
 SESSION_POLLS_MAX = 200
+EARLY_FRAMES_MAX = 16  # of a client that does not wait for its admission
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _REQUEST_ID = re.compile(r"[\w ,.\-_]+")
+
+# Decides on a token (or None) by calling back with whether it is good.
+Admit = Callable[[str | None, Callable[[bool], None]], None]
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +42,8 @@ log = logging.getLogger(__name__)
 class Session:
     """Serves one client: give it what came with `feed`; it answers through `send`.
 
-    `may_enter` says whether a token (or None) is good. Once `ended` is true the connection is
-    to be closed.
+    `admit` decides on a token, then or later. Once `ended` is true the connection is to be
+    closed.
     """
 
     def __init__(
@@ -47,12 +51,13 @@ class Session:
         *,
         store: Store,
         polls: Polls,
-        may_enter: Callable[[str | None], bool],
+        admit: Admit,
         send: Callable[[bytes], None],
     ) -> None:
-        self._store, self._polls, self._may_enter, self._send = store, polls, may_enter, send
+        self._store, self._polls, self._admit, self._send = store, polls, admit, send
         self._reader = FrameReader()
-        self._greeted = self._connected = self.ended = False
+        self._greeted = self._connected = self._deciding = self.ended = False
+        self._early: list[tuple[int, bytes] | Oversize] = []
         self._mine: set[Poll] = set()
         self._run_name: object = None
         self._run: list[tuple[str, bytes]] = []
@@ -67,7 +72,11 @@ class Session:
             data = data[1:]
         try:
             for frame in self._reader.feed(data):
-                self._take(frame)
+                if self._deciding:
+                    self._early.append(frame)
+                    self.ended = len(self._early) > EARLY_FRAMES_MAX
+                else:
+                    self._take(frame)
                 if self.ended:
                     return
             self._store_run()
@@ -130,16 +139,26 @@ class Session:
             )
             return
         token = body.get("authToken")
-        if not self._may_enter(token if isinstance(token, str) else None):
-            self._refuse(request_id, Status.UNAUTHORIZED, "the token is missing or wrong")
-            return
-        self._connected = True
-        self._greet(request_id, Status.SUCCESS, None, version)
+        self._deciding = True
+
+        def decide(is_good: bool) -> None:
+            self._deciding = False
+            if not is_good:
+                self._refuse(request_id, Status.UNAUTHORIZED, "the token is missing or wrong")
+                return
+            self._connected = True
+            self._greet(request_id, Status.SUCCESS, None, version)
+            early, self._early = self._early, []
+            for frame in early:
+                self._take(frame)
+            self._store_run()
+
+        self._admit(token if isinstance(token, str) else None, decide)
 
     def _refuse(self, request_id: object, status: Status, message: str) -> None:
         log.warning("a client is refused status=%s: %s", status.name, message)
-        self._greet(request_id, status, message, PROTOCOL_VERSIONS[0])
         self.ended = True
+        self._greet(request_id, status, message, PROTOCOL_VERSIONS[0])
 
     def _greet(self, request_id: object, status: Status, message: str | None, version: str) -> None:
         body: dict[str, Any] = {

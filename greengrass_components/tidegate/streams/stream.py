@@ -121,7 +121,7 @@ class Stream:
             old, start = were.get(export.identifier), export.start_sequence
             moved = old is not None and start is not None and start != old.start_sequence
             if cursors.get(export.identifier) is None or moved:
-                cursors.put(export.identifier, Cursor(start or 0))
+                cursors.put(export.identifier, Cursor(max(start or 0, self.log.oldest_sequence)))
         names = {export.identifier for export in self.definition.exports}
         for gone in set(cursors) - names:
             cursors.remove(gone)

@@ -46,7 +46,7 @@ class Manager:
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         store = Store(self.root)
-        self.server = Server(store, may_enter=lambda token: token == TOKEN)
+        self.server = Server(store, admit=lambda token, decide: decide(token == TOKEN))
         try:
             self.port = await self.server.listen(self.port, self.socket_path) or 0
             self._ready.set()

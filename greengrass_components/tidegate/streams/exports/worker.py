@@ -1,0 +1,180 @@
+"""One export at work: reads behind its cursor, sends, and moves the cursor.
+
+Flow: stream -> [worker] ~sender, in a thread~> Kinesis, S3, IoT Core, HTTP
+Bounded: one batch at a time, of `BATCH_BYTES_MAX`. Nothing is thrown away: what fails is tried
+again for ever, with waits up to five minutes. A kill repeats what was sent in the last moments.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+
+from tidegate.kinesis.backoff import Backoff
+from tidegate.segment_log import Cursor, LogError, Record
+from tidegate.streams.errors import StreamRequestError
+from tidegate.streams.export_definition import Export
+from tidegate.streams.exports.gate import Gate
+from tidegate.streams.exports.sender import Report, Sender, Sent
+from tidegate.streams.stream import Stream
+
+BATCH_BYTES_MAX = 1 << 20  # Kinesis takes 5 MiB; memory of a gateway is dearer than a request
+CURSOR_S_MIN = 0.25  # between two writes of a cursor while messages go out
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Sends `export` of `stream`; `report` gets what belongs on a status stream.
+
+    `missed_messages` were gone before they could be sent: overwritten, or too old.
+    """
+
+    def __init__(
+        self,
+        *,
+        stream: Stream,
+        export: Export,
+        sender: Sender,
+        gate: Gate,
+        threads: Executor,
+        backoff: Backoff,
+        report: Callable[[Export, Report], None],
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self.stream, self.export = stream, export
+        self._sender, self._gate, self._threads = sender, gate, threads
+        self._backoff, self._report, self._clock_ms = backoff, report, clock_ms
+        self._appended = asyncio.Event()
+        self._cursor = stream.log.cursors.get(export.identifier) or Cursor()
+        self._kept_at_s = 0.0
+        self.missed_messages = 0
+        stream.watchers.add(self._appended.set)
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        try:
+            while True:
+                await self._have_work()
+                wait_s = await self._send_one()
+                if wait_s:
+                    await self._gate.rest(self)
+                    await asyncio.sleep(wait_s)
+                elif not self._waiting():
+                    await self._gate.rest(self)
+        finally:
+            self.stream.watchers.discard(self._appended.set)
+            await asyncio.shield(self._gate.rest(self))
+            self._sender.close()
+
+    def keep(self) -> None:
+        """Write the cursor down; the log is open still."""
+        self._put(self._cursor, durable=True)
+
+    def _waiting(self) -> int:
+        return self.stream.available(self._cursor.next_sequence)
+
+    async def _have_work(self) -> None:
+        interval_ms = self.export.interval_ms
+        while True:
+            self._appended.clear()
+            waiting = self._waiting()
+            if waiting >= (self.export.batch_size if interval_ms else 1):
+                return
+            left_s: float | None = None
+            if waiting and interval_ms:
+                first = self.stream.read(self._cursor.next_sequence, 1, 1)
+                age_ms = self._clock_ms() - (first[0].at_ms if first else 0)
+                if not 0 <= age_ms < interval_ms:  # below 0: the clock was set back meanwhile
+                    return
+                left_s = (interval_ms - age_ms) / 1_000
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._appended.wait()
+            except TimeoutError:
+                return
+
+    async def _send_one(self) -> float:
+        """Send a batch and return how long to wait before the next."""
+        async with self._gate.slot(self, self.export.priority):
+            try:
+                records = self._next_records()
+            except StreamRequestError as error:
+                return self._failed(error.message)
+            if not records:
+                return 0.0
+            sent = await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._sender.send, self.stream.definition.name, records
+            )
+        return self._account(records, sent)
+
+    def _next_records(self) -> list[Record]:
+        start = self._cursor.next_sequence
+        records = self.stream.read(start, self.export.batch_size, BATCH_BYTES_MAX)
+        behind = records[0].sequence if records else self.stream.log.next_sequence
+        if behind > start:
+            self.missed_messages += behind - start
+            log.warning(
+                "messages were gone before they were exported stream=%s export=%s count=%d",
+                self.stream.definition.name,
+                self.export.identifier,
+                behind - start,
+            )
+            self._cursor = replace(self._cursor, next_sequence=behind)
+            self._put(self._cursor, durable=not records)
+        return records
+
+    def _account(self, records: Sequence[Record], sent: Sent) -> float:
+        for report in sent.reports:
+            self._report(self.export, report)
+        if sent.finished:
+            done = records[: sent.finished]
+            self._cursor = Cursor(
+                next_sequence=done[-1].sequence + 1,
+                records=self._cursor.records + len(done),
+                payload_bytes=self._cursor.payload_bytes + sum(len(r.payload) for r in done),
+                moved_at_ms=self._clock_ms(),
+            )
+            due = time.monotonic() - self._kept_at_s >= CURSOR_S_MIN
+            self._put(self._cursor, durable=due or not self._waiting())
+        if sent.finished < len(records) and sent.error:
+            if sent.finished or sent.progressed:
+                self._backoff.reset()
+            return self._failed(sent.error)
+        self._backoff.reset()
+        if sent.error:  # passed over
+            log.warning(
+                "export passed over a message stream=%s export=%s: %s",
+                self.stream.definition.name, self.export.identifier, sent.error,
+            )  # fmt: skip
+            self.stream.export_errors[self.export.identifier] = sent.error
+        else:
+            self.stream.export_errors.pop(self.export.identifier, None)
+        return 0.0
+
+    def _failed(self, error: str) -> float:
+        wait_s = self._backoff.next_s()
+        level = logging.WARNING if self._backoff.tries == 1 else logging.INFO
+        log.log(
+            level, "export failed stream=%s export=%s tries=%d next_s=%.1f: %s",
+            self.stream.definition.name, self.export.identifier, self._backoff.tries, wait_s, error,
+        )  # fmt: skip
+        self.stream.export_errors[self.export.identifier] = error
+        return wait_s
+
+    def _put(self, cursor: Cursor, *, durable: bool) -> None:
+        try:
+            self.stream.log.cursors.put(self.export.identifier, cursor, durable=durable)
+        except (LogError, OSError) as error:
+            # It goes on: a cursor that is behind costs messages sent twice, and none.
+            log.warning("cursor not kept export=%s: %s", self.export.identifier, error)
+        if durable:
+            self._kept_at_s = time.monotonic()
+
+
+def report_bytes(report: Report) -> bytes:
+    """Return a report as a message of a status stream."""
+    return json.dumps(report.wire).encode()
