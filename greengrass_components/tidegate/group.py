@@ -2,8 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
+from tidegate.alarms import AlarmRule
 from tidegate.tag import Tag
+
+
+class Urgency(StrEnum):
+    """Who waits when the disk can't keep up: LOW first and most, HIGH never."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -15,4 +25,6 @@ class Group:
     unit: str = ""
     period_ms: int = 1000
     tags: tuple[Tag, ...] = ()
+    urgency: Urgency = Urgency.NORMAL
+    alarms: tuple[AlarmRule, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)

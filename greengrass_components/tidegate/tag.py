@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as with_default
 
+from tidegate.report import Report
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag:
     """`address` and `type` are read by the adapter; the field's value is raw * scale + offset.
 
-    `options` are the adapter's own, by name.
+    `bounds` are what the value lies between, in its unit. `write_bounds` are what may be written;
+    None where nothing may. `options` are the adapter's own, by name.
     """
 
     field: str
@@ -18,6 +21,9 @@ class Tag:
     scale: float = 1.0
     offset: float = 0.0
     unit: str = ""
+    bounds: tuple[float, float] | None = None
+    write_bounds: tuple[float, float] | None = None
+    report: Report | None = None
     options: Mapping[str, str] = with_default(default_factory=dict)
 
     @property

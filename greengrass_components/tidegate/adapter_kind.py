@@ -1,0 +1,52 @@
+"""A kind of adapter: what a component's `main.py` hands to the program, and a tag map is read for.
+
+The kind of protocol `x` is `KIND` in `tidegate.x.kind`; its tag maps say `adapter: x`.
+"""
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from tidegate.adapter import Adapter
+from tidegate.errors import GateError
+from tidegate.group import Group
+
+Mistakes = Iterable[tuple[str, str]]
+
+
+def _nothing_wrong(_: Group) -> Mistakes:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterKind:
+    """`make` takes the settings of one connection and returns its adapter; raises `GateError`.
+
+    `subscribes`: the device tells changes, and is not polled. `check` yields what is wrong with a
+    group, as (field, or "" for the group, text). `tag_options` and `group_options` are the names
+    of the adapter's own columns and keys. `default_connection`: settings where a tag map needs
+    to name none, as of a machine that reads itself.
+    """
+
+    name: str
+    make: Callable[[Mapping[str, Any]], Adapter]
+    subscribes: bool = False
+    check: Callable[[Group], Mistakes] = _nothing_wrong
+    tag_options: frozenset[str] = frozenset()
+    group_options: frozenset[str] = frozenset()
+    default_connection: Mapping[str, Any] | None = None
+
+
+def find_kind(name: str) -> AdapterKind:
+    """Return the kind of that name; raises `GateError` where there is none."""
+    module = f"tidegate.{name}.kind"
+    try:
+        is_there = name.isidentifier() and find_spec(module) is not None
+    except ModuleNotFoundError:
+        is_there = False
+    if not is_there:
+        raise GateError(f"there is no adapter {name!r}")
+    kind: AdapterKind = importlib.import_module(module).KIND
+    return kind
