@@ -9,9 +9,10 @@ import asyncio
 import struct
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from snap7 import Server, SrvArea
+from snap7.datatypes import S7WordLen
 
 from tidegate.simulators.free_port import free_port
 from tidegate.simulators.plant import Plant, PlantError
@@ -43,13 +44,33 @@ def offset_of(point: Point) -> Offset:
     return _OFFSETS[point.path]
 
 
+class _BitServer(Server):
+    """The library's server writes a whole byte where one bit is meant; this one the bit."""
+
+    def _parse_address_specification(self, addr_spec: bytes) -> dict[str, Any]:
+        parsed = super()._parse_address_specification(addr_spec)
+        return {**parsed, "bit": addr_spec[11] & 7} if parsed else parsed
+
+    def _parse_write_address(self, request: dict[str, Any]) -> Any:
+        found = super()._parse_write_address(request)
+        where = request["parameters"].get("address_spec", {})
+        if not found or where.get("word_len") != S7WordLen.BIT:
+            return found
+        area, block, start, count, data = found
+        _, there = self._read_from_memory_area(area, block, start, 1)
+        mask = 1 << where["bit"]
+        for byte in there:
+            data = bytearray([byte | mask if data[0] & 1 else byte & ~mask])
+        return area, block, start, count, data
+
+
 class S7Server:
     """Serves `plant` on loopback; `dead` equipment has no data block, as after a lost module."""
 
     def __init__(self, plant: Plant, *, port: int = 0, dead: Collection[str] = ()) -> None:
         self.port = port or free_port()
         self._plant = plant
-        self._server = Server(log=False)
+        self._server = _BitServer(log=False)
         self._blocks = {
             equipment: bytearray(_block_bytes(block)) for equipment, block in MODBUS_UNITS.items()
         }
@@ -65,6 +86,10 @@ class S7Server:
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self._server.stop)
+
+    def block(self, equipment: str) -> bytes:
+        """Return the data block of `equipment` as it is now."""
+        return bytes(self._blocks[equipment])
 
     async def show(self) -> None:
         """Take what clients wrote to setpoints, then show what the plant measures now.

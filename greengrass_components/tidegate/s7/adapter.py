@@ -1,0 +1,227 @@
+"""S7 as the poller sees it: a group is read in the fewest requests, one after the other.
+
+Works with S7-300, 400, 1200, 1500 and LOGO! where PUT/GET is permitted and data blocks are not
+"optimized" (their values have no addresses then). A unit is `rack/slot`, `0/1` unless told. A
+block that the controller refuses is read value by value from then on, so that one wrong address
+does not cost its neighbours.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from snap7 import Area, AsyncClient
+from snap7.datatypes import S7WordLen
+from snap7.error import S7Error, S7ProtocolError
+
+from tidegate.adapter import Deliver
+from tidegate.errors import GateError
+from tidegate.group import Group
+from tidegate.quality import Quality
+from tidegate.s7.address import S7Address, S7AddressError, parse_address
+from tidegate.s7.planner import Block, blocks_of
+from tidegate.sample import Sample, Value
+from tidegate.setting_reader import SettingReader
+
+_PDU_BYTES_PLANNED = 240  # what every controller grants; the real one is known when connected
+_AREAS = {"DB": Area.DB, "MK": Area.MK, "PE": Area.PE, "PA": Area.PA}
+_CLOSE_S_MAX = 2.0
+
+
+class S7AdapterError(GateError):
+    """The controller does not answer, or not to this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S7Settings:
+    """How the controller is reached."""
+
+    host: str
+    port: int = 102
+    rack: int = 0
+    slot: int = 1
+    timeout_ms: int = 3_000
+
+
+def read_settings(mapping: Mapping[str, Any]) -> S7Settings:
+    """Return the settings in `mapping`; raises `SettingsError` with all mistakes."""
+    reader = SettingReader(mapping)
+    settings = S7Settings(
+        host=reader.text("host"),
+        port=reader.integer("port", 102, 1, 65_535),
+        rack=reader.integer("rack", 0, 0, 7),
+        slot=reader.integer("slot", 1, 0, 31),
+        timeout_ms=reader.integer("timeout_ms", 3_000, 50, 60_000),
+    )
+    reader.finish()
+    return settings
+
+
+@dataclass(slots=True)
+class _Plan:
+    addresses: list[S7Address]
+    blocks: list[Block]
+
+
+class S7Adapter:
+    """The adapter of one controller; `requests` counts what was asked of it."""
+
+    def __init__(self, settings: S7Settings, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        self.requests = self.refused = 0
+        self._settings, self._clock_ns = settings, clock_ns
+        self._client: Any = None
+        self._plans: dict[Group, _Plan] = {}
+
+    async def connect(self) -> None:
+        """Connect anew; raises `S7AdapterError`."""
+        await self.close()
+        settings = self._settings
+        client = AsyncClient()
+        try:
+            async with asyncio.timeout(settings.timeout_ms / 1000):
+                await client.connect(settings.host, settings.rack, settings.slot, settings.port)
+        except (S7Error, OSError, TimeoutError) as error:
+            raise S7AdapterError(
+                f"can't connect to {settings.host}:{settings.port} rack {settings.rack} slot "
+                f"{settings.slot}: {error or 'no answer'}; is PUT/GET permitted on the controller?"
+            ) from error
+        self._client = client
+        self._plans.clear()  # another PDU may have been granted
+
+    async def close(self) -> None:
+        """Let go of the connection; never raises."""
+        client, self._client = self._client, None
+        if client:
+            try:
+                async with asyncio.timeout(_CLOSE_S_MAX):
+                    await client.disconnect()
+            except (S7Error, OSError, TimeoutError):
+                pass
+
+    def plan(self, group: Group) -> Sequence[str]:
+        """Return a line for each request; raises `S7AddressError` for a wrong address."""
+        return [f"read {block}" for block in self._plan(group).blocks]
+
+    async def poll(self, group: Group) -> Sample:
+        """Read the group; raises `S7AdapterError` when the controller does not answer."""
+        plan = self._plan(group)
+        values: list[Value] = [None] * len(group.tags)
+        began_ns = self._clock_ns()
+        for block in tuple(plan.blocks):
+            data = await self._read(block)
+            if data is None:
+                await self._one_by_one(plan, block, group, values)
+            else:
+                self._decode(plan, block, data, group, values)
+        ended_ns = self._clock_ns()
+        qualities = bytes(Quality.BAD if value is None else Quality.GOOD for value in values)
+        middle_ns = (began_ns + ended_ns) // 2
+        return Sample(
+            group, middle_ns, ended_ns, tuple(values), qualities if any(qualities) else None
+        )
+
+    async def subscribe(self, groups: Sequence[Group], deliver: Deliver) -> None:  # noqa: ARG002  the protocol's
+        """Raise `S7AdapterError`: a controller tells no changes."""
+        raise S7AdapterError("an S7 controller tells no changes: poll it")
+
+    async def write(self, group: Group, tag: str, value: Value) -> None:
+        """Write a field's value, unscaled; a bit alone, not its byte. Raises `GateError`."""
+        wanted = next((one for one in group.tags if one.field == tag), None)
+        if wanted is None or value is None:
+            raise S7AdapterError(f"there is no field {tag} to write {value!r} to")
+        address = parse_address(wanted.address, wanted.type)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = wanted.raw(value)
+        data = address.encode(value)
+        try:
+            async with asyncio.timeout(self._settings.timeout_ms / 1000):
+                if address.kind == "BOOL":
+                    await self._write_bit(address, data)
+                else:
+                    await self._connected().write_area(
+                        _AREAS[address.area], address.block, address.byte, bytearray(data)
+                    )
+        except (S7Error, OSError, TimeoutError) as error:
+            raise S7AdapterError(f"can't write {value!r} to {tag}: {error}") from error
+
+    def health(self) -> Mapping[str, int]:
+        """Return counts for the health measurement."""
+        return {"requests": self.requests, "refused_blocks": self.refused}
+
+    def _connected(self) -> Any:
+        if self._client is None or not self._client.connected:
+            raise S7AdapterError(f"not connected to {self._settings.host}")
+        return self._client
+
+    def _plan(self, group: Group) -> _Plan:
+        if group not in self._plans:
+            addresses = [parse_address(tag.address, tag.type) for tag in group.tags]
+            pdu_bytes = self._client.pdu_length if self._client else _PDU_BYTES_PLANNED
+            self._plans[group] = _Plan(addresses, blocks_of(addresses, pdu_bytes))
+        return self._plans[group]
+
+    async def _read(self, block: Block) -> bytes | None:
+        """Return the block's bytes; None when the controller refuses it."""
+        client = self._connected()
+        self.requests += 1
+        try:
+            async with asyncio.timeout(self._settings.timeout_ms / 1000):
+                return bytes(
+                    await client.read_area(
+                        _AREAS[block.area], block.number, block.start, block.size_bytes
+                    )
+                )
+        except S7ProtocolError:
+            self.refused += 1
+            return None
+        except (S7Error, OSError, TimeoutError) as error:
+            await self.close()  # an answer that comes late would be taken for the next one's
+            raise S7AdapterError(f"no answer to {block}: {error or 'timeout'}") from error
+
+    async def _one_by_one(
+        self, plan: _Plan, block: Block, group: Group, values: list[Value]
+    ) -> None:
+        """Read a refused block's values by themselves, and remember to."""
+        if len(block.places) == 1:
+            return
+        singles = [
+            Block(block.area, block.number, one.byte, one.size_bytes, (place,))
+            for place in block.places
+            for one in (plan.addresses[place],)
+        ]
+        where = plan.blocks.index(block)
+        plan.blocks[where : where + 1] = singles
+        for single in singles:
+            data = await self._read(single)
+            if data is not None:
+                self._decode(plan, single, data, group, values)
+
+    def _decode(
+        self, plan: _Plan, block: Block, data: bytes, group: Group, values: list[Value]
+    ) -> None:
+        for place in block.places:
+            address, tag = plan.addresses[place], group.tags[place]
+            start = address.byte - block.start
+            try:
+                value = address.decode(data[start : start + address.size_bytes])
+            except S7AddressError:
+                continue  # BAD: no date where one belongs
+            if isinstance(value, float) and value - value != 0:
+                continue  # no number, or infinite
+            if isinstance(value, int | float) and not isinstance(value, bool) and tag.is_scaled:
+                value = tag.real(value)
+            values[place] = value
+
+    async def _write_bit(self, address: S7Address, data: bytes) -> None:
+        client = self._connected()
+        protocol = client.protocol
+        request = protocol.build_write_request(
+            area=client._map_area(_AREAS[address.area]),
+            db_number=address.block,
+            start=address.byte * 8 + address.bit,
+            word_len=S7WordLen.BIT,
+            data=data,
+        )
+        protocol.check_write_response(await client._send_receive(request))

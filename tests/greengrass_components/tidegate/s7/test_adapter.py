@@ -1,0 +1,120 @@
+"""The S7 adapter against a real S7 server that shows the plant."""
+
+import asyncio
+
+import pytest
+
+from tidegate.group import Group
+from tidegate.quality import Quality
+from tidegate.s7.adapter import S7Adapter, S7AdapterError, S7Settings, read_settings
+from tidegate.setting_reader import SettingsError
+from tidegate.simulators.plant import Plant
+from tidegate.simulators.points import BY_PATH, POINTS
+from tidegate.simulators.s7_server import S7Server, offset_of
+from tidegate.simulators.slow_link import SlowLink
+from tidegate.tag import Tag
+
+
+def tag(path: str, **facts: object) -> Tag:
+    point = BY_PATH[path]
+    return Tag(field=path.replace(".", "_"), address=offset_of(point).address(point.kind), **facts)  # type: ignore[arg-type]  # a test's shorthand
+
+
+def group(*tags: Tag) -> Group:
+    return Group(thing="plc-1", measurement="plant", tags=tags)
+
+
+def test_every_point_of_the_plant_is_read_in_one_request_a_block() -> None:
+    async def scene() -> None:
+        plant = Plant(seed=1)
+        async with S7Server(plant) as server:
+            adapter = S7Adapter(S7Settings(host="127.0.0.1", port=server.port))
+            await adapter.connect()
+            everything = group(*(tag(point.path) for point in POINTS))
+            assert len(adapter.plan(everything)) == 4
+            sample = await adapter.poll(everything)
+            assert adapter.requests == 4
+            assert sample.qualities is None
+            for point, value in zip(POINTS, sample.values, strict=True):
+                assert value == pytest.approx(plant.measured[point.path]), point.path
+            await adapter.close()
+
+    asyncio.run(scene())
+
+
+def test_what_the_controller_does_not_have_is_bad_and_costs_its_neighbours_nothing() -> None:
+    async def scene() -> None:
+        plant = Plant(seed=1)
+        async with S7Server(plant, dead=["heater"]) as server:
+            adapter = S7Adapter(S7Settings(host="127.0.0.1", port=server.port))
+            await adapter.connect()
+            mixed = group(
+                tag("tank.level_m", scale=100.0),
+                Tag(field="beyond", address="DB2.DBD40:REAL"),
+                tag("heater.power_kw"),
+                tag("pump.running"),
+            )
+            for expected_requests in (5, 9):  # 3 blocks and the 2 values of one; then 4 each
+                sample = await adapter.poll(mixed)
+                level, beyond, power, running = sample.values
+                assert level == pytest.approx(float(plant.measured["tank.level_m"]) * 100)
+                assert (beyond, power, running) == (None, None, True)
+                assert sample.qualities == bytes([0, Quality.BAD, Quality.BAD, 0])
+                assert adapter.requests == expected_requests
+            await adapter.close()
+
+    asyncio.run(scene())
+
+
+def test_a_write_sets_one_value_and_a_bit_leaves_its_neighbours() -> None:
+    async def scene() -> None:
+        plant = Plant(seed=1)
+        async with S7Server(plant) as server:
+            adapter = S7Adapter(S7Settings(host="127.0.0.1", port=server.port))
+            await adapter.connect()
+            setpoints = group(tag("valve.setpoint_percent", scale=0.1), tag("pump.auto"))
+            await adapter.write(setpoints, "valve_setpoint_percent", 2.5)
+            await server.show()
+            assert plant.measured["valve.setpoint_percent"] == pytest.approx(25.0)
+            await adapter.write(setpoints, "pump_auto", False)
+            block = server.block("pump")
+            assert block[offset_of(BY_PATH["pump.auto"]).byte] & 0b111 == 0b001, "running stays"
+            await server.show()
+            assert plant.measured["pump.auto"] is False
+            with pytest.raises(S7AdapterError, match="no field nonsense"):
+                await adapter.write(setpoints, "nonsense", 1)
+            await adapter.close()
+
+    asyncio.run(scene())
+
+
+def test_a_controller_that_falls_silent_is_told_and_can_be_connected_again() -> None:
+    async def scene() -> None:
+        plant = Plant(seed=1)
+        async with S7Server(plant) as server, SlowLink(server.port) as link:
+            adapter = S7Adapter(S7Settings(host="127.0.0.1", port=link.port, timeout_ms=300))
+            await adapter.connect()
+            read = group(tag("tank.level_m"))
+            await adapter.poll(read)
+            link.pause()
+            with pytest.raises(S7AdapterError, match="no answer to DB2 bytes 0 to 3"):
+                await adapter.poll(read)
+            with pytest.raises(S7AdapterError, match="not connected"):
+                await adapter.poll(read)
+            link.resume()
+            await adapter.connect()
+            assert (await adapter.poll(read)).qualities is None
+            await adapter.close()
+
+    asyncio.run(scene())
+
+
+def test_an_absent_controller_is_told_with_what_to_look_at() -> None:
+    with pytest.raises(S7AdapterError, match=r"127\.0\.0\.1:1 rack 0 slot 1: .*PUT/GET"):
+        asyncio.run(S7Adapter(S7Settings(host="127.0.0.1", port=1)).connect())
+
+
+def test_settings_are_read_from_text_and_mistakes_told_together() -> None:
+    assert read_settings({"host": "plc", "slot": "2"}) == S7Settings(host="plc", slot=2)
+    with pytest.raises(SettingsError, match="host is missing; slot is 99, not 0 to 31"):
+        read_settings({"slot": 99})
