@@ -15,8 +15,8 @@ from typing import Any
 from asyncua import ua
 
 from tidegate.adapter import Deliver
+from tidegate.changes import Changes
 from tidegate.group import Group
-from tidegate.opcua.changes import Changes
 from tidegate.opcua.errors import OpcuaError
 from tidegate.opcua.session import FAILURES, NODES_PER_CALL, Session
 from tidegate.opcua.settings import OpcuaSettings

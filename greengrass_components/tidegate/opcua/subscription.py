@@ -12,8 +12,8 @@ from typing import Any
 
 from asyncua import ua
 
+from tidegate.changes import Change, Changes
 from tidegate.group import Group
-from tidegate.opcua.changes import Change, Changes
 from tidegate.opcua.errors import OpcuaError, code_name
 from tidegate.opcua.session import Session
 from tidegate.opcua.settings import OpcuaSettings

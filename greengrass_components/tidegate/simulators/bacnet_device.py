@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from bacpypes3.app import Application
 from bacpypes3.basetypes import Reliability
+from bacpypes3.errors import UnrecognizedService
 from bacpypes3.local.analog import AnalogInputObject, AnalogValueObject
 from bacpypes3.local.binary import BinaryInputObject, BinaryValueObject
 from bacpypes3.local.device import DeviceObject
@@ -39,15 +40,24 @@ class _SlowApplication(Application):  # type: ignore[misc]  # bacpypes3 has no t
     """Awaits `asked` before it looks at a request."""
 
     asked: Callable[[], Awaitable[None]] | None = None
+    multiple = True
 
     async def indication(self, apdu: Any) -> None:
         if self.asked:
             await self.asked()
         await super().indication(apdu)
 
+    async def do_ReadPropertyMultipleRequest(self, apdu: Any) -> None:  # noqa: N802  bacpypes3 looks for it
+        if not self.multiple:
+            raise UnrecognizedService("no ReadPropertyMultiple")
+        await super().do_ReadPropertyMultipleRequest(apdu)
+
 
 class BacnetDevice:
-    """Serves `plant` on loopback; objects of `dead` equipment report a communication failure."""
+    """Serves `plant` on loopback; objects of `dead` equipment report a communication failure.
+
+    Without `multiple` it does not know ReadPropertyMultiple, as small controllers.
+    """
 
     def __init__(
         self,
@@ -56,10 +66,12 @@ class BacnetDevice:
         port: int = 0,
         dead: Collection[str] = (),
         round_trip_ms: float = 0.0,
+        multiple: bool = True,
     ) -> None:
         self.port = port or free_port_udp()
         self.requests = 0
         self._round_trip_s = round_trip_ms / 1000
+        self._multiple = multiple
         self._plant = plant
         self._dead = frozenset(dead)
         self._application: Any = None
@@ -83,6 +95,7 @@ class BacnetDevice:
             [device, network, *self._objects.values()]
         )
         self._application.asked = self._asked
+        self._application.multiple = self._multiple
         await self.show()
         return self
 

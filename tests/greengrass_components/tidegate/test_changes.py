@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidegate.changes import Change, Changes
 from tidegate.group import Group
-from tidegate.opcua.changes import Change, Changes
 from tidegate.tag import Tag
 
 GROUP = Group(

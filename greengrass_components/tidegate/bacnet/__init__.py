@@ -1,0 +1,1 @@
+"""BACnet/IP: changes of value, and many properties in one request."""
