@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from tidegate.adapter import Adapter, Deliver
 from tidegate.breaker import Breaker
-from tidegate.bus_worker import BusCounts, Clock, SystemClock
+from tidegate.bus_worker import BusCounts, BusWorker, Clock, SystemClock
 from tidegate.errors import GateError
 from tidegate.group import Group
 from tidegate.sample import Sample, Value
@@ -37,7 +37,12 @@ class BusListener:
         self._deliver = deliver
         self._clock: Clock = clock or SystemClock()
         self._breaker = Breaker(dice or random.Random())  # noqa: S311  spread, no secret
-        self.units: dict[str, Breaker] = {group.unit: self._breaker for group in groups}
+        self.units = dict.fromkeys(group.unit for group in groups)
+
+    @property
+    def silent_units(self) -> frozenset[str]:
+        """Return the units that don't answer."""
+        return frozenset(self.units) if self._breaker.is_open else frozenset()
 
     @property
     def is_up(self) -> bool:
@@ -73,3 +78,6 @@ class BusListener:
         self.counts.polls += 1
         self._breaker.succeed()
         self._deliver(sample)
+
+
+AnyBus = BusWorker | BusListener

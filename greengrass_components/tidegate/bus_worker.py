@@ -87,8 +87,14 @@ class BusWorker:
         dice = dice or random.Random()  # noqa: S311  spread, no secret
         self.units = {group.unit: Breaker(dice) for group in groups}
         self._bus = Breaker(dice)
+        self._silent: set[str] = set()
         self._is_connected = False
         self._lock = asyncio.Lock()
+
+    @property
+    def silent_units(self) -> frozenset[str]:
+        """Return the units that don't answer."""
+        return frozenset(self._silent)
 
     @property
     def is_up(self) -> bool:
@@ -103,13 +109,13 @@ class BusWorker:
                 due_s, place = schedule.next()
                 now_s = self._clock.now_s()
                 await self._clock.sleep(max(_BUSY_SLEEP_S, due_s - now_s))
-                if not self._is_connected and not await self._connect():
-                    schedule.put_off(self._bus.retry_at_s)
-                    continue
                 group = self.groups[place]
                 breaker = self.units[group.unit]
                 if not breaker.may_try(self._clock.now_s()):
                     schedule.put_off(breaker.retry_at_s)
+                    continue
+                if not self._is_connected and not await self._connect():
+                    schedule.put_off(self._bus.retry_at_s)
                     continue
                 async with self._lock:
                     await self._read(group, breaker)
@@ -144,8 +150,6 @@ class BusWorker:
             log.info("connected bus=%s", self.name)
         self._is_connected = True
         self.counts.connects += 1
-        for breaker in self.units.values():
-            breaker.retry_at_s = float("-inf")
         return True
 
     async def _read(self, group: Group, breaker: Breaker) -> None:
@@ -160,7 +164,9 @@ class BusWorker:
             self.counts.failures += 1
             self._lose_unit(group, breaker, error)
         else:
-            if breaker.succeed():
+            breaker.succeed()
+            if group.unit in self._silent:
+                self._silent.discard(group.unit)
                 log.info("unit answers again bus=%s unit=%s", self.name, group.unit)
             self._deliver(sample)
         self.counts.busy_s += self._clock.now_s() - began_s
@@ -168,7 +174,7 @@ class BusWorker:
     def _lose_unit(self, group: Group, breaker: Breaker, error: Exception) -> None:
         if breaker.fail(self._clock.now_s()):
             log.warning("unit does not answer bus=%s unit=%s: %s", self.name, group.unit, error)
-            self._tell_silent(group.unit)
+        self._tell_silent(group.unit)
         if all(one.is_open for one in self.units.values()):
             self._is_connected = False  # it may be the connection: make it anew before the next try
 
@@ -176,12 +182,14 @@ class BusWorker:
         self._is_connected = False
         if self._bus.fail(self._clock.now_s()):
             log.warning("bus is down bus=%s: %s", self.name, error)
-        for unit, breaker in self.units.items():
-            if breaker.fail(self._clock.now_s()):
-                self._tell_silent(unit)
+        for unit in self.units:
+            self._tell_silent(unit)
 
     def _tell_silent(self, unit: str) -> None:
-        """Deliver one sample without values for each group of the unit."""
+        """Deliver one sample without values for each group of the unit, once till it is back."""
+        if unit in self._silent:
+            return
+        self._silent.add(unit)
         now_ns = self._clock_ns()
         for group in self.groups:
             if group.unit == unit:

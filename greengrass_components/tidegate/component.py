@@ -1,0 +1,126 @@
+"""One adapter component at work: buses, intake, outbox and health, wired together.
+
+Flow: devices -> buses -> intake -> outbox (on the disk, from where the uplink takes it)
+`reload` changes the tag map while it runs: the outbox stays, buses end and begin.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from tidegate.adapter_kind import AdapterKind
+from tidegate.bus_listener import AnyBus, BusListener
+from tidegate.bus_worker import BusWorker
+from tidegate.component_settings import ComponentSettings
+from tidegate.errors import GateError
+from tidegate.health import Health
+from tidegate.intake import Intake
+from tidegate.outbox import Outbox
+from tidegate.tag_map import Bus, TagMap
+
+log = logging.getLogger("tidegate.component")
+
+MAINTAIN_S = 0.25
+AGAIN_S = 5.0  # after a bug of ours in a bus: the others run on
+SITE = "site"  # where neither the configuration nor the tag map names one
+
+
+class Component:
+    """Runs from `start` to `stop`; raises `GateError` for what can't be set up."""
+
+    def __init__(
+        self, kind: AdapterKind, settings: ComponentSettings, tag_map: TagMap, outbox: Outbox
+    ) -> None:
+        self.kind, self.outbox = kind, outbox
+        self.bugs = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._build(settings, tag_map)
+
+    def _build(self, settings: ComponentSettings, tag_map: TagMap) -> None:
+        site = settings.site or tag_map.site or SITE
+        intake = Intake(self.outbox, site, tag_map.groups)
+        buses = [self._bus(bus, intake) for bus in tag_map.buses]
+        self.settings, self.tag_map, self.intake = settings, tag_map, intake
+        self.buses: Sequence[AnyBus] = buses
+        self.health = Health(intake=intake, outbox=self.outbox, buses=buses, clock_s=time.monotonic)
+
+    def _bus(self, bus: Bus, intake: Intake) -> AnyBus:
+        try:
+            adapter = self.kind.make(bus.settings)
+        except GateError as error:
+            raise GateError(f"connection {bus.name}: {error}") from error
+        if self.kind.subscribes:
+            return BusListener(
+                name=bus.name, adapter=adapter, groups=bus.groups, deliver=intake.take
+            )
+        return BusWorker(
+            name=bus.name,
+            adapter=adapter,
+            groups=bus.groups,
+            deliver=intake.take,
+            stretch=lambda: self.outbox.pressure.stretch,
+        )
+
+    async def start(self) -> None:
+        """Begin to read."""
+        self._tasks = [
+            asyncio.create_task(self._keep_running(bus), name=bus.name) for bus in self.buses
+        ]
+        self._tasks.append(asyncio.create_task(self._maintain()))
+        if self.settings.health_period_ms:
+            self._tasks.append(asyncio.create_task(self._tell_health()))
+        groups = self.tag_map.groups
+        log.info(
+            "reading buses=%d groups=%d tags=%d",
+            len(self.buses), len(groups), sum(len(group.tags) for group in groups),
+        )  # fmt: skip
+
+    async def stop(self) -> None:
+        """End reading; what is read is in the outbox, as batches."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        self.intake.flush()
+        try:
+            self.outbox.maintain(flush=True)
+        except (GateError, OSError) as error:
+            log.error("outbox can't be written: %s", error)
+
+    async def reload(self, settings: ComponentSettings, tag_map: TagMap) -> None:
+        """Go on with another tag map; raises `GateError`, and all is as before then."""
+        Component(self.kind, settings, tag_map, self.outbox)  # so that a mistake stops nothing
+        await self.stop()
+        self._build(settings, tag_map)
+        await self.start()
+
+    async def _keep_running(self, bus: AnyBus) -> None:
+        while True:
+            try:
+                await bus.run()
+            except Exception:
+                self.bugs += 1
+                log.exception("bus ended unexpectedly, again in %.0f s bus=%s", AGAIN_S, bus.name)
+            await asyncio.sleep(AGAIN_S)
+
+    async def _maintain(self) -> None:
+        failing = False
+        while True:
+            await asyncio.sleep(MAINTAIN_S)
+            try:
+                self.outbox.maintain()
+                failing = False
+            except (GateError, OSError) as error:
+                if not failing:
+                    log.error("outbox can't be written: %s", error)
+                failing = True
+
+    async def _tell_health(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.health_period_ms / 1000)
+            facts = self.health.facts()
+            facts["bugs"] = self.bugs
+            at_ms = time.time_ns() // 1_000_000
+            measurement = f"gateway_{self.kind.name}"
+            self.intake.keep_row(self.settings.thing, measurement, at_ms, facts)

@@ -1,0 +1,49 @@
+"""A component's configuration: from the nucleus that started it, or from a file.
+
+Read by sub-trees, since a nucleus lite's answer is limited to 10,000 bytes. Values are texts or of
+their type, as the nucleus has them.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tidegate.errors import GateError
+from tidegate.ipc import IpcClient, OperationError
+from tidegate.ipc.client import SOCKET_VARIABLE
+from tidegate.yaml_lines import YamlError, load
+
+
+def has_nucleus() -> bool:
+    """Whether a nucleus started this process."""
+    return bool(os.environ.get(SOCKET_VARIABLE))
+
+
+async def from_nucleus(client: IpcClient, names: Iterable[str]) -> dict[str, Any]:
+    """Return those of `names` that are set; raises `IpcError`."""
+    found: dict[str, Any] = {}
+    for name in names:
+        try:
+            value = await client.configuration([name])
+        except OperationError as error:
+            if error.kind != "ResourceNotFoundError":
+                raise
+            continue
+        # A scalar comes as a map of its own name.
+        is_scalar = isinstance(value, Mapping) and list(value) == [name]
+        found[name] = value[name] if is_scalar and not isinstance(value[name], Mapping) else value
+    return found
+
+
+def from_file(path: Path) -> dict[str, Any]:
+    """Return the map in a YAML or JSON file; raises `GateError`."""
+    try:
+        value = load(path.read_text())
+    except OSError as error:
+        raise GateError(f"{path} can't be read: {error.strerror}") from error
+    except YamlError as error:
+        raise GateError(f"{path}:{error.line}: {error}") from error
+    if not isinstance(value, Mapping):
+        raise GateError(f"{path} is no map of settings")
+    return dict(value)

@@ -1,0 +1,65 @@
+"""The settings that every adapter component has."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tidegate.batch_log import BYTES_MAX, BYTES_MIN, WhenOutboxFull
+from tidegate.outbox import OutboxSettings
+from tidegate.segment_log import Sync
+from tidegate.setting_reader import SettingReader
+
+NAMES = ("site", "thing", "tag_map", "connections", "outbox", "health_period_ms", "status_port")
+_MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentSettings:
+    """`site` is "" where only the tag map says it; 0 ms: no health; port 0: no status page."""
+
+    site: str
+    thing: str
+    tag_map: str
+    connections: Mapping[str, Any]
+    outbox: OutboxSettings
+    health_period_ms: int
+    status_port: int
+
+    def tag_map_path(self, component: Path) -> Path:
+        """Return the tag map's path: of the working directory if it is there, or shipped."""
+        here = Path(self.tag_map)
+        return here if here.is_absolute() or here.exists() else component / here
+
+
+def read_settings(mapping: Mapping[str, Any]) -> ComponentSettings:
+    """Return the settings in `mapping`; raises `SettingsError` with all mistakes."""
+    reader = SettingReader(mapping)
+    settings = ComponentSettings(
+        site=reader.text("site", ""),
+        thing=reader.text("thing", os.environ.get("AWS_IOT_THING_NAME") or "gateway"),
+        tag_map=reader.text("tag_map", "tags.yaml"),
+        connections=reader.mapping("connections"),
+        outbox=_outbox(reader.mapping("outbox")),
+        health_period_ms=reader.integer("health_period_ms", 60_000, 0, 86_400_000),
+        status_port=reader.integer("status_port", 0, 0, 65_535),
+    )
+    reader.finish()
+    return settings
+
+
+def _outbox(mapping: Mapping[str, Any]) -> OutboxSettings:
+    reader = SettingReader(mapping, "outbox")
+    least_mib, most_mib = -(-BYTES_MIN // _MEBIBYTE), 1 << 20
+    settings = OutboxSettings(
+        bytes_max=_MEBIBYTE
+        * reader.integer("mebibytes_max", BYTES_MAX // _MEBIBYTE, least_mib, most_mib),
+        when_full=WhenOutboxFull(
+            reader.choice("when_full", tuple(WhenOutboxFull), WhenOutboxFull.DROP_OLDEST)
+        ),
+        sync=Sync(reader.choice("sync", tuple(one.value for one in Sync), Sync.INTERVAL.value)),
+        sync_interval_ms=reader.integer("sync_interval_ms", 1_000, 10, 60_000),
+    )
+    reader.finish()
+    return settings

@@ -1,0 +1,101 @@
+"""Take samples into the outbox: alarms looked at, report rules applied, what is refused counted.
+
+Flow: pollers -> [intake] -> outbox
+Never waits and never raises: a sample that the outbox can't take is counted (`refused`), and told
+in the log once until it takes some again. `latest` has the newest sample of each group.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from tidegate import alarms
+from tidegate.alarms import AlarmEvent, Alarms
+from tidegate.errors import GateError
+from tidegate.group import Group
+from tidegate.outbox import Outbox
+from tidegate.row_filter import RowFilter
+from tidegate.sample import Sample, Value
+from tidegate.stream import Stream
+
+log = logging.getLogger("tidegate.intake")
+
+QUALITY_FIELD = "quality"
+_NS_PER_MS = 1_000_000
+
+
+class Intake:
+    """The intake of one component; `on_alarm` hears of each alarm that changes."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        site: str,
+        groups: Iterable[Group],
+        *,
+        on_alarm: Callable[[Group, AlarmEvent], None] = lambda _group, _event: None,
+    ) -> None:
+        self._outbox, self._site, self._on_alarm = outbox, site, on_alarm
+        self._filters: dict[Group, RowFilter] = {}
+        self._streams: dict[Group, Stream] = {}
+        self.alarms: dict[Group, Alarms] = {}
+        for group in groups:
+            fields = tuple(tag.field for tag in group.tags)
+            self._filters[group] = RowFilter(group)
+            self._streams[group] = Stream(
+                site, group.thing, group.measurement, (*fields, QUALITY_FIELD)
+            )
+            if group.alarms:
+                self.alarms[group] = Alarms(group.alarms, fields)
+        self.latest: dict[Group, Sample] = {}
+        self.samples = self.values = self.refused = 0
+        self._is_refusing = False
+
+    def take(self, sample: Sample) -> None:
+        """Take one sample of a group that was named at the beginning."""
+        group = sample.group
+        self.samples += 1
+        self.values += len(sample.values)
+        self.latest[group] = sample
+        stream = self._streams[group]
+        for at_ms, row in self._filters[group].take(sample):
+            self._keep(stream, at_ms, row)
+        if group in self.alarms:
+            for event in self.alarms[group].offer(sample.at_ns, sample.values, sample.qualities):
+                self.tell(group, event)
+
+    def tell(self, group: Group, event: AlarmEvent) -> None:
+        """Keep a change of an alarm, and let it be heard."""
+        log.warning("alarm %s thing=%s alarm=%s", event.state.value, group.thing, event.rule.name)
+        stream = Stream(self._site, group.thing, alarms.MEASUREMENT, alarms.FIELDS)
+        self._keep(stream, event.at_ns // _NS_PER_MS, event.values())
+        self._on_alarm(group, event)
+
+    def keep_row(self, thing: str, measurement: str, at_ms: int, facts: dict[str, Value]) -> None:
+        """Keep a row of the gateway's own, as of its health."""
+        self._keep(
+            Stream(self._site, thing, measurement, tuple(facts)), at_ms, tuple(facts.values())
+        )
+
+    def flush(self) -> None:
+        """Give to the outbox what rules hold back."""
+        for group, one in self._filters.items():
+            for at_ms, row in one.flush():
+                self._keep(self._streams[group], at_ms, row)
+
+    @property
+    def let_go(self) -> int:
+        """How many values no rule kept."""
+        return sum(one.let_go for one in self._filters.values())
+
+    def _keep(self, stream: Stream, at_ms: int, row: Sequence[Value]) -> None:
+        try:
+            self._outbox.append(stream, at_ms, row)
+        except (GateError, OSError) as error:
+            self.refused += 1
+            if not self._is_refusing:
+                log.error("outbox takes no samples: %s", error)
+            self._is_refusing = True
+        else:
+            if self._is_refusing:
+                log.warning("outbox takes samples again; refused so far: %d", self.refused)
+                self._is_refusing = False
