@@ -24,8 +24,16 @@ from bacpypes3.pdu import Address, IPv4Address
 from bacpypes3.primitivedata import ObjectIdentifier
 
 from tidegate.adapter import Deliver
-from tidegate.bacnet.address import PRESENT_VALUE, BacnetAddress, BacnetError, parse_address
+from tidegate.bacnet.address import (
+    PRESENT_VALUE,
+    BacnetAddress,
+    BacnetDownError,
+    BacnetError,
+    BacnetSilentError,
+    parse_address,
+)
 from tidegate.bacnet.values import Flags, flags_of, plain
+from tidegate.bus_worker import BusWorker
 from tidegate.changes import Changes
 from tidegate.group import Group
 from tidegate.quality import Quality
@@ -50,6 +58,7 @@ class BacnetSettings:
     port: int = 47_808
     instance: int = 4_194_000
     timeout_ms: int = 3_000
+    cov: bool = True
     cov_s: int = 600
     refresh_ms: int = 300_000
 
@@ -62,6 +71,7 @@ def read_settings(mapping: Mapping[str, Any]) -> BacnetSettings:
         port=reader.integer("port", 47_808, 1, 65_535),
         instance=reader.integer("instance", 4_194_000, 0, 4_194_302),
         timeout_ms=reader.integer("timeout_ms", 3_000, 100, 60_000),
+        cov=reader.flag("cov", True),
         cov_s=reader.integer("cov_s", 600, 4, 28_800),
         refresh_ms=reader.integer("refresh_ms", 300_000, 1_000, 86_400_000),
     )
@@ -82,6 +92,7 @@ class BacnetAdapter:
         self._application: Any = None
         self._devices: dict[str, Any] = {}
         self._singly: set[str] = set()  # units without ReadPropertyMultiple
+        self._refused: set[Group] = set()  # groups with a tag that is not told
         self._process = 0
 
     async def connect(self) -> None:
@@ -103,7 +114,9 @@ class BacnetAdapter:
             )
             self._application = Application.from_object_list([device, network])
         except (ValueError, OSError) as error:
-            raise BacnetError(f"can't open {settings.address}:{settings.port}: {error}") from error
+            raise BacnetDownError(
+                f"can't open {settings.address}:{settings.port}: {error}"
+            ) from error
 
     async def close(self) -> None:
         """Close the port; never raises."""
@@ -144,9 +157,15 @@ class BacnetAdapter:
         """Deliver changes of value until cancelled.
 
         Each tag has its own subscription; the device tells the value at once, and then when it
-        has changed by the object's COV increment. One that a device refuses is read instead with
-        its group, as is everything now and then, so that a notification may get lost.
+        has changed by the object's COV increment. Everything is read now and then anyway, so
+        that a notification may get lost; a group with a tag that the device takes no
+        subscription for is read at its period. Without `cov` all groups are polled.
         """
+        if self._application is None:
+            await self.connect()
+        if not self._settings.cov:
+            await BusWorker(name="bacnet", adapter=self, groups=groups, deliver=deliver).run()
+            return
         async with asyncio.TaskGroup() as tasks:
             for group in groups:
                 changes = Changes(group, merge_ns=0)
@@ -181,7 +200,7 @@ class BacnetAdapter:
 
     def _app(self) -> Any:
         if self._application is None:
-            raise BacnetError("not connected")
+            raise BacnetDownError("not connected")
         return self._application
 
     async def _device(self, unit: str) -> Any:
@@ -195,7 +214,9 @@ class BacnetAdapter:
                     None,
                 )
                 if not found:
-                    raise BacnetError(f"nobody answers as device {unit}; is it on this network?")
+                    raise BacnetSilentError(
+                        f"nobody answers as device {unit}; is it on this network?"
+                    )
                 self._devices[unit] = found[0].pduSource
             else:
                 self._devices[unit] = Address(unit)
@@ -207,8 +228,11 @@ class BacnetAdapter:
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
                 answer = await call(device)
-        except (ErrorRejectAbortNack, TimeoutError, ValueError, TypeError) as error:
-            raise BacnetError(f"{what}: {str(error) or 'no answer'}") from error
+        except TimeoutError as error:
+            raise BacnetSilentError(f"{what}: no answer") from error
+        except (ErrorRejectAbortNack, ValueError, TypeError) as error:
+            kind = BacnetSilentError if "no-response" in str(error) else BacnetError
+            raise kind(f"{what}: {error}") from error
         if isinstance(answer, ErrorRejectAbortNack):
             raise BacnetError(f"{what}: {answer}")
         return answer
@@ -268,9 +292,10 @@ class BacnetAdapter:
                 try:
                     read = functools.partial(self._app().read_property, objid=one.object, prop=name)
                     found[one.object, key] = await self._ask(f"no answer from {unit}", read, device)
-                except BacnetError as error:
-                    if isinstance(error.__cause__, TimeoutError) or "no-response" in str(error):
-                        raise
+                except BacnetSilentError:
+                    raise
+                except BacnetError:
+                    continue  # this property is BAD
         return found
 
     async def _refresh(self, group: Group, changes: Changes, deliver: Deliver) -> None:
@@ -290,7 +315,8 @@ class BacnetAdapter:
             ]
             for one in changes.take(news, sample.received_at_ns):
                 deliver(one)
-            await asyncio.sleep(self._settings.refresh_ms / 1000)
+            polled = group in self._refused
+            await asyncio.sleep((group.period_ms if polled else self._settings.refresh_ms) / 1000)
 
     async def _follow(
         self, group: Group, place: int, tag: Tag, changes: Changes, deliver: Deliver
@@ -307,6 +333,7 @@ class BacnetAdapter:
                     await self._take(subscription, place, tag, changes, deliver)
             except (ErrorRejectAbortNack, BacnetError, ValueError) as error:
                 log.warning("no subscription unit=%s object=%s: %s", group.unit, name, error)
+                self._refused.add(group)
                 await asyncio.sleep(_RETRY_S)
 
     async def _take(

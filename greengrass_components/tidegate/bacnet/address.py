@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from tidegate.errors import GateError
+from tidegate.errors import BusDownError, GateError, UnitSilentError
 
 PRESENT_VALUE = "present-value"
 _SHORT = {
@@ -18,7 +18,15 @@ _INSTANCE_MAX = 4_194_302
 
 
 class BacnetError(GateError):
-    """The device does not answer, or refuses; or an address that no device has."""
+    """A device refuses, or an address that no device has."""
+
+
+class BacnetSilentError(BacnetError, UnitSilentError):
+    """The device does not answer."""
+
+
+class BacnetDownError(BacnetError, BusDownError):
+    """Our own port is not open."""
 
 
 @dataclass(frozen=True, slots=True)

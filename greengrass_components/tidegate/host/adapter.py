@@ -8,6 +8,7 @@ An address is a field of `HostSensors` (`cpu_percent`, `memory_used_percent`,
 does not have is BAD.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from tidegate.quality import Quality
 from tidegate.sample import Sample, Value
 
 _THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PARTS = (
     "disk_used_percent", "disk_free_bytes", "network_received_bytes", "network_sent_bytes",
     "cpu_percent",
@@ -46,9 +48,7 @@ class HostAdapter:
     def plan(self, group: Group) -> Sequence[str]:
         """Return one line: all is read at once. Raises `HostError` for an address that can't be."""
         for tag in group.tags:
-            name, at, _ = tag.address.partition("@")
-            if at and name not in _PARTS:
-                raise HostError(f"{tag.field}: {name} has no parts; {', '.join(_PARTS)} have")
+            check_address(tag.address)
         return [f"read {len(group.tags)} values of this machine"]
 
     async def poll(self, group: Group) -> Sample:
@@ -85,6 +85,15 @@ class HostAdapter:
 
     async def close(self) -> None:
         """There is nothing to let go of."""
+
+
+def check_address(address: str) -> None:
+    """Raise `HostError` for an address that no machine has."""
+    name, at, _ = address.partition("@")
+    if at and name not in _PARTS:
+        raise HostError(f"{name} has no parts; {', '.join(_PARTS)} have")
+    if not _NAME.fullmatch(name):
+        raise HostError(f"{address!r} is no name, as in cpu_percent or disk_used_percent@/data")
 
 
 class _Parts:

@@ -17,7 +17,7 @@ from asyncua import ua
 from tidegate.adapter import Deliver
 from tidegate.changes import Changes
 from tidegate.group import Group
-from tidegate.opcua.errors import OpcuaError
+from tidegate.opcua.errors import OpcuaDownError, OpcuaError
 from tidegate.opcua.session import FAILURES, NODES_PER_CALL, Session
 from tidegate.opcua.settings import OpcuaSettings
 from tidegate.opcua.subscription import Subscription
@@ -148,7 +148,7 @@ class OpcuaAdapter:
 
     def _connected(self) -> Session:
         if self._session is None or self._session.lost.is_set():
-            raise OpcuaError(f"not connected to {self._settings.endpoint}")
+            raise OpcuaDownError(f"not connected to {self._settings.url}")
         return self._session
 
     async def _listen(self, changes: list[tuple[Group, Changes]], deliver: Deliver) -> None:

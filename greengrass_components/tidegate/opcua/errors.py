@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tidegate.errors import GateError
+from tidegate.errors import BusDownError, GateError
 
 _HINTS = {
     "BadCertificateUntrusted": "let the server trust this gateway's certificate.der",
@@ -26,6 +26,10 @@ class OpcuaError(GateError):
         hint = _HINTS.get(self.code, "")
         text = what if why == "" else f"{what}: {reason}"
         super().__init__(f"{text}; {hint}" if hint else text)
+
+
+class OpcuaDownError(OpcuaError, BusDownError):
+    """There is no connection to the server."""
 
 
 def code_name(status: Any) -> str:

@@ -13,7 +13,7 @@ from asyncua import Client, ua
 from asyncua.crypto import security_policies
 
 from tidegate.opcua.certificate import APPLICATION_URI_PREFIX, own_certificate
-from tidegate.opcua.errors import OpcuaError
+from tidegate.opcua.errors import OpcuaDownError, OpcuaError
 from tidegate.opcua.settings import OpcuaSettings
 
 log = logging.getLogger("tidegate.opcua")
@@ -40,7 +40,7 @@ class Session:
     async def open(self) -> None:
         """Connect; raises `OpcuaError`."""
         settings = self._settings
-        client = Client(settings.endpoint, timeout=settings.timeout_ms / 1000)
+        client = Client(settings.url, timeout=settings.timeout_ms / 1000)
         client.application_uri = f"{APPLICATION_URI_PREFIX}{socket.gethostname()}"
         client.session_timeout = _SESSION_MS
         client.connection_lost_callback = self._on_lost
@@ -56,7 +56,7 @@ class Session:
             await self._read_limits()
         except FAILURES as error:
             await self.close()
-            raise OpcuaError(f"can't connect to {settings.endpoint}", error) from error
+            raise OpcuaDownError(f"can't connect to {settings.url}", error) from error
         except OpcuaError:
             await self.close()
             raise
@@ -93,11 +93,14 @@ class Session:
         """Await an answer of the server; raises `OpcuaError` saying `what` failed."""
         try:
             return await awaitable
+        except (OSError, TimeoutError, ConnectionError) as error:
+            self.lost.set()
+            raise OpcuaDownError(what, error) from error
         except FAILURES as error:
             raise OpcuaError(what, error) from error
 
     async def _on_lost(self, error: Exception) -> None:
-        log.warning("connection lost endpoint=%s: %r", self._settings.endpoint, error)
+        log.warning("connection lost url=%s: %r", self._settings.url, error)
         self.lost.set()
 
     async def _secure(self, client: Any) -> None:
@@ -116,7 +119,7 @@ class Session:
                  for one in endpoints}
             )  # fmt: skip
             raise OpcuaError(
-                f"{settings.endpoint} does not offer {settings.policy} {settings.mode}; it has "
+                f"{settings.url} does not offer {settings.policy} {settings.mode}; it has "
                 + ", ".join(offers)
             ) from error
         seen = bytes(endpoint.ServerCertificate)

@@ -14,7 +14,7 @@ TIMES = ("source", "server", "gateway")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpcuaSettings:
-    """`endpoint` is `opc.tcp://host:port/path`.
+    """`url` is `opc.tcp://host:port/path`.
 
     With another `policy` than None the keys lie in `keys`: `certificate.der`, which the server has
     to trust, `key.pem`, and `server.der`, the server's certificate. Where the latter is not there,
@@ -25,7 +25,7 @@ class OpcuaSettings:
     anyway, so that a lost notification is not lost for ever; 0 never.
     """
 
-    endpoint: str
+    url: str
     policy: str = "None"
     mode: str = "SignAndEncrypt"
     keys: Path = Path("keys")
@@ -44,7 +44,7 @@ def read_settings(mapping: Mapping[str, Any]) -> OpcuaSettings:
     reader = SettingReader(mapping)
     password_file = reader.text("password_file", "")
     settings = OpcuaSettings(
-        endpoint=reader.text("endpoint"),
+        url=reader.text("url"),
         policy=reader.choice("policy", POLICIES, "None"),
         mode=reader.choice("mode", MODES, "SignAndEncrypt"),
         keys=Path(reader.text("keys", "keys")),
@@ -57,8 +57,8 @@ def read_settings(mapping: Mapping[str, Any]) -> OpcuaSettings:
         timeout_ms=reader.integer("timeout_ms", 5_000, 100, 120_000),
         retry_ms_max=reader.integer("retry_ms_max", 60_000, 100, 3_600_000),
     )
-    if settings.endpoint and not settings.endpoint.startswith("opc.tcp://"):
-        reader.mistake("endpoint", f"is {settings.endpoint!r}, not opc.tcp://HOST:PORT/PATH")
+    if settings.url and not settings.url.startswith("opc.tcp://"):
+        reader.mistake("url", f"is {settings.url!r}, not opc.tcp://HOST:PORT/PATH")
     if settings.user and not settings.password_file:
         reader.mistake("password_file", "is missing, and user is there")
     reader.finish()

@@ -14,7 +14,7 @@ from asyncua import ua
 
 from tidegate.changes import Change, Changes
 from tidegate.group import Group
-from tidegate.opcua.errors import OpcuaError, code_name
+from tidegate.opcua.errors import code_name
 from tidegate.opcua.session import Session
 from tidegate.opcua.settings import OpcuaSettings
 from tidegate.opcua.values import STATUS_TYPE, clock_of, overflowed, value_of
@@ -119,15 +119,13 @@ class Subscription:
         A percentage is turned into an absolute one by the node's EURange: fewer servers know the
         former.
         """
-        text = tag.options.get("deadband", "").strip()
+        text = deadband_of(tag)
         if not text or tag.type == STATUS_TYPE:
             return None
-        try:
-            amount = float(text.rstrip("% "))
-        except ValueError as error:
-            raise OpcuaError(f"{tag.field}: deadband {text!r} is not like 0.5 or 1 %") from error
+        amount = float(text.rstrip("% "))
         if text.endswith("%"):
-            amount = amount / 100 * await self._range(tag, node)
+            span = tag.bounds[1] - tag.bounds[0] if tag.bounds else 0.0
+            amount *= (span / abs(tag.scale) if span else await self._range(tag, node)) / 100
         return ua.DataChangeFilter(
             Trigger=ua.DataChangeTrigger.StatusValue,
             DeadbandType=ua.DeadbandType.Absolute,
@@ -213,3 +211,21 @@ class Subscription:
     def _tell(self, group: int, changes: list[Change], now_ns: int) -> None:
         for sample in self._changes[group].take(changes, now_ns):
             self._deliver(sample)
+
+
+def deadband_of(tag: Tag) -> str:
+    """Return the deadband that the server is to have, in raw units or with a percent sign.
+
+    It is the tag's option `server_deadband` (`no`: none), else the deadband of its report rules:
+    what the gateway would not report, the server need not tell.
+    """
+    text = tag.options.get("server_deadband", "").strip()
+    if text:
+        return "" if text == "no" else text
+    if tag.report is None:
+        return ""
+    if tag.report.deadband is not None:
+        return repr(tag.report.deadband / abs(tag.scale))
+    if tag.report.deadband_percent is not None:
+        return f"{tag.report.deadband_percent!r} %"
+    return ""

@@ -1,12 +1,13 @@
 """S7 as the poller sees it: a group is read in the fewest requests, one after the other.
 
 Works with S7-300, 400, 1200, 1500 and LOGO! where PUT/GET is permitted and data blocks are not
-"optimized" (their values have no addresses then). A unit is `rack/slot`, `0/1` unless told. A
+"optimized" (their values have no addresses then). A
 block that the controller refuses is read value by value from then on, so that one wrong address
 does not cost its neighbours.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from snap7.datatypes import S7WordLen
 from snap7.error import S7Error, S7ProtocolError
 
 from tidegate.adapter import Deliver
-from tidegate.errors import GateError
+from tidegate.errors import BusDownError, GateError
 from tidegate.group import Group
 from tidegate.quality import Quality
 from tidegate.s7.address import S7Address, S7AddressError, parse_address
@@ -28,10 +29,17 @@ from tidegate.setting_reader import SettingReader
 _PDU_BYTES_PLANNED = 240  # what every controller grants; the real one is known when connected
 _AREAS = {"DB": Area.DB, "MK": Area.MK, "PE": Area.PE, "PA": Area.PA}
 _CLOSE_S_MAX = 2.0
+_URL = re.compile(
+    r"s7://(?P<host>[^/:\s]+)(?::(?P<port>\d{1,5}))?(?:/(?P<rack>[0-7])/(?P<slot>\d{1,2}))?/?"
+)
 
 
 class S7AdapterError(GateError):
-    """The controller does not answer, or not to this."""
+    """The controller refuses, or there is no such field."""
+
+
+class S7DownError(S7AdapterError, BusDownError):
+    """There is no connection to the controller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +56,15 @@ class S7Settings:
 def read_settings(mapping: Mapping[str, Any]) -> S7Settings:
     """Return the settings in `mapping`; raises `SettingsError` with all mistakes."""
     reader = SettingReader(mapping)
+    match = _URL.fullmatch(url := reader.text("url"))
+    if url and match is None:
+        reader.mistake("url", f"is {url!r}, not s7://HOST[:PORT][/RACK/SLOT]")
+    facts = match.groupdict() if match else {}
     settings = S7Settings(
-        host=reader.text("host"),
-        port=reader.integer("port", 102, 1, 65_535),
-        rack=reader.integer("rack", 0, 0, 7),
-        slot=reader.integer("slot", 1, 0, 31),
+        host=facts.get("host") or "",
+        port=int(facts.get("port") or 102),
+        rack=int(facts.get("rack") or 0),
+        slot=int(facts.get("slot") or 1),
         timeout_ms=reader.integer("timeout_ms", 3_000, 50, 60_000),
     )
     reader.finish()
@@ -83,7 +95,7 @@ class S7Adapter:
             async with asyncio.timeout(settings.timeout_ms / 1000):
                 await client.connect(settings.host, settings.rack, settings.slot, settings.port)
         except (S7Error, OSError, TimeoutError) as error:
-            raise S7AdapterError(
+            raise S7DownError(
                 f"can't connect to {settings.host}:{settings.port} rack {settings.rack} slot "
                 f"{settings.slot}: {error or 'no answer'}; is PUT/GET permitted on the controller?"
             ) from error
@@ -152,7 +164,7 @@ class S7Adapter:
 
     def _connected(self) -> Any:
         if self._client is None or not self._client.connected:
-            raise S7AdapterError(f"not connected to {self._settings.host}")
+            raise S7DownError(f"not connected to {self._settings.host}")
         return self._client
 
     def _plan(self, group: Group) -> _Plan:
@@ -178,7 +190,7 @@ class S7Adapter:
             return None
         except (S7Error, OSError, TimeoutError) as error:
             await self.close()  # an answer that comes late would be taken for the next one's
-            raise S7AdapterError(f"no answer to {block}: {error or 'timeout'}") from error
+            raise S7DownError(f"no answer to {block}: {error or 'timeout'}") from error
 
     async def _one_by_one(
         self, plan: _Plan, block: Block, group: Group, values: list[Value]

@@ -12,6 +12,7 @@ from tidegate.opcua.adapter import OpcuaAdapter
 from tidegate.opcua.errors import OpcuaError
 from tidegate.opcua.settings import POLICIES, OpcuaSettings, read_settings
 from tidegate.quality import Quality
+from tidegate.report import Report
 from tidegate.sample import Sample
 from tidegate.setting_reader import SettingsError
 from tidegate.simulators.opcua_server import NAMESPACE, OpcuaFaults, OpcuaServer
@@ -85,7 +86,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenes]:
 
 
 def settings(server: OpcuaServer, **facts: object) -> OpcuaSettings:
-    return OpcuaSettings(endpoint=server.url, timeout_ms=2000, **facts)  # type: ignore[arg-type]  # a test's shorthand
+    return OpcuaSettings(url=server.url, timeout_ms=2000, **facts)  # type: ignore[arg-type]  # a test's shorthand
 
 
 def test_it_reads_writes_and_keeps_what_the_server_says_of_its_values(scenes: Scenes) -> None:
@@ -135,8 +136,8 @@ def test_changes_come_with_their_instants_and_small_ones_not_at_all(scenes: Scen
         told = Delivered()
         exact = group(tag("tank.level_m"), tag("pump.auto"))
         coarse = group(
-            tag("tank.temperature_c", options={"deadband": "1 %"}),  # of 0 to 100
-            tag("pump.speed_percent", options={"deadband": "1000"}),
+            tag("tank.temperature_c", options={"server_deadband": "1 %"}),  # of 0 to 100
+            tag("pump.speed_percent", report=Report(deadband=1000.0)),
             tag("tank.depth"),
         )
         listening = asyncio.create_task(adapter.subscribe([exact, coarse], told))
@@ -178,7 +179,7 @@ def test_after_a_loss_all_is_bad_once_and_a_new_client_subscribes_again(scenes: 
         async with SlowLink(server.port) as link:
             url = f"opc.tcp://127.0.0.1:{link.port}/plant"
             adapter = OpcuaAdapter(
-                OpcuaSettings(endpoint=url, timeout_ms=1000, retry_ms_max=100), retry_ms_min=50
+                OpcuaSettings(url=url, timeout_ms=1000, retry_ms_max=100), retry_ms_min=50
             )
             await adapter.connect()
             told = Delivered()
@@ -231,17 +232,17 @@ def test_security_keeps_the_servers_certificate_and_refuses_another(
 
 def test_an_absent_server_is_told_with_its_address() -> None:
     with pytest.raises(OpcuaError, match=r"can't connect to opc\.tcp://127\.0\.0\.1:1/: "):
-        asyncio.run(OpcuaAdapter(OpcuaSettings(endpoint="opc.tcp://127.0.0.1:1/")).connect())
+        asyncio.run(OpcuaAdapter(OpcuaSettings(url="opc.tcp://127.0.0.1:1/")).connect())
 
 
 def test_settings_are_read_as_text_or_numbers_and_all_mistakes_told() -> None:
-    read = read_settings({"endpoint": "opc.tcp://plc:4840", "queue": "5", "merge_ms": 20.0})
+    read = read_settings({"url": "opc.tcp://plc:4840", "queue": "5", "merge_ms": 20.0})
     assert (read.queue, read.merge_ms, read.times) == (5, 20, "source")
     with pytest.raises(SettingsError) as caught:
-        read_settings({"endpoint": "http://plc", "queue": "0", "policy": "Basic256", "colour": 1})
+        read_settings({"url": "http://plc", "queue": "0", "policy": "Basic256", "colour": 1})
     assert caught.value.mistakes == [
         f"policy is 'Basic256', not one of {', '.join(POLICIES)}",
         "queue is 0, not 1 to 10000",
-        "endpoint is 'http://plc', not opc.tcp://HOST:PORT/PATH",
+        "url is 'http://plc', not opc.tcp://HOST:PORT/PATH",
         "colour is no setting",
     ]

@@ -114,7 +114,17 @@ def test_an_absent_controller_is_told_with_what_to_look_at() -> None:
         asyncio.run(S7Adapter(S7Settings(host="127.0.0.1", port=1)).connect())
 
 
-def test_settings_are_read_from_text_and_mistakes_told_together() -> None:
-    assert read_settings({"host": "plc", "slot": "2"}) == S7Settings(host="plc", slot=2)
-    with pytest.raises(SettingsError, match="host is missing; slot is 99, not 0 to 31"):
-        read_settings({"slot": 99})
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("s7://plc", S7Settings(host="plc")),
+        ("s7://192.0.2.1:1102/0/2", S7Settings(host="192.0.2.1", port=1102, slot=2)),
+    ],
+)
+def test_a_url_names_rack_and_slot(url: str, expected: S7Settings) -> None:
+    assert read_settings({"url": url}) == expected
+
+
+def test_mistakes_of_settings_are_told_together() -> None:
+    with pytest.raises(SettingsError, match=r"url is 'tcp://plc', not s7.*; timeout_ms is 1, not"):
+        read_settings({"url": "tcp://plc", "timeout_ms": "1"})
