@@ -52,7 +52,7 @@ def settings_of(
             for service in _SERVICES
             if (url := endpoints.text(service, _endpoint(environment, service)))
         },
-        retry_s_max=reader.number("retrySecondsMax", 300, 1, 300),
+        retry_s_max=reader.number("retrySecondsMax", 300, 0.2, 300),
     )
     endpoints.finish()
     reader.finish()

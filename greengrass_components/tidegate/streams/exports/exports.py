@@ -20,7 +20,7 @@ from tidegate.streams.exports.sender import Report, Sender
 from tidegate.streams.exports.worker import Worker, report_bytes
 from tidegate.streams.store import Store
 
-DELAY_S_MIN = 0.2
+DELAY_S_MIN = 0.1
 DELAY_S_MAX = 300.0  # as AWS's stream manager has it
 
 log = logging.getLogger(__name__)

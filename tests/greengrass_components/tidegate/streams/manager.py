@@ -5,17 +5,22 @@ import threading
 from pathlib import Path
 from typing import Self
 
+from tidegate.streams.exports.aws_access import AwsAccess
+from tidegate.streams.exports.exports import Exports
 from tidegate.streams.server import Server
 from tidegate.streams.store import Store
 
 TOKEN = "a-token-of-the-tests"
+RETRY_S_MAX = 0.3
 
 
 class Manager:
     """Serves the streams in `root` on a free port; stop it and start it again."""
 
-    def __init__(self, root: Path, socket_path: Path | None = None) -> None:
-        self.root, self.socket_path = root, socket_path
+    def __init__(
+        self, root: Path, socket_path: Path | None = None, access: AwsAccess | None = None
+    ) -> None:
+        self.root, self.socket_path, self.access = root, socket_path, access
         self.port = 0
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -47,9 +52,12 @@ class Manager:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         store = Store(self.root)
         self.server = Server(store, admit=lambda token, decide: decide(token == TOKEN))
+        exports = Exports(store, self.access, delay_s_max=RETRY_S_MAX) if self.access else None
         try:
             self.port = await self.server.listen(self.port, self.socket_path) or 0
             self._ready.set()
             await self.server.run(self._stop)
         finally:
+            if exports:
+                await exports.close()
             store.close()
