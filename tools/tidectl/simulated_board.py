@@ -269,6 +269,11 @@ def outbox_partition(image_path: Path) -> Path:
     return image_path.with_name("outbox.img")
 
 
+def save_partition(image_path: Path, size_bytes: int) -> None:
+    """Give the board on `image_path` an empty partition `outbox`."""
+    outbox_partition(image_path).write_bytes(b"\xff" * size_bytes)
+
+
 def image_in_use(image_path: Path) -> bool:
     """Return whether a board runs on the image; one that does not exist is free."""
     if not image_path.exists():

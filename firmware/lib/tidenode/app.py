@@ -147,21 +147,11 @@ def _uplink(
 
 
 def _storage(settings: "Any") -> "Any":
-    if settings.partition:
-        import esp32
+    from tidenode.storage import storage_of
 
-        data: int = esp32.Partition.TYPE_DATA
-        for partition in esp32.Partition.find(data, label=settings.partition):
-            from tidenode.ring import Ring
-            from tidenode.taking_over import take_over
-
-            ring = Ring(partition)
-            take_over(ring, OUTBOX)
-            _forget("ring_recovery", "taking_over", "segments")
-            return ring
-    from tidenode.segments import Segments
-
-    return Segments(folder=OUTBOX, bytes_max=settings.bytes_max)
+    storage = storage_of(settings, OUTBOX)
+    _forget("storage", "forgetting")
+    return storage
 
 
 def _defender(settings: "Any", agent: Agent, uplink: Uplink, clock: Clock) -> "Any":

@@ -96,6 +96,14 @@ class Memory:
         self._data = bytearray()
         self.samples = self._last_ms = self.moving = 0
 
+    def forget_first(self, measurements: int) -> None:
+        """Forget the samples of the first so many measurements that have any, and the move."""
+        first = sorted({row[0] for row in self.all()})[:measurements]
+        rest = [row for row in self.all() if row[0] not in first]
+        self.forget()
+        for row in rest:
+            self.add(*row)
+
     def correct(self, now_ms: int, utc_ms: int) -> None:
         """The clock says `now_ms` while it is `utc_ms`: put the times right, once for all.
 

@@ -55,10 +55,10 @@ class Upload:
             wall_ms=wall.read_ms(),
         )
         self._boot = count_boot(_OUTBOX)
-        from tidenode.segments import Segments
+        from tidenode.storage import storage_of
 
         self._outbox = Outbox(
-            storage=Segments(folder=_OUTBOX, bytes_max=settings.outbox.bytes_max),
+            storage=storage_of(settings.outbox, _OUTBOX),
             now_ms=self._clock.monotonic_ms,
             warn=log.warn,
             sync_batches=_GATHERED,
@@ -71,10 +71,8 @@ class Upload:
                 memory.lost = held.lost + held.samples
                 memory.anchor_ms = held.anchor_ms
         elif memory.moving:
-            # Cut off: all batches are on flash by one write, or none is.
-            if self._outbox.next_sequence >= memory.moving:
-                memory.forget()
-            memory.moving = 0
+            # Cut off. In files all batches are there by one write, or none is; in a ring some.
+            memory.forget_first(self._outbox.next_sequence - memory.moving + 1)
         memory.wakes = 0
         self._memory = memory
         self._samples = memory.samples
@@ -162,8 +160,8 @@ class Upload:
     def _move(self) -> None:
         """Put the samples into the outbox, a batch for each measurement.
 
-        The sequence that they begin with is noted before: if this is cut off behind the one
-        write of the flash, the next upload knows that they are there.
+        The sequence that they begin with is noted before: if this is cut off behind a write of
+        the flash, the next upload knows which of them are there.
         """
         memory = self._memory
         if not self._time_known and not memory.anchor_ms:
@@ -217,7 +215,7 @@ def run(memory: "Memory | None", rtc: "Any", hardware: "Any", wall: "WallClock")
         hardware.reset()  # it was taken out: the agent is what starts then
     _forget("app", "config", "wifi_config")
     upload = Upload(settings, memory, rtc, wall)
-    _forget("boots", "recovery")
+    _forget("boots", "recovery", "storage", "forgetting")
     if asyncio.run(upload.run()):
         hardware.deepsleep(rest_ms(settings.sleep.period_s * 1_000, wall.read_ms()))
 

@@ -8,8 +8,8 @@ from tests.firmware.lib.tidenode import identities
 from tests.firmware.lib.tidenode.broker import Broker, Publish
 from tests.firmware.vm import HEAP_BYTES
 from tests.line.line import wait_until
-from tidectl.firmware_image import build_image
-from tidectl.simulated_board import PORTAL_PORTS, BoardStats, SimulatedBoard
+from tidectl.firmware_image import BLOCK_BYTES, build_image, update_image
+from tidectl.simulated_board import PORTAL_PORTS, BoardStats, SimulatedBoard, save_partition
 from tidewire import Batch, decode
 
 # Quick: ten batches a second, and a broken link is tried again at once.
@@ -47,19 +47,20 @@ class Bench:
                 board.wait()
         self.broker.close()
 
-    def image(self, **settings: Any) -> Path:
-        """Return a fresh flash image; `settings` replace SETTINGS, sections as a whole."""
-        config = {"broker": {"host": "127.0.0.1", "port": self.broker.port}} | SETTINGS | settings
+    def image(self, *, partition_blocks: int = 0, **settings: Any) -> Path:
+        """Return a fresh flash image; `settings` replace SETTINGS, sections as a whole.
+
+        With `partition_blocks` there is a partition for the outbox.
+        """
         path = self.folder / "flash.img"
-        path.write_bytes(
-            build_image(
-                config,
-                self.thing.certificate_der(),
-                self.thing.key_der(),
-                self.authority.certificate_der(),
-            )
-        )
+        path.write_bytes(build_image(self._config(settings), *self._identity()))
+        if partition_blocks:
+            save_partition(path, partition_blocks * BLOCK_BYTES)
         return path
+
+    def configure(self, image: Path, **settings: Any) -> None:
+        """Give the board on `image` other settings; what waits on it stays."""
+        update_image(image, self._config(settings), *self._identity())
 
     def board(
         self,
@@ -141,6 +142,13 @@ class Bench:
             assert len(times_ms) == stats.accepted == stats.sampled == stats.acknowledged, faults
         else:
             assert len(times_ms) >= accepted + stats.accepted, faults
+
+    def _config(self, settings: dict[str, Any]) -> dict[str, Any]:
+        return {"broker": {"host": "127.0.0.1", "port": self.broker.port}} | SETTINGS | settings
+
+    def _identity(self) -> tuple[bytes, bytes, bytes]:
+        thing = self.thing
+        return thing.certificate_der(), thing.key_der(), self.authority.certificate_der()
 
 
 def distinct(publishes: list[Publish]) -> dict[int, Batch]:

@@ -2,28 +2,22 @@
 
 import random
 import time
-from pathlib import Path
 
 from tests.firmware.lib.tidenode.bench import LATE_S_MAX, Bench
 from tests.firmware.lib.tidenode.broker import Faults
 from tidectl.board_state import board_state
-from tidectl.simulated_board import outbox_partition
+from tidectl.firmware_image import BLOCK_BYTES
+from tidectl.simulated_board import outbox_partition, save_partition
 
 KILLS = 5
 SEED = 7
-BLOCK = 4_096
-
-
-def with_partition(image: Path, blocks: int) -> Path:
-    outbox_partition(image).write_bytes(b"\xff" * (blocks * BLOCK))
-    return image
 
 
 def test_power_cuts_lose_nothing_the_ring_took(bench: Bench) -> None:
     moments = random.Random(SEED)
     bench.broker.misbehave(Faults(seed=SEED, cut=0.05, drop_puback=0.05))
     bench.broker.resume()
-    image = with_partition(bench.image(), 16)
+    image = bench.image(partition_blocks=16)
     accepted = 0
     for _ in range(KILLS):
         board = bench.board(image)
@@ -41,7 +35,7 @@ def test_power_cuts_lose_nothing_the_ring_took(bench: Bench) -> None:
 
 
 def test_a_full_ring_drops_the_oldest_and_counts_them_over_reboots(bench: Bench) -> None:
-    image = with_partition(bench.image(), 4)
+    image = bench.image(partition_blocks=4)
     board = bench.board(image, drain_timeout_ms=0)
     board.wait_for(lambda stats: stats.dropped > 0, LATE_S_MAX)
     first = bench.end(board)
@@ -64,6 +58,7 @@ def test_what_waited_in_files_goes_out_of_the_ring(bench: Bench) -> None:
     board.wait_for(lambda stats: stats.queued_batches >= 3, LATE_S_MAX)
     first = bench.end(board)
     bench.broker.resume()
-    board = bench.board(with_partition(image, 16))
+    save_partition(image, 16 * BLOCK_BYTES)
+    board = bench.board(image)
     bench.wait_for_batches(first.queued_batches + 3)
     bench.assert_whole(bench.end(board), accepted=first.accepted)

@@ -38,6 +38,20 @@ def test_what_is_kept_comes_back_after_a_sleep(
     assert again.lost == len(rows) - len(held)
 
 
+@given(samples, st.integers(0, 3))
+def test_what_was_moved_is_forgotten_measurement_by_measurement(
+    rows: list[tuple[int, int, list[int | None]]], moved: int
+) -> None:
+    memory = Memory(PLAN)
+    held = [row for row in rows if memory.add(*row)]
+    memory.moving = 8
+    lost = memory.lost
+    memory.forget_first(moved)
+    gone = sorted({number for number, _, _ in held})[:moved]
+    assert list(memory.all()) == [row for row in held if row[0] not in gone]
+    assert (memory.moving, memory.lost) == (0, lost)
+
+
 def test_memory_is_bounded_and_what_does_not_fit_is_counted() -> None:
     memory = Memory(PLAN)
     chance = random.Random(1)

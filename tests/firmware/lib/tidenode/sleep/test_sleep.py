@@ -15,7 +15,7 @@ from tests.firmware.lib.tidenode.broker import Faults
 from tidectl.simulated_board import DEEPSLEEP_EXIT_CODE, SimulatedBoard
 
 WAKES_PER_UPLOAD = 5
-WAKES = 100
+WAKES = 50  # on each storage
 SEED = 3
 SLEEPING: dict[str, Any] = {
     "measurements": [{"name": "climate", "driver": "bme280", "period_ms": 1_000}],
@@ -60,16 +60,19 @@ def test_without_a_network_the_samples_wait_on_flash(bench: Bench) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_a_hundred_wakes_with_cuts_and_resets_leave_the_sequence_whole(bench: Bench) -> None:
+@pytest.mark.parametrize("partition_blocks", [0, 16], ids=["files", "ring"])
+def test_wakes_with_cuts_and_resets_leave_the_sequence_whole(
+    bench: Bench, partition_blocks: int
+) -> None:
     """A power cut costs what the RTC held at the most, a reset the sample being taken."""
     chance = random.Random(SEED)
     bench.broker.misbehave(Faults(seed=SEED, cut=0.1, drop_puback=0.1))
     bench.broker.resume()
-    board = bench.board(**SLEEPING)
+    board = bench.board(bench.image(partition_blocks=partition_blocks, **SLEEPING))
     board.wait(WAKE_S_MAX)
     sampled = cuts = 0
     for _ in range(WAKES):
-        fault = chance.choice([None] * 7 + [signal.SIGKILL, signal.SIGUSR2, signal.SIGUSR2])
+        fault = chance.choice([None] * 5 + [signal.SIGKILL, signal.SIGUSR2] * 2)
         board.start()
         if fault:
             timer = threading.Timer(chance.uniform(0.0, 0.15), _struck, (board.pid, fault))
@@ -108,3 +111,18 @@ def test_the_memory_is_gone_with_the_power(bench: Bench, tmp_path: Path) -> None
     board.wait()
     board.start()
     assert not memory.exists()
+
+
+def test_a_board_that_was_awake_goes_on_with_its_ring_asleep(bench: Bench) -> None:
+    image = bench.image(partition_blocks=16)
+    board = bench.board(image, drain_timeout_ms=0)
+    board.wait_for(lambda stats: stats.queued_batches >= 3, WAKE_S_MAX)
+    awake = bench.end(board)
+    bench.configure(image, **SLEEPING)
+    bench.broker.resume()
+    asleep = bench.board(image)
+    assert asleep.wait(WAKE_S_MAX) == DEEPSLEEP_EXIT_CODE, bench.log()  # cold: sends the ring
+    assert len(received(bench)) == awake.accepted
+    for _ in range(WAKES_PER_UPLOAD):
+        assert woken(asleep) == DEEPSLEEP_EXIT_CODE, bench.log()
+    assert len(received(bench)) == awake.accepted + WAKES_PER_UPLOAD
