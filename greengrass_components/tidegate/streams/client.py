@@ -91,7 +91,8 @@ class StreamClient(asyncio.Protocol):
     @property
     def is_connected(self) -> bool:
         """Whether calls can be made."""
-        return self._lost is None and self._transport is not None
+        transport = self._transport
+        return self._lost is None and transport is not None and not transport.is_closing()
 
     def close(self) -> None:
         """End the connection; what waits fails."""

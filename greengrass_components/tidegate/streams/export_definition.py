@@ -86,7 +86,7 @@ def exports_of(wire: object, mistakes: Mistakes) -> tuple[Export, ...]:
         if wire.get(kind):
             mistakes.append(f"exports to {kind} are not offered: use {', '.join(_KINDS)}")
     for kind in _KINDS:
-        listed = wire.get(kind) or []
+        listed = [] if wire.get(kind) is None else wire[kind]
         if not isinstance(listed, list):
             mistakes.append(f"{kind} is not a list")
             continue
