@@ -1,7 +1,7 @@
 """The component s7_adapter: Siemens S7 controllers."""
 
-from tidegate.s7.kind import KIND
 from tidegate.program import run
+from tidegate.s7.kind import KIND
 
 if __name__ == "__main__":
     run(KIND)
