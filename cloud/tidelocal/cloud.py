@@ -21,6 +21,7 @@ from tidelocal.fleet import (
     ThingRequests,
     accept,
     delta,
+    job_details,
 )
 from tidelocal.fleet.claims import CREATE_FROM_CSR_TOPIC
 from tidelocal.front import Front
@@ -181,6 +182,7 @@ class LocalCloud:
             ProvisioningHooks(CREATE_FROM_CSR_TOPIC, signing.sign, signing.kept)
         )
         host.replace_shadow_merge(ShadowHooks(accept, delta, ShadowRefusedError))
+        host.check_job_details(job_details.mistake)
         streams, defender = FileStreams(host, self._directory.folder("file-streams")), Defender()
         requests = ThingRequests(
             host=host,

@@ -69,6 +69,8 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
         "get_thing_shadow(thing_name, shadow_name)",
         "update_thing_shadow(thing_name, shadow_name, request)",
         "_compute_delta(desired, reported)",
+        "_jobs_status_details_error(status_details)",
+        "error_response_json(code, message, status, extra, message_key, content_type)",
         "_ownership_tokens",
         "_OWNERSHIP_TOKEN_SECONDS",
         "_validate_rule_sql(sql)",

@@ -572,6 +572,20 @@ class Host:
         iot.update_thing_shadow = update_checked
         iot._compute_delta = hooks.delta
 
+    def check_job_details(self, mistake: Callable[[dict[str, Any]], str]) -> None:
+        """Refuse a device's report of a job when `mistake` says why."""
+        iot = self._iot
+        hosted = iot._jobs_status_details_error
+
+        def check(details: Any) -> Any:
+            error = hosted(details)
+            if error is not None or not details:
+                return error
+            why = mistake(details)
+            return iot.error_response_json("InvalidRequestException", why, 400) if why else None
+
+        iot._jobs_status_details_error = check
+
     def replace_rules(self, hooks: RuleHooks) -> None:
         """Put our rules engine in the place of MiniStack's."""
         iot = self._iot

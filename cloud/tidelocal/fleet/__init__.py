@@ -1,5 +1,6 @@
 """What a thing may ask of its cloud beside telemetry, where MiniStack lacks it or differs."""
 
+from tidelocal.fleet import job_details
 from tidelocal.fleet.claims import SigningRequests
 from tidelocal.fleet.defender import Defender
 from tidelocal.fleet.metric_values import MetricValuesApi
@@ -14,4 +15,5 @@ __all__ = [
     "ThingRequests",
     "accept",
     "delta",
+    "job_details",
 ]

@@ -8,6 +8,7 @@ Flow: claim | rotation -> [identity] -> /cert.der, /key.der -> link
     /provision.json       what the cloud has said about that certificate
     /claim.*, /claim_key.der   what a board without an identity asks for one with
     /rotate.<tries>       somebody wants a new certificate; so many tries are left
+    /rotate_why           why the last rotation failed, for who asked for it
 
 The certificate says which key is in force: it is the one whose public half it holds. So its
 rename is the only step that changes who the board is, and a cut before or after it leaves a
@@ -30,6 +31,7 @@ CERTIFICATE, KEY, AUTHORITY = "/cert.der", "/key.der", "/root.der"
 NEW_KEY, NEW_REQUEST = "/new_key.der", "/new_request.pem"
 CLAIM_CERTIFICATE, CLAIM_KEY, CLAIM_FACTS = "/claim.der", "/claim_key.der", "/claim.json"
 TRIES_MAX = 4  # starts that a rotation may take: it needs two, and power cuts may end some
+FAILURE = "/rotate_why"
 _KNOWN = "/provision.json"
 _DRAFT = ".draft"  # a file being written; never read
 _WISH = "rotate."
@@ -94,13 +96,17 @@ def become(certificate: bytes) -> None:
     settle()
 
 
-def abandon() -> None:
-    """The old identity stays: forget the new one, and that somebody wanted it."""
+def abandon(why: str) -> None:
+    """The old identity stays: forget the new one, and that somebody wanted it; keep `why`."""
     settle()  # the flash may have failed us behind the rename, and then the new one is in force
     keep({})
     _remove(NEW_REQUEST)  # before its key: a request of another key would be answered in vain
     _remove(NEW_KEY)
     _end_rotation(os.listdir(ROOT or "/"))
+    try:
+        write(FAILURE, why.encode())
+    except OSError:
+        pass  # nothing but the telling depends on it
 
 
 def is_pair(certificate: bytes, key: bytes) -> bool:
@@ -146,6 +152,7 @@ def keep(document: "dict[str, Any]") -> None:
 
 def want_rotation() -> None:
     """Have the next start ask for a new certificate."""
+    _remove(FAILURE)
     with open("%s/%s%d" % (ROOT, _WISH, TRIES_MAX), "wb"):
         pass
 

@@ -30,7 +30,7 @@ def run() -> None:
     settings = errand.settings_of(errand.json_of("/config.json"))
     if not identity.count_try():
         log.warn("rotation given up: it was tried %d times" % identity.TRIES_MAX)
-        identity.abandon()
+        identity.abandon("it was tried %d times" % identity.TRIES_MAX)
         return
     if errand.made_request(settings, settings.thing):
         return
@@ -74,7 +74,7 @@ class Rotation:
         self._around.warn(
             "rotation failed, the old certificate stays; unused=%s: %r" % (unused, error)
         )
-        identity.abandon()
+        identity.abandon("%r" % error)
 
     async def _rotate(self) -> None:
         # What is known already was tried before a power cut: the new one comes first.

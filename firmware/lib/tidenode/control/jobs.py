@@ -64,7 +64,8 @@ class Job:
         """Report, and wait until the cloud has it. Raises LinkError where it does not take it."""
         self._answer = ""
         self.details = details
-        document = {"status": status, "statusDetails": details}
+        told = {key: _plain(value) for key, value in details.items()}
+        document = {"status": status, "statusDetails": told}
         if not self.control.talk.publish(self._topic, json.dumps(document)):
             raise LinkError("no connection to report by")
         for _ in range(ANSWER_MS_MAX // _CHECK_MS):
@@ -107,3 +108,10 @@ class Job:
             self.control.warn("job failed operation=%s: %r" % (operation, error))
             status, details = "FAILED", {"reason": repr(error)[:DETAIL_CHARACTERS_MAX]}
         await self.report(details, status)
+
+
+def _plain(text: str) -> str:
+    """Return `text` as AWS IoT takes a detail: not empty, not too long, one line."""
+    for one in "\n\r\t":
+        text = text.replace(one, " ")
+    return text[:DETAIL_CHARACTERS_MAX] or "-"

@@ -2,6 +2,8 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tidenode.control.jobs import Job
 
 
@@ -14,8 +16,15 @@ async def run(job: "Job") -> "tuple[str, dict[str, str]]":
         identity.want_rotation()
         await job.restart({"certificate": now})
     if now == job.details.get("certificate"):
-        return "FAILED", {"reason": "the old certificate stayed, the log may tell why"}
+        return "FAILED", {"reason": "the old certificate stays: %s" % _why(identity)}
     return "SUCCEEDED", {"certificate": now}
+
+
+def _why(identity: "Any") -> str:
+    try:
+        return str(identity.read(identity.FAILURE), "utf-8")
+    except OSError:
+        return "its power went too often"
 
 
 def fingerprint(certificate: bytes) -> str:

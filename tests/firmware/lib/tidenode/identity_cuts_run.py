@@ -88,7 +88,7 @@ def boot():
         if not errand:
             return errands
         if errand == "rotation" and not identity.count_try():
-            identity.abandon()
+            identity.abandon("no")
         elif not identity.has_request():
             identity.make_request(os.urandom, SERIAL)
         else:

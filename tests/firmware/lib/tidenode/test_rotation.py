@@ -79,4 +79,5 @@ def test_a_rotation_whose_new_certificate_is_refused_leaves_the_old_identity(
     bench.wait_for_resets(board, 2)
     bench.wait_for_log("unused=certificate-1")
     bench.end_when_connected(board)
+    assert read_files(image)["rotate_why"], "who asked for it is told"
     assert assert_clean(image) == bench.thing.certificate_der()
