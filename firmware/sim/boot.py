@@ -49,8 +49,12 @@ def _solder() -> None:
     import slots
     import soldering
 
-    # By the drivers of the version that is in force; main.py will choose it again.
-    sys.path.insert(0, romfs.home_of(slots.folder(slots.state()[0])))
+    # By the drivers of the version that main.py will choose: another one's would be overwritten
+    # in mapped flash while they are in use.
+    slot, tries, kind = slots.state()
+    if kind == slots.TRIAL and tries >= slots.TRIES_MAX:
+        slot = slots.other(slot)
+    sys.path.insert(0, romfs.home_of(slots.folder(slot)))
     try:
         from tidenode import drivers
 
