@@ -11,6 +11,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import subprocess
 import termios
 import threading
@@ -21,7 +22,7 @@ from typing import Self
 
 from tests.firmware.vm import MICROPYTHON
 from tidectl.firmware_image import FIRMWARE, compile_folder
-from tidectl.simulated_board import RESET_EXIT_CODE
+from tidectl.simulated_board import RESET_EXIT_CODE, outbox_partition
 
 HEAP_BYTES = 512 * 1024  # the stand-ins share the board's heap; memory is not what this is for
 _BOOT = Path(__file__).with_name("standin_boot.py")
@@ -33,10 +34,15 @@ _END_S_MAX, _RESETS_S_MAX = 10.0, 30.0
 
 
 class StandIn:
-    """A board on the flash image at `image`; `port` is where it is plugged in."""
+    """A board on the flash image at `image`; `port` is where it is plugged in.
+
+    It has the partition for the outbox that is beside the image, if one is.
+    """
 
     def __init__(self, image: Path) -> None:
         self._image = image
+        partition = outbox_partition(image).resolve()
+        self._partition = [partition] if partition.exists() else []
         self._stand_ins = compile_folder(FIRMWARE / "sim")
         self._outer, slave = pty.openpty()
         tty.setraw(slave)
@@ -80,7 +86,7 @@ class StandIn:
         self._process = subprocess.Popen(
             [
                 MICROPYTHON, "-X", f"heapsize={HEAP_BYTES}", "-i", _BOOT,
-                self._image.resolve(), mode,
+                self._image.resolve(), mode, *self._partition,
             ],
             stdin=slave,
             stdout=slave,
@@ -141,7 +147,7 @@ class StandIn:
     def _reset(self) -> None:
         code = self._process.wait()
         os.close(self._inner)
-        if code == RESET_EXIT_CODE:
+        if code in (RESET_EXIT_CODE, -signal.SIGUSR1):
             self._raw = False
             self._out(b"\r\nrst:0x1 (POWERON_RESET)\r\n")
         else:

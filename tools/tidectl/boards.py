@@ -16,10 +16,11 @@ _ALSO = {"ds18b20": {"pin": "one_wire_pin"}}  # options that only in some driver
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the files lie on a flash of the usual size."""
+    """Where the files lie on a flash of the usual size, and behind them the outbox, if it does."""
 
     files_offset: int
     files_bytes: int
+    outbox_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,13 @@ from tidectl.claim_image import claim_files
 from tidectl.errors import TidectlError
 from tidectl.firmware_image import SIZE_BYTES
 from tidectl.home import Home
+from tidectl.simulated_board import save_partition
 from tidectl.target import Target
 from tidectl.thing import (
     CLAIM_FILES,
     DEFAULT_SETTINGS,
     ON_BOARD,
+    OUTBOX_BYTES,
     ThingFolder,
     check_names,
     drafted,
@@ -39,11 +41,13 @@ def provision_by_claim(
     serial: str | None = None,
     settings: Mapping[str, Any] = DEFAULT_SETTINGS,
     image_bytes: int = SIZE_BYTES,
+    outbox_bytes: int = OUTBOX_BYTES,
 ) -> ThingFolder:
     """Return the folder of a board that may become `thing` until then; raises `TidectlError`.
 
     `serial` is the number that it asks with, else its thing's name. Its flash image, of
-    `image_bytes`, has claim and configuration. What a failure leaves is the claim at most.
+    `image_bytes`, has claim and configuration, beside a partition of `outbox_bytes` unless that
+    is 0. What a failure leaves is the claim at most.
     """
     serial = thing if serial is None else serial
     check_names(thing, site)
@@ -82,7 +86,10 @@ def provision_by_claim(
     with drafted(home, folder, files) as draft:
         flash = claim_files(config, facts, *parts, update_keys=folder.update_keys())
         image = firmware_image.image_of(flash, image_bytes)
-        firmware_image.save_image(draft / folder.image_path.name, image)
+        image_path = draft / folder.image_path.name
+        firmware_image.save_image(image_path, image)
+        if outbox_bytes:
+            save_partition(image_path, outbox_bytes)
         allow_list.allow(serial, Entry(thing, site, until_ms))
     return folder
 

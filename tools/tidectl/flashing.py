@@ -13,18 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from tidectl import esptool, firmware_image
+from tidectl.board_keep import BoardKeep
+from tidectl.board_reserve import BoardReserve
 from tidectl.boards import board_of_chip
 from tidectl.errors import TidectlError
 from tidectl.esptool import Chip, Connection, EsptoolError, Part
 from tidectl.firmware_image import FirmwareImageError
+from tidectl.flash_layout import FlashLayout
 from tidectl.micropython_image import MicropythonImage, read_image
 from tidectl.partition_table import Partition
 from tidectl.progress import Progress
 from tidectl.thing import ThingFolder
 
 AGAIN = "until it ends well the board does not boot; running it again is safe"
-_RESERVE = "board.img"  # what was read off a board that is being written, until that is done
-_FILES_BEGIN_PERCENT = 50  # MicroPython is the first of two parts
+_WHOLE_PERCENT = 100
 _LOOPBACK = ("localhost", "127.", "::1")
 
 
@@ -34,7 +36,7 @@ class Flashed:
 
     chip: Chip
     image: MicropythonImage
-    files: Partition
+    layout: FlashLayout
     kept_batches: int  # that waited on the board and still do
 
 
@@ -59,20 +61,29 @@ def flash(
     progress.step(f"looking for a chip on {port}")
     chip = esptool.detect(port, baud, stay=True)
     progress.note(f"  {chip.description}, {chip.flash_bytes >> 20} MB of flash, {chip.mac}")
-    connection = Connection(port, chip, baud)
+    reserve = BoardReserve(folder)
     with _scratch(folder) as scratch:
-        path = scratch / "files.img"
+        connection = Connection(port, chip, baud)
         try:
             _refuse_another_chip(image, chip, port)
-            files = image.files(chip.flash_bytes)
-            kept_batches = _make_files(connection, folder, files, path, progress, erase=erase)
+            layout = image.layout(chip.flash_bytes)
+            kept = None
+            if erase:
+                reserve.drop()
+            else:
+                kept = BoardKeep(connection, folder, scratch, progress).read(layout)
+            layout = kept.layout if kept else layout
+            files_path = kept.files if kept else _fresh_files(folder, layout, scratch, progress)
+            parts = [_image_part(image, layout, scratch), Part(layout.files.offset, files_path)]
+            if layout.outbox and not kept and not erase:
+                parts.append(_blank(layout.outbox, scratch))
+            _tell_layout(layout, progress)
         except TidectlError:
             with suppress(EsptoolError):
                 esptool.detect(port, baud)  # lets the chip boot what it has
             raise
-        parts = [Part(image.board.image_offset, image.path), Part(files.offset, path)]
-        _write(connection, parts, _reserve(folder), erase=erase, progress=progress)
-    return Flashed(chip, image, files, kept_batches)
+        _write(connection, parts, reserve, erase=erase, progress=progress)
+    return Flashed(chip, image, layout, kept.batches if kept else 0)
 
 
 def hardware_notes(config: Mapping[str, Any]) -> list[str]:
@@ -98,74 +109,50 @@ def _refuse_another_chip(image: MicropythonImage, chip: Chip, port: str) -> None
         )
 
 
-def _make_files(
-    connection: Connection,
-    folder: ThingFolder,
-    files: Partition,
-    path: Path,
-    progress: Progress,
-    *,
-    erase: bool,
-) -> int:
-    """Make the image of the files at `path`; return how many of the board's batches it holds."""
-    if erase:
-        _reserve(folder).unlink(missing_ok=True)
-    elif batches := _keep_outbox(connection, folder, files, path, progress):
-        return batches
-    if not path.exists():
-        progress.step(f"laying {folder.thing}'s files into {files.size_bytes >> 10} KB")
-        try:
-            image = firmware_image.image_of(folder.files(), files.size_bytes)
-        except FirmwareImageError as error:
-            raise TidectlError(str(error), "see firmware/README.md") from error
-        firmware_image.save_image(path, image)
-    return 0
-
-
-def _keep_outbox(
-    connection: Connection, folder: ThingFolder, files: Partition, path: Path, progress: Progress
-) -> int:
-    """Make the image at `path` out of the board's own; return how many batches wait in it.
-
-    Makes none where the board has no files. What was read stays in the thing's folder until the
-    board is written: the write may be cut, and then that is the only copy.
-    """
-    if folder.identity_on_board:
-        raise TidectlError(
-            f"the key of {folder.thing} is on its board, which flashing would take it from",
-            f"to keep both: tidectl sync; to begin anew: tidectl flash PORT {folder.thing} --erase",
-        )
-    reserve = _reserve(folder)
-    if reserve.exists() and reserve.stat().st_size == files.size_bytes:
-        progress.note("  the last flashing was cut: its copy of the board's files goes on")
-    else:
-        progress.step("reading the board's files")
-        firmware_image.save_image(path, b"")  # esptool writes into it, its owner's only
-        part = Part(files.offset, path)
-        esptool.read(connection, part, files.size_bytes, show=progress.at)
-        path.replace(reserve)
-    image = reserve.read_bytes()
+def _fresh_files(
+    folder: ThingFolder, layout: FlashLayout, scratch: Path, progress: Progress
+) -> Path:
+    """Return where the image of a fresh board's files is."""
+    size_bytes = layout.files.size_bytes
+    progress.step(f"laying {folder.thing}'s files into {size_bytes >> 10} KB")
+    path = scratch / "files.img"
     try:
-        batches = len(firmware_image.queued_batches(image))
-    except FirmwareImageError:
-        reserve.unlink()
-        progress.note("  it has no files that can be read: nothing to keep")
-        return 0
-    firmware_image.save_image(path, image)
-    try:
-        firmware_image.update_image(path, *folder.image_parts(), update_keys=folder.update_keys())
+        firmware_image.save_image(path, firmware_image.image_of(folder.files(), size_bytes))
     except FirmwareImageError as error:
-        path.unlink()
-        reserve.unlink()
-        raise TidectlError(
-            f"can't keep what is on the board: {error}".replace(str(path), "it"),
-            "give --erase to let it go",
-        ) from error
-    return batches
+        raise TidectlError(str(error), "see firmware/README.md") from error
+    return path
+
+
+def _image_part(image: MicropythonImage, layout: FlashLayout, scratch: Path) -> Part:
+    """Return MicroPython as it is to be written: with a table of its own if the layout has one."""
+    path = image.path
+    if layout.partitions != image.partitions:
+        path = scratch / "micropython.bin"
+        path.write_bytes(image.with_table(layout.partitions))
+    return Part(image.board.image_offset, path)
+
+
+def _blank(partition: Partition, scratch: Path) -> Part:
+    """Return an empty partition: what is there now is not this board's."""
+    path = scratch / "blank.img"
+    path.write_bytes(b"\xff" * partition.size_bytes)
+    return Part(partition.offset, path)
+
+
+def _tell_layout(layout: FlashLayout, progress: Progress) -> None:
+    progress.note(f"  {layout.files.size_bytes >> 10} KB for files at {layout.files.offset:#x}")
+    if layout.outbox:
+        outbox = layout.outbox
+        progress.note(f"  {outbox.size_bytes >> 10} KB for the outbox at {outbox.offset:#x}")
 
 
 def _write(
-    connection: Connection, parts: list[Part], reserve: Path, *, erase: bool, progress: Progress
+    connection: Connection,
+    parts: list[Part],
+    reserve: BoardReserve,
+    *,
+    erase: bool,
+    progress: Progress,
 ) -> None:
     """Write and compare; the reserve goes unless the files on the board may be in pieces."""
     total = sum(part.path.stat().st_size for part in parts)
@@ -182,7 +169,7 @@ def _write(
         esptool.write(connection, parts, erase=erase, show=show)
         progress.step("comparing the flash with what was written")
         esptool.verify(connection, parts)
-        reached = 0
+        reserve.drop()
     except EsptoolError as error:
         raise TidectlError(
             f"the board is half written: {error}", f"{error.hint}; {AGAIN}"
@@ -191,12 +178,8 @@ def _write(
         progress.note(f"the board is half written: {AGAIN}")
         raise
     finally:
-        if reached < _FILES_BEGIN_PERCENT:
-            reserve.unlink(missing_ok=True)
-
-
-def _reserve(folder: ThingFolder) -> Path:
-    return folder.path / _RESERVE
+        if reached < _WHOLE_PERCENT / len(parts):  # MicroPython is the first part
+            reserve.drop_files()
 
 
 @contextmanager

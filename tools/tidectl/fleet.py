@@ -104,7 +104,10 @@ def find_or_provision(
         if not (
             is_here
             and wanted.items() <= folder.config().items()
-            and folder.facts()["certificate_arn"] in registry.certificates(name)
+            and (
+                folder.identity_on_board
+                or folder.facts()["certificate_arn"] in registry.certificates(name)
+            )
         ):
             provision(target, home, name, site=site, settings=settings, rotate=is_here)
             made += 1

@@ -7,6 +7,7 @@ of it is believed before its checksums are right: half a download would make hal
 import hashlib
 import re
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tidectl import esptool, partition_table
 from tidectl.boards import Board, board_of_chip
 from tidectl.errors import TidectlError
 from tidectl.esptool import EsptoolError
+from tidectl.flash_layout import FlashLayout, kind_of, layout_of, with_outbox
 from tidectl.partition_table import Partition, PartitionTableError
 
 VERSION_MIN = (1, 23)  # older ones lack what the firmware calls: load_cert_chain, ssl by DER
@@ -32,19 +34,32 @@ class MicropythonImage:
     size_bytes: int
     partitions: tuple[Partition, ...]
 
-    def files(self, flash_bytes: int) -> Partition:
-        """Return where this MicroPython keeps its files on such a flash; raises `TidectlError`."""
+    def layout(self, flash_bytes: int) -> FlashLayout:
+        """Return how this MicroPython is laid out on such a flash; raises `TidectlError`.
+
+        With a partition for the outbox, where the board's layout has one and there is room.
+        """
         try:
-            files = partition_table.files_of(self.partitions, flash_bytes)
+            layout = layout_of(self.partitions, flash_bytes)
         except PartitionTableError as error:
             raise TidectlError(f"{self.path.name}: {error}", self.hint()) from error
-        if self.board.image_offset + self.size_bytes > files.offset:
+        if self.board.image_offset + self.size_bytes > layout.files.offset:
             raise TidectlError(
                 f"{self.path.name} of {self.size_bytes} bytes reaches over its files' partition at"
-                f" {files.offset:#x}",
+                f" {layout.files.offset:#x}",
                 self.hint(),
             )
-        return files
+        return with_outbox(layout, kind_of(self.board, self.partitions).outbox_bytes)
+
+    def with_table(self, partitions: Sequence[Partition]) -> bytes:
+        """Return the image with another partition table; raises `TidectlError`."""
+        at = partition_table.OFFSET - self.board.image_offset
+        data = self.path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise TidectlError(f"{self.path.name} has changed meanwhile", "run it again")
+        return (
+            data[:at] + partition_table.build(partitions) + data[at + partition_table.BYTES_MAX :]
+        )
 
     def hint(self) -> str:
         """Say where the right image is."""

@@ -1,4 +1,4 @@
-"""Read the partition table of an ESP32's flash, and find where MicroPython keeps its files.
+"""Read and write the partition table of an ESP32's flash, and find where MicroPython's files are.
 
 Format: ESP-IDF, "Partition Tables": 32 bytes an entry, then an MD5 of them, then 0xff.
 Pure: bytes in, partitions out.
@@ -31,6 +31,7 @@ class Partition:
     subtype: int
     offset: int
     size_bytes: int
+    flags: int = 0
 
     @property
     def end(self) -> int:
@@ -55,6 +56,21 @@ def parse(data: bytes) -> tuple[Partition, ...]:
         else:
             raise PartitionTableError(f"entry {len(partitions)} of the partition table is garbage")
     raise PartitionTableError("the partition table has no end")
+
+
+def build(partitions: Sequence[Partition]) -> bytes:
+    """Return a table of BYTES_MAX bytes that `parse` reads. Raises PartitionTableError."""
+    entries = b"".join(
+        _ENTRY.pack(
+            _MAGIC, one.kind, one.subtype, one.offset, one.size_bytes, one.label.encode(), one.flags
+        )
+        for one in partitions
+    )
+    digest = hashlib.md5(entries, usedforsecurity=False).digest()
+    digest_entry = _MAGIC_MD5.ljust(_ENTRY.size - len(digest), b"\xff") + digest
+    table = (entries + digest_entry).ljust(BYTES_MAX, b"\xff")
+    parse(table)  # more than a table takes, or what overlaps, is told as anywhere
+    return table
 
 
 def files_of(partitions: Sequence[Partition], flash_bytes: int) -> Partition:
@@ -90,9 +106,10 @@ def application_of(partitions: Sequence[Partition]) -> Partition:
 
 
 def _partition(entry: bytes) -> Partition:
-    _, kind, subtype, offset, size_bytes, label, _ = _ENTRY.unpack(entry)
+    _, kind, subtype, offset, size_bytes, label, flags = _ENTRY.unpack(entry)
     try:
-        return Partition(label.rstrip(b"\0").decode("ascii"), kind, subtype, offset, size_bytes)
+        name = label.rstrip(b"\0").decode("ascii")
+        return Partition(name, kind, subtype, offset, size_bytes, flags)
     except UnicodeDecodeError as error:
         raise PartitionTableError(f"a partition has the label {label!r}") from error
 

@@ -20,6 +20,7 @@ from tidectl.firmware_image import (
     FIRMWARE,
     compile_folder,
     romfs_of,
+    save_image,
 )
 from tidectl.micropython import find_micropython
 
@@ -271,7 +272,7 @@ def outbox_partition(image_path: Path) -> Path:
 
 def save_partition(image_path: Path, size_bytes: int) -> None:
     """Give the board on `image_path` an empty partition `outbox`."""
-    outbox_partition(image_path).write_bytes(b"\xff" * size_bytes)
+    save_image(outbox_partition(image_path), b"\xff" * size_bytes)
 
 
 def image_in_use(image_path: Path) -> bool:

@@ -20,7 +20,7 @@ from tidectl.firmware_image import FirmwareImageError, files_without_identity, i
 from tidectl.home import Home
 from tidectl.identity import certificate_der, make_identity
 from tidectl.registry import Registration, Registry
-from tidectl.simulated_board import image_in_use
+from tidectl.simulated_board import image_in_use, save_partition
 from tidectl.target import Target
 from tidectl.update_key import public_keys
 from tidewire.errors import WireError
@@ -34,6 +34,7 @@ DEFAULT_SETTINGS: Mapping[str, Any] = {
     ]
 }
 DEFAULT_SITE = "home"
+OUTBOX_BYTES = 256 << 10  # of the partition that a simulated board of no kind has
 SETTLED = ("thing", "site", "broker")  # what provisioning itself decides
 ON_BOARD = "board"  # where the key is, in thing.json, when it was made there
 CLAIM_FILES = ("claim.der", "claim_key.der")  # of a thing whose board has to ask for its identity
@@ -182,13 +183,15 @@ def provision(
     settings: Mapping[str, Any] | None = None,
     board: bool = True,
     image_bytes: int = firmware_image.SIZE_BYTES,
+    outbox_bytes: int = OUTBOX_BYTES,
     rotate: bool = False,
 ) -> ThingFolder:
     """Return the folder of `thing`, registered in `target`; raises `TidectlError`.
 
     `settings` are the board's configuration, all but its name, site and broker. Site and settings
-    that are None stay what they were before. A new flash image has `image_bytes`; without `board`
-    there is none, but PEM files beside the DER ones. With `rotate` a thing that exists gets a new
+    that are None stay what they were before. A new flash image has `image_bytes`, and beside it a
+    partition of `outbox_bytes` unless that is 0; without `board` there is none, but PEM files
+    beside the DER ones. With `rotate` a thing that exists gets a new
     certificate, its old ones are revoked, and what waits on its flash stays.
     """
     check_names(thing, DEFAULT_SITE if site is None else site)
@@ -225,7 +228,7 @@ def provision(
         with drafted(home, folder, files) as draft:
             if board:
                 parts = (certificate, identity.key_der, root_der)
-                _make_image(folder, draft, config, parts, image_bytes)
+                _make_image(folder, draft, config, parts, (image_bytes, outbox_bytes))
 
     registry.register(thing, identity.request_pem, keep)
     for name in CLAIM_FILES:  # of a board that was to make its key itself
@@ -333,7 +336,7 @@ def _make_image(
     draft: Path,
     config: dict[str, Any],
     identity: tuple[bytes, bytes, bytes],
-    image_bytes: int,
+    sizes_bytes: tuple[int, int],
 ) -> None:
     """Make the draft's image; one that exists is updated, so that its outbox stays."""
     image_path = draft / folder.image_path.name
@@ -341,10 +344,13 @@ def _make_image(
         firmware_image.save_image(image_path, folder.image_path.read_bytes())
         firmware_image.update_image(image_path, config, *identity, update_keys=folder.update_keys())
     else:
+        image_bytes, outbox_bytes = sizes_bytes
         image = firmware_image.build_image(
             config, *identity, size_bytes=image_bytes, update_keys=folder.update_keys()
         )
         firmware_image.save_image(image_path, image)
+        if outbox_bytes:
+            save_partition(image_path, outbox_bytes)
 
 
 def _facts(target: Target, config: Mapping[str, Any], registration: Registration) -> bytes:

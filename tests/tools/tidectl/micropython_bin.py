@@ -10,6 +10,7 @@ import struct
 from collections.abc import Sequence
 
 from tidectl.boards import Board
+from tidectl.partition_table import BYTES_MAX, OFFSET
 
 CHIP_IDS = {"ESP32": 0, "ESP32-S2": 2, "ESP32-C3": 5, "ESP32-S3": 9, "ESP32-C6": 13}
 _LOAD = {  # an address each, in the RAM and in the mapped flash, that the chip has
@@ -75,6 +76,12 @@ def table(rows: Rows) -> bytes:
     )
     digest = b"\xeb\xeb" + b"\xff" * 14 + hashlib.md5(entries, usedforsecurity=False).digest()
     return (entries + digest).ljust(0xC00, b"\xff")
+
+
+def without_table(data: bytes, board: Board) -> bytes:
+    """Return an image but for its partition table, which flashing may change."""
+    begin = OFFSET - board.image_offset
+    return data[:begin] + data[begin + BYTES_MAX :]
 
 
 def _noise(size_bytes: int) -> bytes:

@@ -5,6 +5,7 @@ import pytest
 from tests.tools.tidectl.micropython_bin import CHIP_IDS, OTA, SINCE_1_26, table
 from tidectl.boards import Board, board_named, board_of_chip, boards, with_pins
 from tidectl.errors import TidectlError
+from tidectl.flash_layout import FILES_BYTES_MIN
 from tidectl.partition_table import files_of, parse
 from tidectl.thing import DEFAULT_SETTINGS
 
@@ -24,9 +25,11 @@ def test_there_is_one_for_each_chip_the_firmware_runs_on() -> None:
 def test_its_layout_is_that_of_the_official_images(board: Board) -> None:
     plain = files_of(parse(table(SINCE_1_26)), board.flash_bytes)
     assert board.layouts["plain"].files_offset == plain.offset
-    assert board.layouts["plain"].files_bytes == plain.size_bytes
+    for layout in board.layouts.values():
+        end = layout.files_offset + layout.files_bytes + layout.outbox_bytes
+        assert end == board.flash_bytes
+        assert not layout.outbox_bytes or layout.files_bytes >= FILES_BYTES_MIN
     ota = board.layouts["ota"]
-    assert ota.files_offset + ota.files_bytes == board.flash_bytes
     if board.flash_bytes == 4 << 20:
         assert ota.files_offset == files_of(parse(table(OTA)), board.flash_bytes).offset
 

@@ -57,7 +57,7 @@ def image(parts: Parts) -> bytes:
 
 def mounted(image: bytes) -> LittleFS:
     file_system = LittleFS(
-        block_size=BLOCK_BYTES, block_count=SIZE_BYTES // BLOCK_BYTES, mount=False
+        block_size=BLOCK_BYTES, block_count=len(image) // BLOCK_BYTES, mount=False
     )
     file_system.context.buffer = bytearray(image)
     file_system.mount()

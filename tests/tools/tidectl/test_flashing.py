@@ -7,17 +7,19 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.firmware.lib.tidenode.storages import Flash
 from tests.tools.tidectl.micropython_bin import OTA, SINCE_1_26, Rows, micropython_bin
-from tests.tools.tidectl.mock_board import MockBoard
+from tests.tools.tidectl.mock_board import FLASH_BYTES, MockBoard
 from tests.tools.tidectl.test_firmware_image import QUEUED, with_outbox
 from tests.tools.tidectl.thing_files import make_thing
-from tidectl import esptool, firmware_image
+from tidectl import esptool, firmware_image, partition_table
 from tidectl.boards import board_named
 from tidectl.errors import TidectlError
 from tidectl.esptool import Connection, Part
-from tidectl.firmware_image import queued_batches
+from tidectl.firmware_image import BLOCK_BYTES, queued_batches
 from tidectl.flashing import AGAIN, Flashed, flash, hardware_notes
 from tidectl.home import Home
+from tidectl.micropython_image import read_image
 from tidectl.progress import Progress
 from tidectl.thing import ThingFolder
 
@@ -25,6 +27,7 @@ BAUD = 460_800
 SOME_BYTES = 0x10000
 FILES_AT = 0x300000
 FILES_1_MIB = (*SINCE_1_26, ("vfs", 1, 0x81, FILES_AT, 0x100000))
+ROOM_FOR_A_RING = ("vfs", 1, 0x81, 0x200000, 0x180000)
 BEYOND_4_MIB = ("vfs", 1, 0x81, 0x200000, 0x600000)
 ESP32 = board_named("esp32")
 
@@ -84,26 +87,51 @@ def strangers(folder: ThingFolder) -> list[str]:
     return sorted({path.name for path in folder.path.iterdir()} - made)
 
 
+def ring_of(*payloads: bytes) -> bytes:
+    """Return the first two blocks of a ring in which they wait."""
+    cells = Flash("ring", Path())
+    outbox = cells.opened()
+    for payload in payloads:
+        outbox.push("climate", 1, payload)
+    return bytes(cells.cells[: 2 * BLOCK_BYTES])
+
+
 def put_files(board: MockBoard, files: bytes, tmp_path: Path) -> None:
     """Write `files` to where a board that was flashed with FILES_1_MIB has its own."""
-    path = tmp_path / "ran.img"
-    path.write_bytes(files)
+    put(board, {FILES_AT: files}, tmp_path)
+
+
+def put(board: MockBoard, contents: dict[int, bytes], tmp_path: Path) -> None:
+    """Write `contents`, by offset, to a board; by whatever it got there."""
+    parts = []
+    for offset, data in contents.items():
+        path = tmp_path / f"{offset:x}.img"
+        path.write_bytes(data)
+        parts.append(Part(offset, path))
     connection = Connection(board.port, esptool.detect(board.port))
-    parts = [Part(FILES_AT, path)]
     esptool.write(connection, parts, erase=False, show=lambda _: None)
 
 
 @pytest.mark.parametrize(
-    ("rows", "offset", "size_bytes"),
-    [(SINCE_1_26, 0x200000, 0x200000), (OTA, 0x310000, 0xF0000)],
+    ("rows", "place", "outbox_bytes"),
+    [(SINCE_1_26, (0x200000, 0x180000), 0x80000), (OTA, (0x310000, 0xF0000), None)],
 )
 def test_the_files_lie_where_this_micropython_looks_for_them(
-    rows: Rows, offset: int, size_bytes: int, board: MockBoard, folder: ThingFolder
+    rows: Rows,
+    place: tuple[int, int],
+    outbox_bytes: int | None,
+    board: MockBoard,
+    folder: ThingFolder,
 ) -> None:
     image = folder.path.parent / "micropython.bin"
     image.write_bytes(micropython_bin(ESP32, rows=rows))
     done = flashed(board, folder, image)
-    assert (done.files.offset, done.files.size_bytes) == (offset, size_bytes)
+    offset, size_bytes = place
+    assert (done.layout.files.offset, done.layout.files.size_bytes) == place
+    outbox = done.layout.outbox
+    assert (outbox.size_bytes if outbox else None) == outbox_bytes
+    table = board.read(partition_table.OFFSET, partition_table.BYTES_MAX)
+    assert partition_table.parse(table) == done.layout.partitions
     expected = firmware_image.build_image(*folder.image_parts(), size_bytes=size_bytes)
     assert board.read(offset, SOME_BYTES) == expected[:SOME_BYTES]
     assert strangers(folder) == []
@@ -122,7 +150,7 @@ def test_a_plug_that_is_pulled_is_told_with_what_to_do_and_the_next_run_mends_it
     assert strangers(folder) == []
     with MockBoard(tmp_path, "esp32") as again:
         done = flashed(again, folder, image)
-        assert again.read(done.files.offset, 4096)[8:16] == b"littlefs"
+        assert again.read(done.layout.files.offset, 4096)[8:16] == b"littlefs"
 
 
 def test_without_erasing_what_waits_on_the_board_goes_on_waiting(
@@ -134,10 +162,32 @@ def test_without_erasing_what_waits_on_the_board_goes_on_waiting(
     folder.config_path.write_text(folder.config_path.read_text().replace("home", "farm"))
     done = flashed(board, folder, image, erase=False)
     assert done.kept_batches == 2
-    now = board.read(done.files.offset, done.files.size_bytes)
+    now = board.read(done.layout.files.offset, done.layout.files.size_bytes)
     assert queued_batches(now) == queued_batches(ran)
     assert b'"site": "farm"' in now
     assert strangers(folder) == []
+
+
+def test_without_erasing_a_ring_stays_and_what_waits_in_it_is_counted(
+    board: MockBoard, folder: ThingFolder, image: Path, tmp_path: Path
+) -> None:
+    image.write_bytes(micropython_bin(ESP32, rows=(*SINCE_1_26, ROOM_FOR_A_RING)))
+    layout = read_image(image).layout(FLASH_BYTES)
+    assert layout.outbox
+    ring = ring_of(b"first", b"second", b"third")
+    files = firmware_image.build_image(*folder.image_parts(), size_bytes=layout.files.size_bytes)
+    put(
+        board,
+        {
+            partition_table.OFFSET: partition_table.build(layout.partitions),
+            layout.files.offset: with_outbox(files, **QUEUED),
+            layout.outbox.offset: ring,
+        },
+        tmp_path,
+    )
+    done = flashed(board, folder, image, erase=False)
+    assert (done.layout, done.kept_batches) == (layout, 2 + 3)
+    assert board.read(layout.outbox.offset, len(ring)) == ring
 
 
 def test_ctrl_c_ends_the_writing_at_once_and_says_what_the_board_is_then(
@@ -166,7 +216,7 @@ def test_the_only_copy_of_an_outbox_outlives_a_plug_that_is_pulled(
         Plug(board.kill, "writing", 55) as progress,
     ):
         flash(board.port, folder, image, baud=BAUD, erase=False, progress=progress)
-    assert strangers(folder) == ["board.img"]
+    assert strangers(folder) == ["board.img", "board.table"]
     assert stat.S_IMODE((folder.path / "board.img").stat().st_mode) == 0o600
     with MockBoard(tmp_path, "esp32") as again:  # its flash is blank
         assert flashed(again, folder, image, erase=False).kept_batches == 2

@@ -33,7 +33,7 @@ def test_an_image_tells_its_board_its_version_and_its_hash(board: Board, path: P
     assert image.board == board
     assert image.version == "1.27.0-preview.42.g1a2b3c"
     assert image.sha256 == hashlib.sha256(data).hexdigest()
-    assert image.files(4 << 20).offset == 0x200000
+    assert image.layout(4 << 20).files.offset == 0x200000
 
 
 @pytest.mark.parametrize("place", [0x100, -100])
@@ -98,4 +98,4 @@ def test_an_image_that_reaches_over_its_files_is_refused(path: Path) -> None:
     assert refused(path)
     path.write_bytes(micropython_bin(ESP32, rows=(*SINCE_1_26, *PLAIN[3:])))
     with pytest.raises(TidectlError, match="4194304 bytes of flash, and the chip has 2097152"):
-        read_image(path).files(2 << 20)
+        read_image(path).layout(2 << 20)

@@ -13,6 +13,7 @@ from tidectl.partition_table import (
     Partition,
     PartitionTableError,
     application_of,
+    build,
     files_of,
     parse,
 )
@@ -23,6 +24,18 @@ MIB = 1 << 20
 @pytest.mark.parametrize("rows", [SINCE_1_26, PLAIN, OTA])
 def test_a_table_reads_as_it_was_written(rows: tuple[tuple[str, int, int, int, int], ...]) -> None:
     assert parse(table(rows)) == tuple(Partition(*row) for row in rows)
+
+
+def test_a_table_is_written_as_esp_idf_writes_it() -> None:
+    for rows in (SINCE_1_26, PLAIN, OTA):
+        assert build(parse(table(rows))) == table(rows)
+    flagged = Partition("secret", 1, 2, 0x9000, 0x1000, flags=1)
+    assert parse(build([flagged])) == (flagged,)
+    with pytest.raises(PartitionTableError, match="lies on what is before it"):
+        build([flagged, flagged])
+    many = [Partition(f"p{at}", 1, 2, 0x9000 + at * 0x1000, 0x1000) for at in range(95)]
+    with pytest.raises(PartitionTableError, match="no end"):
+        build(many)
 
 
 def test_a_real_table_of_2021_reads_right() -> None:

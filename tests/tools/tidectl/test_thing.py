@@ -81,9 +81,8 @@ def test_the_files_are_their_owners_alone(deployed: Target, home: Home, name: st
     folder = provision(deployed, home, name, site="farm")
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.path.iterdir()}
-    assert modes == dict.fromkeys(
-        ("cert.der", "key.der", "root.der", "config.json", "thing.json", "flash.img"), 0o600
-    )
+    made = ("cert.der", "key.der", "root.der", "config.json", "thing.json")
+    assert modes == dict.fromkeys((*made, "flash.img", "outbox.img"), 0o600)
 
 
 def test_the_key_was_made_here_for_the_certificate_that_is_registered(

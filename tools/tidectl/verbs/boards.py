@@ -21,7 +21,8 @@ def command(name: str | None, as_json: bool) -> None:
     """List the boards the firmware runs on, with pins, flash layout and downloads.
 
     With NAME, everything about that one. A layout is that of MicroPython's official image on
-    the usual module; `tidectl flash` goes by the image and the flash that it finds.
+    the usual module, whose room for files is divided between files and outbox; `tidectl flash`
+    goes by the image and the flash that it finds.
     """
     chosen = [board_named(name)] if name else list(boards())
     if as_json:
@@ -56,6 +57,11 @@ def _facts(board: Board) -> list[tuple[str, str]]:
     facts += [
         (f"files, {name}", f"{layout.files_bytes >> 10} KB at {layout.files_offset:#x}")
         for name, layout in board.layouts.items()
+    ]
+    facts += [
+        (f"outbox, {name}", f"{layout.outbox_bytes >> 10} KB behind them")
+        for name, layout in board.layouts.items()
+        if layout.outbox_bytes
     ]
     facts += [(name, str(pin)) for name, pin in board.pins.items()]
     facts += [("its own sensor", sensor) for sensor in board.own_sensors]

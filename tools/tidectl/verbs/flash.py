@@ -84,7 +84,9 @@ def _document(port: str, thing: str, done: Flashed) -> dict[str, Any]:
         "image_sha256": done.image.sha256,
         "image_offset": done.image.board.image_offset,
         "image_bytes": done.image.size_bytes,
-        "files_offset": done.files.offset,
-        "files_bytes": done.files.size_bytes,
+        "files_offset": done.layout.files.offset,
+        "files_bytes": done.layout.files.size_bytes,
+        "outbox_offset": done.layout.outbox.offset if done.layout.outbox else None,
+        "outbox_bytes": done.layout.outbox.size_bytes if done.layout.outbox else None,
         "kept_batches": done.kept_batches,
     }

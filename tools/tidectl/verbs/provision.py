@@ -15,7 +15,7 @@ from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import err, print_json, say
 from tidectl.settings_file import read_settings
 from tidectl.target import find_target
-from tidectl.thing import DEFAULT_SETTINGS, DEFAULT_SITE, provision
+from tidectl.thing import DEFAULT_SETTINGS, DEFAULT_SITE, OUTBOX_BYTES, provision
 
 
 @click.command(
@@ -71,11 +71,12 @@ def command(
     if not by_claim and (claim_name, serial, days) != (None, None, None):
         raise click.UsageError("--claim-name, --serial and --days belong to --claim")
     settings = read_settings(config) if config else None
-    image_bytes = SIZE_BYTES
+    image_bytes, outbox_bytes = SIZE_BYTES, OUTBOX_BYTES
     if board:
         kind = board_named(board)
         settings = with_pins(kind, DEFAULT_SETTINGS if settings is None else settings)
-        image_bytes = kind.layouts["plain"].files_bytes
+        layout = kind.layouts["plain"]
+        image_bytes, outbox_bytes = layout.files_bytes, layout.outbox_bytes
     cloud = find_target(target, home, region=region)
     if by_claim:
         folder = provision_by_claim(
@@ -88,6 +89,7 @@ def command(
             serial=serial,
             settings=DEFAULT_SETTINGS if settings is None else settings,
             image_bytes=image_bytes,
+            outbox_bytes=outbox_bytes,
         )
     else:
         with err.status(f"registering {thing} in {cloud}"):
@@ -98,6 +100,7 @@ def command(
                 site=site,
                 settings=settings,
                 image_bytes=image_bytes,
+                outbox_bytes=outbox_bytes,
                 rotate=rotate,
             )
     if as_json:

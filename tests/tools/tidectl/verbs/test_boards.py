@@ -15,14 +15,24 @@ def test_every_board_is_a_line_with_its_pins(tidectl: Run) -> None:
 def test_one_board_is_told_whole(tidectl: Run) -> None:
     done = tidectl("boards", "esp32-s3")
     assert done.code == 0
-    for fact in ("6144 KB at 0x200000", "is written at 0x0", "SPIRAM_OCT", "mcu_temperature"):
+    for fact in (
+        "5120 KB at 0x200000",
+        "1024 KB behind",
+        "is written at 0x0",
+        "SPIRAM_OCT",
+        "mcu_temperature",
+    ):
         assert fact in done.out
 
 
 def test_programs_get_all_of_it(tidectl: Run) -> None:
     (board,) = tidectl("boards", "esp32", "--json").json()
     assert board["image_offset"] == 0x1000
-    assert board["layouts"]["ota"] == {"files_offset": 0x310000, "files_bytes": 960 << 10}
+    assert board["layouts"]["ota"] == {
+        "files_offset": 0x310000,
+        "files_bytes": 960 << 10,
+        "outbox_bytes": 0,
+    }
     assert board["pins"]["scl_pin"] == 22
     assert len(tidectl("boards", "--json").json()) == 5
 
