@@ -1,4 +1,4 @@
-"""`tidectl flash`: onto chips in their boot loader, read back, the files where MicroPython looks for them."""
+"""`tidectl flash`: onto chips in their boot loader, and read back identical."""
 
 from pathlib import Path
 
