@@ -28,11 +28,13 @@ from tidegate.ipc.message import (
     ACCEPTED,
     Kind,
     Message,
-    call,
     connect,
     end_of_stream,
     parse,
     read_frame,
+)
+from tidegate.ipc.message import (
+    call as call_of,
 )
 
 log = logging.getLogger(__name__)
@@ -136,7 +138,7 @@ class IpcClient:
             }
         else:
             body = {"jsonMessage": {"message": dict(message)}}
-        await self._call("PublishToTopic", {"topic": topic, "publishMessage": body})
+        await self.call("PublishToTopic", {"topic": topic, "publishMessage": body})
 
     async def subscribe(
         self, topic: str, deliver: DeliverLocal, *, others_only: bool = False
@@ -167,7 +169,7 @@ class IpcClient:
             "payload": base64.b64encode(payload).decode(),
             **({"retain": True} if retain else {}),
         }
-        await self._call("PublishToIoTCore", document)
+        await self.call("PublishToIoTCore", document)
 
     async def subscribe_to_iot_core(
         self, topic_filter: str, deliver: DeliverCloud, *, qos: int = 1
@@ -184,7 +186,7 @@ class IpcClient:
 
     async def configuration(self, path: Sequence[str] = (), *, component: str | None = None) -> Any:
         """Return the configuration at `path`: an object, or `{last key: value}` for a scalar."""
-        reply = await self._call("GetConfiguration", _configuration(path, component))
+        reply = await self.call("GetConfiguration", _configuration(path, component))
         return reply.get("value")
 
     async def update_configuration(
@@ -193,7 +195,7 @@ class IpcClient:
         """Merge `value` at `path`, as of `at_ms`; an older value than the present is ignored."""
         at_s = (time.time_ns() // 1_000_000 if at_ms is None else at_ms) / 1000
         document = {"keyPath": list(path), "timestamp": at_s, "valueToMerge": dict(value)}
-        await self._call("UpdateConfiguration", document)
+        await self.call("UpdateConfiguration", document)
 
     async def subscribe_to_configuration_updates(
         self, deliver: DeliverPath, path: Sequence[str] = (), *, component: str | None = None
@@ -210,12 +212,12 @@ class IpcClient:
 
     async def update_state(self, state: str) -> None:
         """Say RUNNING or ERRORED of this component."""
-        await self._call("UpdateState", {"state": state})
+        await self.call("UpdateState", {"state": state})
 
     async def validate_token(self, token: str) -> bool:
         """Return whether a component has this SVCUID; for the stream manager only."""
         try:
-            reply = await self._call("ValidateAuthorizationToken", {"token": token})
+            reply = await self.call("ValidateAuthorizationToken", {"token": token})
         except OperationError as error:
             if error.kind == "InvalidTokenError":
                 return False
@@ -241,11 +243,12 @@ class IpcClient:
         return subscription
 
     async def _renew(self, subscription: Subscription) -> None:
-        await self._call(subscription.operation, subscription.document, subscription)
+        await self.call(subscription.operation, subscription.document, subscription)
 
-    async def _call(
+    async def call(
         self, operation: str, document: dict[str, Any], subscription: Subscription | None = None
     ) -> dict[str, Any]:
+        """Return the reply to any operation, by its name; `subscription` takes what follows."""
         async with self._calls:
             if self._writer is None or not self.connected:
                 raise ConnectionLostError("the nucleus is not there")
@@ -256,7 +259,7 @@ class IpcClient:
                 subscription.stream = stream
                 self._subscribed[stream] = subscription
             try:
-                self._writer.write(call(operation, stream, document).encoded())
+                self._writer.write(call_of(operation, stream, document).encoded())
                 await self._drain()
                 async with asyncio.timeout(self._call_s_max):
                     reply = await future

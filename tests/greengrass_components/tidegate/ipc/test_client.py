@@ -84,7 +84,7 @@ def test_operations_of_the_classic_nucleus_alone_are_errors_on_lite() -> None:
             async with IpcClient(desk.socket_path, "t") as client:
                 for operation in ("GetSecretValue", "ListComponents", "PutComponentMetric"):
                     with pytest.raises(OperationError, match="ServiceError"):
-                        await client._call(operation, {})
+                        await client.call(operation, {})
 
     asyncio.run(scene())
 
@@ -127,7 +127,7 @@ def test_requests_that_make_no_sense_are_refused_by_name() -> None:
             async with IpcClient(desk.socket_path, "t") as client:
                 for operation, document in wrong:
                     with pytest.raises(OperationError) as caught:
-                        await client._call(operation, document)
+                        await client.call(operation, document)
                     assert caught.value.kind == "InvalidArgumentsError", (operation, document)
 
     asyncio.run(scene())

@@ -1,0 +1,1 @@
+"""Gateways: what they run, how it is packed, and how it gets there."""
