@@ -124,7 +124,7 @@ def _download(folder: Path, requirements: Sequence[str], device: Device) -> None
         lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or ["pip failed"]
         raise TidectlError(
             f"no wheels for {device.machine}, Python {device.python}: {lines[-1]}",
-            "32-bit Raspberry Pi OS: set PIP_EXTRA_INDEX_URL to the index of piwheels, or use 64 bits"
+            "32-bit Raspberry Pi OS: set PIP_EXTRA_INDEX_URL to piwheels, or take 64 bits"
             if device.machine == "armv7l"
             else "see your network, and the package's own page for its platforms",
         )

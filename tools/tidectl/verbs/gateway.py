@@ -49,7 +49,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    epilog=examples("tidectl gateway sim plant"),
+    epilog=examples("tidectl gateway up", "tidectl gateway lint greengrass_components"),
 )
 def command() -> None:
     """Read industrial devices by Greengrass components.

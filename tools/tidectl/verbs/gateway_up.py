@@ -1,0 +1,166 @@
+"""`tidectl gateway up`: from nothing to values in the store, on this machine."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from tidectl.arrivals import Arrivals
+from tidectl.errors import TidectlError
+from tidectl.gateway.component_source import COMPONENTS, ComponentSource, find_source
+from tidectl.gateway.core_device import DEFAULT_GROUP, CoreDevice, core_device, provision
+from tidectl.gateway.local_nucleus import LocalNucleus
+from tidectl.gateway.options import DEFAULT_THING
+from tidectl.gateway.package import BUILD, link
+from tidectl.home import Home
+from tidectl.instants import now_ms
+from tidectl.local_process import LocalProcess
+from tidectl.options import examples, json_option, pass_home
+from tidectl.output import err, print_json, print_table, say
+from tidectl.query_api import QueryApi
+from tidectl.stack import deploy
+from tidectl.target import Target, local_target
+from tidectl.thing import DEFAULT_SITE
+from tidectl.verbs.deploy import EventLine
+
+# Runs on any machine: its own sensors, and the way to the cloud.
+DEFAULT_COMPONENTS = ("host_metrics", "kinesis_uplink")
+VALUES_S_MAX = 90.0
+_POLL_S = 0.5
+
+
+@click.command(
+    epilog=examples(
+        "tidectl gateway up                             # this machine's own sensors",
+        "tidectl gateway up modbus_adapter kinesis_uplink --nucleus lite",
+    )
+)
+@click.argument("components", nargs=-1, metavar="[COMPONENT]...")
+@click.option("--thing", default=DEFAULT_THING, show_default=True, help="The gateway's name.")
+@click.option("--site", default=DEFAULT_SITE, show_default=True, help="The place it is at.")
+@click.option(
+    "--nucleus", type=click.Choice(["classic", "lite"]), default="classic", show_default=True,
+    help="Whose limits the components meet.",
+)  # fmt: skip
+@click.option("--wait/--no-wait", default=True, help="Until the first values are in the store.")
+@json_option
+@pass_home
+def command(
+    home: Home,
+    components: tuple[str, ...],
+    thing: str,
+    site: str,
+    nucleus: str,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Run the components on this machine, from nothing to values in the store.
+
+    Starts the local cloud and deploys the stack when they are not there, makes the gateway, starts
+    a nucleus of ours and deploys the components to it from this checkout, without building
+    anything. It runs in the background until `tidectl gateway down`.
+    """
+    began_ms = now_ms()
+    sources = _sources(components)
+    target = _cloud(home)
+    device = core_device(home, thing)
+    if not device.path.exists():
+        with err.status(f"making the gateway {thing}"):
+            provision(target, home, thing, site=site, group=DEFAULT_GROUP)
+        say(f"gateway {thing} made")
+    local = LocalNucleus(device.nucleus_root)
+    with err.status("starting the nucleus"):
+        facts = local.start(
+            device.settings(
+                nucleus,
+                aws_url=target.local.http_url if target.local else "",
+                path_prefix=str(Path(sys.executable).parent),
+            )
+        )
+    say(f"nucleus {facts.nucleus} runs, process {facts.pid}")
+    with err.status(f"deploying {len(sources)} components"):
+        _deploy(local, device, sources, target)
+    deployed_ms = now_ms()
+    found = _wait_for_values(target, began_ms) if wait else []
+    states = local.components()
+    if as_json:
+        print_json(
+            {
+                "thing": thing,
+                "pid": facts.pid,
+                "deployed_ms": deployed_ms - began_ms,
+                "values_ms": now_ms() - began_ms if found else None,
+                "components": [
+                    {"component": one["componentName"], "state": one["state"]} for one in states
+                ],
+                "measurements": found,
+            }
+        )
+        return
+    print_table(
+        ("component", "version", "state", "why"),
+        [(one["componentName"], one["version"], one["state"], one["reason"]) for one in states],
+    )
+    if found:
+        say(escape(f"values in the store after {(now_ms() - began_ms) / 1000:.1f} s: "
+                   f"{', '.join(found)}"))  # fmt: skip
+        say("next: tidectl status, tidectl gateway logs")
+
+
+def _sources(names: tuple[str, ...]) -> list[ComponentSource]:
+    if not names:
+        names = tuple(name for name in DEFAULT_COMPONENTS if (COMPONENTS / name).exists())
+    if not names:
+        raise TidectlError("there is no component to run", "name one: tidectl gateway up COMPONENT")
+    return [find_source(name) for name in names]
+
+
+def _cloud(home: Home) -> Target:
+    process = LocalProcess(home)
+    with err.status("starting the local cloud"):
+        facts = process.start()
+    target = local_target(facts)
+    with EventLine("deploying the stack") as line:
+        deploy(target, on_event=line.show)
+    return target
+
+
+def _deploy(
+    local: LocalNucleus, device: CoreDevice, sources: list[ComponentSource], target: Target
+) -> None:
+    for source in sources:
+        link(source, device.build)
+    local.deploy(
+        recipeDirectoryPath=str(device.build / BUILD / "recipes"),
+        artifactsDirectoryPath=str(device.build / BUILD / "artifacts"),
+        rootComponentVersionsToAdd={source.name: source.version for source in sources},
+        componentToConfiguration={
+            source.name: {"MERGE": settings}
+            for source in sources
+            if (settings := _settings(source, device, target))
+        },
+    )
+
+
+def _settings(source: ComponentSource, device: CoreDevice, target: Target) -> dict[str, Any]:
+    """Return what only this deployment knows: the site, and the stream of the stack."""
+    known = {"site": device.facts()["site"], "stream": target.stack_outputs()["StreamName"]}
+    return {name: value for name, value in known.items() if name in source.recipe.defaults}
+
+
+def _wait_for_values(target: Target, from_ms: int) -> list[str]:
+    """Return the measurements of whatever thing has stored something since; none in time: none."""
+    api = QueryApi(target)
+    arrivals = Arrivals(api, from_ms=from_ms)
+    deadline = time.monotonic() + VALUES_S_MAX
+    with err.status("waiting for the first values"):
+        while time.monotonic() < deadline:
+            entries = arrivals.poll()
+            if entries:
+                return sorted({f"{entry.thing}/{entry.measurement}" for entry in entries})
+            time.sleep(_POLL_S)
+    say(f"[yellow]no values within {VALUES_S_MAX:.0f} s[/]: see tidectl gateway logs")
+    return []
