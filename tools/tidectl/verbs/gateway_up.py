@@ -147,8 +147,13 @@ def _deploy(
 
 def _settings(source: ComponentSource, device: CoreDevice, target: Target) -> dict[str, Any]:
     """Return what only this deployment knows: the site, and the stream of the stack."""
-    known = {"site": device.facts()["site"], "stream": target.stack_outputs()["StreamName"]}
-    return {name: value for name, value in known.items() if name in source.recipe.defaults}
+    defaults = source.recipe.defaults
+    settings = {}
+    if "site" in defaults or "tag_map" in defaults:  # every adapter takes a site
+        settings["site"] = device.facts()["site"]
+    if "stream" in defaults:
+        settings["stream"] = target.stack_outputs()["StreamName"]
+    return settings
 
 
 def _wait_for_values(target: Target, from_ms: int) -> list[str]:
