@@ -1,7 +1,8 @@
 """The light stream manager as a process: appends a second, memory, and what kills cost.
 
-The pipelined client and AWS's SDK append to the same server, one after the other; then it is
-killed 200 times at random moments and audited by sequence number.
+The pipelined client and AWS's SDK append to the same server, one after the other, and it exports
+to a Kinesis endpoint on loopback; its memory counts to the end of that. Then it is killed 200
+times at random moments and audited by sequence number.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from rich.table import Table
 
 import stream_manager as sdk
 from tests.bench.figures import Figures
+from tests.greengrass_components.tidegate.kinesis.endpoint import Endpoint
 from tests.greengrass_components.tidegate.streams.kill_audit import KillAudit
 from tests.greengrass_components.tidegate.streams.manager_process import ManagerProcess
 from tidegate.streams import StreamClient
@@ -23,6 +25,7 @@ BATCH = 2_000
 ROUNDS = 5  # the best counts: the machine is not ours alone
 ROUND_APPENDS = 60_000
 SDK_APPENDS = 5_000
+EXPORTS = 50_000
 KILLS = int(os.environ.get("TIDEGAUGE_KILLS", "200"))
 SEED = 20_261_125
 
@@ -32,13 +35,27 @@ def run() -> Figures:
     table = Table(title="stream manager: 200-byte messages, file stream", title_justify="left")
     for column in ("client", "appends/s", "server's CPU s/M", "server's memory, MB"):
         table.add_column(column, justify="left" if column == "client" else "right")
-    with tempfile.TemporaryDirectory() as folder, ManagerProcess(Path(folder)) as manager:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Endpoint() as kinesis,
+        ManagerProcess(Path(folder), environment=_environment(kinesis)) as manager,
+    ):
         idle_mb = manager.memory_mb()
         began_s = manager.processor_s()
         rate = asyncio.run(_pipelined_rate(manager))
         cpu_s = (manager.processor_s() - began_s) / (ROUNDS * ROUND_APPENDS) * 1e6
         mb = manager.memory_mb("VmHWM")
         table.add_row("pipelined, ours", f"{rate:,.0f}", f"{cpu_s:.1f}", f"{mb:.1f} at most")
+        began_s = manager.processor_s()
+        export_rate = asyncio.run(_export_rate(manager, kinesis))
+        export_cpu_s = (manager.processor_s() - began_s) / EXPORTS * 1e6
+        mb = manager.memory_mb("VmHWM")
+        table.add_row(
+            "... exported to Kinesis",
+            f"{export_rate:,.0f}",
+            f"{export_cpu_s:.1f}",
+            f"{mb:.1f} at most",
+        )
         began_s = manager.processor_s()
         sdk_rate = _sdk_rate(manager)
         sdk_cpu_s = (manager.processor_s() - began_s) / SDK_APPENDS * 1e6
@@ -57,6 +74,7 @@ def run() -> Figures:
         table,
         {
             "appends_per_s": round(rate),
+            "stream_exports_per_s": round(export_rate),
             "sdk_appends_per_s": round(sdk_rate),
             "rss_mb": round(mb, 1),
             "rss_idle_mb": round(idle_mb, 1),
@@ -78,6 +96,26 @@ async def _pipelined_rate(manager: ManagerProcess) -> float:
                 await client.append_many("bench", [PAYLOAD] * BATCH)
             best = max(best, ROUND_APPENDS / (time.perf_counter() - began_s))
     return best
+
+
+async def _export_rate(manager: ManagerProcess, kinesis: Endpoint) -> float:
+    export = {"identifier": "k", "kinesisStreamName": "bench"}
+    definition = {"name": "e", "strategyOnFull": 0, "exportDefinition": {"kinesis": [export]}}
+    async with await StreamClient.connect(port=manager.port, token=manager.token) as client:
+        await client.create(definition)
+        began_s = time.perf_counter()
+        await client.append_many("e", [PAYLOAD] * EXPORTS)
+        while len(kinesis.taken) < EXPORTS:
+            await asyncio.sleep(0.01)
+        return EXPORTS / (time.perf_counter() - began_s)
+
+
+def _environment(kinesis: Endpoint) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL_KINESIS": kinesis.url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
 
 
 def _sdk_rate(manager: ManagerProcess) -> float:

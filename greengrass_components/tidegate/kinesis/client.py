@@ -18,6 +18,7 @@ from tidegate.errors import GateError
 from tidegate.kinesis.credentials import CredentialSource
 from tidegate.kinesis.errors import CredentialsError, KinesisBusyError, KinesisRefusedError
 from tidegate.kinesis.sigv4 import signed_headers
+from tidegate.kinesis.trust import trust
 
 REQUEST_TIMEOUT_S = 6.0  # as the KPL has it
 SKEW_S_MAX = 60.0  # AWS takes signatures of 5 minutes before and after its own time
@@ -70,8 +71,13 @@ class KinesisClient:
         if url.scheme not in ("http", "https") or not url.hostname:
             raise GateError(f"the Kinesis endpoint is {endpoint_url!r}, not an http(s) URL")
         self._host, self._path = url.netloc, url.path or "/"
-        kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(url.hostname, url.port, timeout=timeout_s)
+        self._connection: http.client.HTTPConnection
+        if url.scheme == "https":
+            self._connection = http.client.HTTPSConnection(
+                url.hostname, url.port, timeout=timeout_s, context=trust()
+            )
+        else:
+            self._connection = http.client.HTTPConnection(url.hostname, url.port, timeout=timeout_s)
         self._stream = {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
         self._region = region
         self._credentials = credentials

@@ -205,7 +205,7 @@ class Session:
             stream = self._store.get(self._run_name)
             first = stream.append_many([message for _, message in run])
         except StreamRequestError as error:
-            if len(run) == 1 or error.status == Status.RESOURCE_NOT_FOUND:
+            if len(run) == 1 or error.status not in _PARTLY:
                 for request_id, _ in run:
                     self._answer(Operation.APPEND, request_id, error)
                 return
@@ -312,6 +312,8 @@ class Session:
         )
 
 
+# Refusals of many appends, of which some by themselves may do: nothing of them was stored.
+_PARTLY = (Status.OUT_OF_MEMORY_ERROR, Status.REQUEST_PAYLOAD_TOO_LARGE)
 _KNOWN = frozenset(int(operation) for operation in Operation)
 
 

@@ -1,12 +1,12 @@
 """One kept HTTP connection, blocking, with the standard library: it takes the least memory."""
 
 import http.client
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from tidegate.kinesis.trust import trust
 from tidegate.streams.errors import StreamsError
 
 TIMEOUT_S = 30.0
@@ -47,7 +47,7 @@ class Connection:
         self.query = parts.query
         if parts.scheme == "https":
             self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.hostname, parts.port, timeout=timeout_s, context=ssl.create_default_context()
+                parts.hostname, parts.port, timeout=timeout_s, context=trust()
             )
         else:
             self._connection = http.client.HTTPConnection(

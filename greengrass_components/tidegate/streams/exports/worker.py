@@ -21,7 +21,7 @@ from tidegate.streams.exports.gate import Gate
 from tidegate.streams.exports.sender import Report, Sender, Sent
 from tidegate.streams.stream import Stream
 
-BATCH_BYTES_MAX = 1 << 20  # Kinesis takes 5 MiB; memory of a gateway is dearer than a request
+BATCH_BYTES_MAX = 1 << 18  # Kinesis takes 5 MiB; memory of a gateway is dearer than a request
 CURSOR_S_MIN = 0.25  # between two writes of a cursor while messages go out
 
 log = logging.getLogger(__name__)
