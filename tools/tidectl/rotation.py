@@ -60,7 +60,7 @@ def ended(target: Target, job: str, execution: Execution) -> Rotated:
     iot = target.client("iot")
     facts = iot.describe_certificate(certificateId=said)["certificateDescription"]
     made_at = target.client("iot").describe_job(jobId=job)["job"]["createdAt"]
-    if facts["creationDate"].timestamp() < int(made_at.timestamp()):
+    if facts["creationDate"] < made_at:
         raise TidectlError(
             f"the certificate {said[:12]} that {thing} names is older than {job}",
             "nothing was revoked; was the job answered by something else than its board?",
