@@ -126,29 +126,31 @@ class Uplink:
         """Carry until `stop`."""
         deadline_s: float | None = None
         while True:
-            fed = not self._stopping and self._feed()
             if self._stopping:
                 self.producer.flush()
                 deadline_s = deadline_s or self._clock.now_s() + STOP_S
                 if self.producer.is_empty or self._clock.now_s() >= deadline_s:
                     break
-            await self.producer.send()
-            self._finish(force=False)
-            if not fed:
+            if not await self.step():
                 due_s = self.producer.due_in_s()
                 await self._clock.sleep(IDLE_S if due_s is None else min(IDLE_S, due_s))
         self._finish(force=True)
 
+    async def step(self) -> bool:
+        """Read what there is room for, and put what is due, once; returns whether it read any."""
+        fed = not self._stopping and self._feed()
+        await self.producer.send()
+        self._finish(force=False)
+        return fed
+
     async def drain(self) -> None:
         """Carry until the sources are empty and all has arrived."""
         while True:
-            fed = self._feed()
+            fed = await self.step()
             if not fed:
                 self.producer.flush()
                 if self.producer.is_empty:
                     break
-            await self.producer.send()
-            self._finish(force=False)
             if not self.producer.has_room or not fed:
                 await self._clock.sleep(self.producer.due_in_s() or 0.0)
         self._finish(force=True)
