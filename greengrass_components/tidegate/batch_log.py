@@ -16,9 +16,10 @@ from pathlib import Path
 
 from tidegate.errors import GateError
 from tidegate.pressure import Pressure
+from tidegate.quick_encoder import quick_encode
 from tidegate.segment_log import Cursor, LogSettings, Record, SegmentLog, Sync, WhenFull
 from tidegate.segment_log.errors import LogWriteError
-from tidewire import Batch, Column, decode, encode
+from tidewire import Batch, Column, decode
 
 MEBIBYTE = 1 << 20
 BYTES_MAX = 512 * MEBIBYTE  # two days of a thousand tags a second
@@ -239,7 +240,7 @@ class BatchLog:
         entry = entry_of(record)
         batch = decode(entry.payload)
         columns = [Column(c.name, c.kind, c.decimals, c.values[::2]) for c in batch.columns]
-        thinner = encode(Batch(*batch[:5], batch.times_ms[::2], columns))
+        thinner = quick_encode(Batch(*batch[:5], batch.times_ms[::2], columns))
         samples = (entry.samples + 1) // 2
         self.dropped.samples_decimated += entry.samples - samples
         thinned = entry.thinned + 1

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tidegate.errors import GateError
+from tidegate.quick_encoder import quick_encode
+from tidegate.quick_packer import quick_column
 from tidegate.stream import Stream, Value
-from tidewire import Batch, WireError, column_of, encode
+from tidewire import Batch, WireError
 from tidewire.limits import SAMPLES_MAX, VALUES_MAX
 
 SAMPLES_PER_BATCH = 120
@@ -165,13 +167,13 @@ def _made(gathered: Gathered, order: list[int], boot: int, sequence: int) -> Mad
     payload, why = None, ""
     try:
         columns = [
-            column_of(name, values)
+            quick_column(name, list(values))
             for name, values in zip(stream.fields, zip(*rows, strict=True), strict=True)
         ]
         batch = Batch(
             stream.site, stream.thing, stream.measurement, boot, sequence, times_ms, columns
         )
-        payload = encode(batch)
+        payload = quick_encode(batch)
     except WireError as error:
         why = str(error)
     return Made(
