@@ -1,15 +1,15 @@
 """A simulated board with `control` on the real local cloud, and an operator's side of it."""
 
 import json
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from tests.firmware.powered import Powered
 from tests.firmware.vm import HEAP_BYTES
 from tests.line.line import wait_until
 from tidectl.home import Home
-from tidectl.simulated_board import RESET_EXIT_CODE, SimulatedBoard
+from tidectl.simulated_board import SimulatedBoard
 from tidectl.target import Target
 from tidectl.thing import provision
 
@@ -21,7 +21,6 @@ SETTINGS: dict[str, Any] = {
     "control": {"trial_s": 10, "healthy_s": 1},
 }
 LATE_S_MAX = 40.0
-RUN_S_MAX = 100.0
 
 
 class Controlled:
@@ -34,23 +33,14 @@ class Controlled:
         made = provision(target, Home(folder / "home"), thing, settings=SETTINGS | settings)
         self.log_path, self.image_path = made.log_path, made.image_path
         self.board = SimulatedBoard(self.image_path, log_path=self.log_path, heap_bytes=HEAP_BYTES)
-        self._ending = False
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.power = Powered(self.board)
 
     def __enter__(self) -> Self:
-        self.board.start()
-        self._thread.start()
+        self.power.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ending = True
-        if self.board.running:
-            self.board.kill()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while self.board.wait(RUN_S_MAX) == RESET_EXIT_CODE and not self._ending:
-            self.board.start()
+        self.power.__exit__()
 
     def log(self) -> str:
         return self.log_path.read_text()

@@ -3,7 +3,10 @@
 import random
 from pathlib import Path
 
-from tests.firmware.lib.tidenode.update.updated import Updated, program
+from tests.firmware.lib.tidenode.control.test_health_from_afar import fallen_so_often
+from tests.firmware.lib.tidenode.test_health import FAILS, flash_of, with_driver
+from tests.firmware.lib.tidenode.update.updated import LATE_S_MAX, Updated, program
+from tidectl.simulated_board import RESET_EXIT_CODE
 from tidectl.target import Target
 
 SHORT_HEAP_BYTES = 8 * 1024  # too few for an update beside sensors
@@ -56,6 +59,24 @@ def test_a_board_short_of_heap_updates_without_its_sensors_and_proves_itself_wit
         one.wait_for("samples", lambda: one.board.stats is not None and one.board.stats.sampled > 5)
 
 
+def test_a_board_in_safe_mode_is_updated_out_of_it(deployed: Target, tmp_path: Path) -> None:
+    """Its program fails at each start; the next version does not."""
+    one = Updated(deployed, tmp_path, "updated-4")
+    with_driver(one.folder.image_path, at_start=FAILS)
+    one.board.start()
+    assert one.board.wait(LATE_S_MAX) == RESET_EXIT_CODE, one.log()
+    with flash_of(one.folder.image_path) as flash:
+        fallen_so_often(flash)
+    with one:
+        one.wait_for("safe mode", lambda: one.board.stats is not None and one.board.stats.safe_mode)
+        execution = one.ended(one.publish("8.0.0", program(tmp_path, "good")))
+        assert execution.status == "SUCCEEDED", (execution, one.log())
+        assert one.resets == 1, "from safe mode into the new version"
+        one.wait_for("samples", lambda: one.board.stats is not None and one.board.stats.sampled > 5)
+        assert one.board.stats
+        assert not one.board.stats.safe_mode
+
+
 def test_a_board_whose_power_is_cut_again_and_again_ends_on_the_new_version(
     deployed: Target, tmp_path: Path
 ) -> None:
@@ -66,10 +87,9 @@ def test_a_board_whose_power_is_cut_again_and_again_ends_on_the_new_version(
             one.wait_for(
                 "the board talks", lambda: one.board.running and one.board.stats is not None
             )
-            one._thread.join(dice.uniform(0.2, 2.5))
+            one.power.pause(dice.uniform(0.2, 2.5))
             if one.execution(job).ended:
                 break
-            if one.board.running:
-                one.board.kill()
+            one.power.cut()
             one.board.stats = None
         assert one.ended(job).status == "SUCCEEDED", one.log()

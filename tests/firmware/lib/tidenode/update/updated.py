@@ -2,19 +2,19 @@
 
 import json
 import shutil
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+from tests.firmware.powered import Powered
 from tests.firmware.vm import HEAP_BYTES
 from tests.line.line import wait_until
 from tidectl.bundle import firmware_bundle
 from tidectl.firmware_image import FIRMWARE, compiled_text
 from tidectl.home import Home
 from tidectl.jobs import Execution, Jobs, Rollout
-from tidectl.simulated_board import RESET_EXIT_CODE, SimulatedBoard
+from tidectl.simulated_board import SimulatedBoard
 from tidectl.target import Target
 from tidectl.thing import provision
 from tidectl.update_bundle import Facts, bundle
@@ -34,7 +34,6 @@ SETTINGS: dict[str, Any] = {
 IMAGE_BYTES = 2 << 20  # what MicroPython leaves of 4 MB
 UPDATE_HEAP_BYTES = 64 * 1024  # so much more: a board that updates beside its sensors
 LATE_S_MAX = 60.0
-RUN_S_MAX = 200.0
 
 
 class Updated:
@@ -56,29 +55,19 @@ class Updated:
             log_path=self.folder.log_path,
             heap_bytes=HEAP_BYTES + heap_bytes,
         )
-        self.resets = 0
-        self._ending = False
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.power = Powered(self.board)
 
     def __enter__(self) -> Self:
-        self.board.start()
-        self._thread.start()
+        self.power.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ending = True
-        if self.board.running:
-            self.board.kill()
-        self._thread.join()
+        self.power.__exit__()
 
-    def _run(self) -> None:
-        """Start the board again after a reset and after a power cut."""
-        while not self._ending:
-            code = self.board.wait(RUN_S_MAX)
-            if self._ending or code not in (RESET_EXIT_CODE, -9):
-                return
-            self.resets += code == RESET_EXIT_CODE
-            self.board.start()
+    @property
+    def resets(self) -> int:
+        """How often the board has started itself anew."""
+        return self.power.resets
 
     def publish(self, version: str, files: Mapping[str, bytes], **facts: Any) -> str:
         """Send a bundle of `files`, signed; return the job."""
