@@ -1,0 +1,1 @@
+"""Modbus: planning, decoding, the link, and the adapter."""
