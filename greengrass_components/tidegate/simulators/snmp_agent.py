@@ -22,7 +22,7 @@ from pysnmp.hlapi.v3arch.asyncio import (
 )
 from pysnmp.proto import rfc1902, rfc1905
 from pysnmp.smi import instrum
-from pysnmp.smi.error import NotWritableError, WrongValueError
+from pysnmp.smi.error import NotWritableError, TooBigError, WrongValueError
 
 from tidegate.simulators.free_port import free_port_udp
 from tidegate.simulators.plant import Plant, PlantError
@@ -60,6 +60,7 @@ class SnmpAgent:
     ) -> None:
         self.port = port or free_port_udp()
         self.requests = 0
+        self.objects_max = 1000  # of one request; beyond it the answer is too big
         self._plant, self._dead = plant, frozenset(dead)
         self._trap_port, self._user = trap_port, user
         self._low = False
@@ -156,6 +157,8 @@ class _Instruments(instrum.AbstractMibInstrumController):  # type: ignore[misc] 
 
     def read_variables(self, *pairs: Any, **_context: Any) -> list[Any]:
         self._agent.requests += 1
+        if len(pairs) > self._agent.objects_max:
+            raise TooBigError(idx=0)
         return [(name, self._value(tuple(name))) for name, _ in pairs]
 
     def read_next_variables(self, *pairs: Any, **_context: Any) -> list[Any]:

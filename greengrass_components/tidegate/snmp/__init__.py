@@ -1,0 +1,1 @@
+"""SNMP: many objects in one request, and traps."""
