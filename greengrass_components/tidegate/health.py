@@ -3,9 +3,10 @@
 The counts rise from the start of the component; `connects` and the adapter's own are among them.
 """
 
+import os
+import time
 from collections.abc import Callable, Mapping, Sequence
-
-import psutil
+from pathlib import Path
 
 from tidegate.adapter import Adapter
 from tidegate.bus_listener import AnyBus
@@ -27,7 +28,6 @@ class Health:
     ) -> None:
         self._intake, self._outbox, self._buses = intake, outbox, tuple(buses)
         self._clock_s = clock_s
-        self._process = psutil.Process()
         self._told_s = self._began_s = clock_s()
         self._cpu_s = self._busy_s = 0.0
         self._values = 0
@@ -37,8 +37,7 @@ class Health:
         """Return the facts now; rates are since the last call."""
         now_s = self._clock_s()
         passed_s = max(1e-9, now_s - self._told_s)
-        cpu = self._process.cpu_times()
-        cpu_s = cpu.user + cpu.system
+        cpu_s = time.process_time()
         counts = [bus.counts for bus in self._buses]
         busy_s = sum(one.busy_s for one in counts)
         found: dict[str, Value] = {
@@ -59,7 +58,7 @@ class Health:
             "outbox_fill_percent": round(100 * self._outbox.pressure.fill, 1),
             "samples_dropped": _dropped_samples(self._outbox.dropped),
             "cpu_percent": self._percent(cpu_s - self._cpu_s, passed_s, 1),
-            "rss_bytes": self._process.memory_info().rss,
+            "rss_bytes": _rss_bytes(),
         }
         for bus in self._buses:
             for name, count in health_of(bus.adapter).items():
@@ -79,6 +78,14 @@ def health_of(adapter: Adapter) -> Mapping[str, int | float]:
     tell = getattr(adapter, "health", None)
     counts: Mapping[str, int | float] = tell() if callable(tell) else {}
     return counts
+
+
+def _rss_bytes() -> int:
+    """Return the memory in use; 0 where the kernel has no /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def _dropped_samples(dropped: Mapping[str, int]) -> int:

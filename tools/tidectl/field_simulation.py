@@ -86,6 +86,17 @@ class FieldSimulation:
                 extra_nodes=self._extra_nodes,
                 faults=OpcuaFaults(dead=self._dead, bad_share=self._exceptions, seed=self._seed),
             )
+        if kind == "modbus":
+            from tidegate.simulators.modbus_plant import ModbusPlant  # noqa: PLC0415  as above
+
+            return ModbusPlant(
+                self.plant,
+                port=port,
+                dead=self._dead,
+                round_trip_ms=self._round_trip_ms,
+                exceptions=self._exceptions,
+                seed=self._seed,
+            )
         if kind == "s7":
             from tidegate.simulators.s7_server import S7Server  # noqa: PLC0415  as above
 

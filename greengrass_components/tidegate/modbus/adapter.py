@@ -55,7 +55,7 @@ class ModbusAdapter:
     def plan(self, group: Group) -> Sequence[str]:
         """Return the requests of one reading, a line each; raises `ModbusError`."""
         return [
-            f"unit {plan.unit}: read {block}, {block.count} values"
+            f"read {block}, {block.count} values"
             + (f", {block.holes} of them unwanted" if block.holes else "")
             for plan in (self.plan_of(group),)
             for block in plan.blocks

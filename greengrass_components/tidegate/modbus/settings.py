@@ -56,7 +56,7 @@ class ModbusSettings:
 
     def wire_s(self, request_bytes: int, answer_bytes: int) -> float:
         """Return how long the bytes of an exchange take, with the silence that is due."""
-        if self.transport == TCP:
+        if self.transport != RTU:
             return self.pause_ms / 1000
         characters = request_bytes + answer_bytes + 2 * _SILENT_CHARACTERS
         return characters * _CHARACTER_BITS / self.baud_rate + self.pause_ms / 1000

@@ -1,0 +1,141 @@
+"""`tidectl gateway check`: what is wrong with a tag map, or its requests and the bus load."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tidectl.errors import TidectlError
+from tidectl.options import examples, json_option
+from tidectl.output import print_json, print_table, say
+from tidegate.adapter_kind import AdapterKind, find_kind
+from tidegate.errors import GateError
+from tidegate.tag_map import Bus, TagMap, TagMapError, read_tag_map
+
+REQUESTS_SHOWN_MAX = 50
+
+
+@click.command(
+    epilog=examples(
+        "tidectl gateway check greengrass_components/modbus_adapter/tags.yaml",
+        "tidectl gateway check tags.csv --adapter modbus --json",
+        "tidectl gateway check tags.yaml --round-trip-ms 20   # what if devices are slower",
+    )
+)
+@click.argument("tag_map", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--adapter", help="The adapter, where the tag map does not name it.")
+@click.option("--thing", default="gateway", show_default=True, help="The gateway's name.")
+@click.option(
+    "--round-trip-ms",
+    type=click.FloatRange(0, 60_000),
+    help="What devices take to answer, before what the tag map says.",
+)
+@json_option
+def command(
+    tag_map: Path, adapter: str | None, thing: str, round_trip_ms: float | None, as_json: bool
+) -> None:
+    """Print a tag map's request plan and the load on its bus.
+
+    Nothing is read from any device. All mistakes are told together, with their lines; exit code 1
+    then, and when a bus would be asked for more than it can carry.
+    """
+    try:
+        kind = find_kind(adapter) if adapter else None
+        found = read_tag_map(tag_map, kind=kind, thing=thing)
+    except TagMapError as error:
+        if as_json:
+            print_json({"mistakes": [asdict(one) for one in error.mistakes]})
+            raise click.exceptions.Exit(1) from None
+        count = len(error.mistakes)
+        raise TidectlError(
+            str(error), f"{count} mistake{'s' if count > 1 else ''}: correct and check again"
+        ) from error
+    except GateError as error:
+        raise TidectlError(str(error), "see --help") from error
+    reports = [_report(found.kind, bus, round_trip_ms) for bus in found.buses]
+    if as_json:
+        print_json({"adapter": found.kind.name, "buses": reports})
+    else:
+        _show(found, reports)
+    if any(report["overloaded"] for report in reports):
+        raise click.exceptions.Exit(1)
+
+
+def _report(kind: AdapterKind, bus: Bus, round_trip_ms: float | None) -> dict[str, Any]:
+    """Return the plan of one bus, and its load where the protocol's can be predicted."""
+    settings = dict(bus.settings)
+    if round_trip_ms is not None and kind.name == "modbus":
+        settings["round_trip_ms"] = round_trip_ms
+    try:
+        adapter = kind.make(settings)
+        plans = {group: list(adapter.plan(group)) for group in bus.groups}
+    except GateError as error:
+        raise TidectlError(f"connection {bus.name}: {error}", "correct and check again") from error
+    report: dict[str, Any] = {
+        "name": bus.name,
+        "groups": [
+            {
+                "thing": group.thing, "measurement": group.measurement, "unit": group.unit,
+                "period_ms": group.period_ms, "tags": len(group.tags), "requests": lines,
+            }
+            for group, lines in plans.items()
+        ],
+        "load": None,
+        "overloaded": False,
+    }  # fmt: skip
+    if kind.name == "modbus":
+        report |= _modbus_load(bus, settings)
+    return report
+
+
+def _modbus_load(bus: Bus, settings: dict[str, Any]) -> dict[str, Any]:
+    from tidegate.modbus.group_plan import GroupPlan  # noqa: PLC0415  only for a Modbus map
+    from tidegate.modbus.load import load_of  # noqa: PLC0415  as above
+    from tidegate.modbus.settings import read_settings  # noqa: PLC0415  as above
+
+    known = read_settings(settings)
+    load = load_of(known, [GroupPlan(group, known.limits, known.order) for group in bus.groups])
+    facts = {name: round(value, 2) for name, value in asdict(load).items()}
+    facts["round_trip_ms"] = known.round_trip_ms
+    return {"load": facts, "overloaded": load.busy_percent > 100}  # noqa: PLR2004  percent
+
+
+def _show(found: TagMap, reports: list[dict[str, Any]]) -> None:
+    for report in reports:
+        rows = [
+            (
+                group["measurement"] if not place else "",
+                group["unit"] if not place else "",
+                group["period_ms"] if not place else None,
+                group["tags"] if not place else None,
+                request,
+            )
+            for group in report["groups"]
+            for place, request in enumerate(group["requests"])
+        ]
+        title = f"{found.kind.name}, connection {report['name']}"
+        columns = ("measurement", "unit", "period ms", "tags", "request")
+        print_table(columns, rows[:REQUESTS_SHOWN_MAX], title)
+        if len(rows) > REQUESTS_SHOWN_MAX:
+            say(f"and {len(rows) - REQUESTS_SHOWN_MAX} requests more: --json has them all")
+        _show_load(report)
+    groups = found.groups
+    tags = sum(len(group.tags) for group in groups)
+    say(f"sound: {tags:,} tags in {len(groups):,} groups on {len(found.buses)} connections")
+
+
+def _show_load(report: dict[str, Any]) -> None:
+    load = report["load"]
+    if load is None:
+        return
+    busy = load["busy_percent"]
+    say(
+        f"{load['requests_s']:,.1f} requests/s for {load['values_s']:,.1f} values/s,"
+        f" {load['bytes_s']:,.0f} bytes/s; the bus is busy {busy:.1f} % of the time"
+        f" if a device takes {load['round_trip_ms']:g} ms"
+    )
+    if report["overloaded"]:
+        say("more than the bus can carry: longer periods, fewer tags, or a second connection")
+    elif busy > 70:  # noqa: PLR2004  as BUSY_PERCENT_MAX, whose module is Modbus's own
+        say("little room: what is late once will stay late for long")
