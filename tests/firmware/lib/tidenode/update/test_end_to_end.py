@@ -37,11 +37,12 @@ def test_a_board_takes_an_update_refuses_a_downgrade_and_goes_back_from_bad_ones
             "good",
             "deaf",
             echo=("self._back.set()", "pass"),
-            update__proving=("600_000", "4_000"),
+            update__proving=("600_000", "1_000"),
+            update__trial=("5_000", "500"),
         )
         execution = one.ended(one.publish("8.2.0", deaf))
         assert execution.status == "FAILED", one.log()
-        assert "no message of its own came back in 4 s" in execution.details["reason"]
+        assert "no message of its own came back in 1 s" in execution.details["reason"]
 
 
 def test_a_board_short_of_heap_updates_without_its_sensors_and_proves_itself_with_them(
