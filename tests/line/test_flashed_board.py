@@ -80,9 +80,10 @@ def test_a_board_is_flashed_read_back_booted_claimed_and_loses_nothing(
 def assert_table(table: bytes, facts: dict[str, Any]) -> None:
     """Assert that the table has MicroPython's partitions, and files and outbox behind them."""
     places = {one.label: (one.offset, one.size_bytes) for one in partition_table.parse(table)}
-    assert places.keys() == {row[0] for row in SINCE_1_26} | {"vfs", "outbox"}
+    assert places.keys() == {row[0] for row in SINCE_1_26} | {"vfs", "outbox", "romfs"}
     assert places["vfs"] == (facts["files_offset"], facts["files_bytes"])
-    assert places["outbox"] == (facts["outbox_offset"], facts["outbox_bytes"])
+    for name in ("outbox", "romfs"):
+        assert places[name] == (facts[f"{name}_offset"], facts[f"{name}_bytes"])
 
 
 def wait_for_samples(line: Line, count: int) -> None:

@@ -16,11 +16,12 @@ _ALSO = {"ds18b20": {"pin": "one_wire_pin"}}  # options that only in some driver
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the files lie on a flash of the usual size, and behind them the outbox, if it does."""
+    """Where the files lie on a flash of the usual size, and what is behind them, if it is."""
 
     files_offset: int
     files_bytes: int
-    outbox_bytes: int = 0
+    outbox_bytes: int = 0  # of the partition for the outbox
+    romfs_bytes: int = 0  # of the one that the program is run from
 
 
 @dataclass(frozen=True, slots=True)

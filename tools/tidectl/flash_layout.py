@@ -1,7 +1,7 @@
-"""Lay out a board's flash: MicroPython, its files, and a partition for the outbox where it fits.
+"""Lay out a board's flash: MicroPython, its files, and behind them what the firmware has use for.
 
-MicroPython's own images have no partition for an outbox. What they leave for files is divided:
-the files come first, where they were, and the outbox is at the end. Pure.
+MicroPython's own images have no partition for an outbox, nor one that a program is run from. What
+they leave for files is divided: the files come first, where they were. Pure.
 """
 
 from collections.abc import Sequence
@@ -11,39 +11,57 @@ from tidectl.boards import Board, Layout
 from tidectl.partition_table import APP, DATA, Partition, PartitionTableError, files_of, parse
 
 OUTBOX = "outbox"  # what the firmware's setting `outbox.partition` is by default
+ROMFS = "romfs"  # where MicroPython looks for a ROMFS
 UNDEFINED = 0x06  # ESP-IDF's subtype for data that is nobody's but the application's
 FILES_BYTES_MIN = 1 << 20  # two slots of the program, and a download beside them
 
 
 @dataclass(frozen=True, slots=True)
 class FlashLayout:
-    """The table of a flash, where its files are, and its outbox, if it has one of its own."""
+    """The table of a flash, and where its files are."""
 
     partitions: tuple[Partition, ...]
     files: Partition
-    outbox: Partition | None
+
+    @property
+    def outbox(self) -> Partition | None:
+        """The partition for the outbox, if it has one."""
+        return self._labelled(OUTBOX)
+
+    @property
+    def romfs(self) -> Partition | None:
+        """The partition that the program is run from, if it has one."""
+        return self._labelled(ROMFS)
+
+    def _labelled(self, label: str) -> Partition | None:
+        found = (one for one in self.partitions if (one.kind, one.label) == (DATA, label))
+        return next(found, None)
 
 
 def layout_of(partitions: Sequence[Partition], flash_bytes: int) -> FlashLayout:
     """Return the layout that a table has already. Raises PartitionTableError."""
-    files = files_of(partitions, flash_bytes)
-    outbox = next((one for one in partitions if (one.kind, one.label) == (DATA, OUTBOX)), None)
-    return FlashLayout(tuple(partitions), files, outbox)
+    return FlashLayout(tuple(partitions), files_of(partitions, flash_bytes))
 
 
-def with_outbox(layout: FlashLayout, outbox_bytes: int) -> FlashLayout:
-    """Return `layout` with a partition of `outbox_bytes`, taken from the end of the files.
+def divided(layout: FlashLayout, kind: Layout) -> FlashLayout:
+    """Return `layout` with the partitions of `kind`, taken from the end of the files.
 
-    It stays what it is where it has one, where none is wanted, or where too little would be left.
+    It stays what it is where it has them, where none is wanted, or where too little would be left;
+    where there is room for one only, it is that of the program.
     """
-    files_bytes = layout.files.size_bytes - outbox_bytes
-    if layout.outbox or not outbox_bytes or files_bytes < FILES_BYTES_MIN:
+    layout = _with(layout, layout.romfs, ROMFS, kind.romfs_bytes)
+    return _with(layout, layout.outbox, OUTBOX, kind.outbox_bytes)
+
+
+def _with(layout: FlashLayout, there: Partition | None, label: str, size: int) -> FlashLayout:
+    files_bytes = layout.files.size_bytes - size
+    if there or not size or files_bytes < FILES_BYTES_MIN:
         return layout
     files = replace(layout.files, size_bytes=files_bytes)
-    outbox = Partition(OUTBOX, DATA, UNDEFINED, files.end, outbox_bytes)
+    taken = Partition(label, DATA, UNDEFINED, files.end, size)
     others = [one for one in layout.partitions if one.offset != files.offset]
-    partitions = sorted([*others, files, outbox], key=lambda one: one.offset)
-    return FlashLayout(tuple(partitions), files, outbox)
+    partitions = sorted([*others, files, taken], key=lambda one: one.offset)
+    return FlashLayout(tuple(partitions), files)
 
 
 def layout_before(table: bytes, fresh: FlashLayout, flash_bytes: int) -> FlashLayout:
@@ -65,6 +83,6 @@ def kind_of(board: Board, partitions: Sequence[Partition]) -> Layout:
 
 
 def _beside_files(layout: FlashLayout) -> list[Partition]:
-    """Return the partitions that are not MicroPython's files, nor made of them."""
-    of_files = (layout.files.offset, layout.outbox.offset if layout.outbox else None)
+    """Return the partitions that are not MicroPython's files, nor taken from them."""
+    of_files = [one.offset for one in (layout.files, layout.outbox, layout.romfs) if one]
     return [one for one in layout.partitions if one.offset not in of_files]

@@ -75,8 +75,8 @@ def flash(
             layout = kept.layout if kept else layout
             files_path = kept.files if kept else _fresh_files(folder, layout, scratch, progress)
             parts = [_image_part(image, layout, scratch), Part(layout.files.offset, files_path)]
-            if layout.outbox and not kept and not erase:
-                parts.append(_blank(layout.outbox, scratch))
+            if not kept and not erase:
+                parts += [_blank(one, scratch) for one in (layout.outbox, layout.romfs) if one]
             _tell_layout(layout, progress)
         except TidectlError:
             with suppress(EsptoolError):
@@ -134,16 +134,19 @@ def _image_part(image: MicropythonImage, layout: FlashLayout, scratch: Path) -> 
 
 def _blank(partition: Partition, scratch: Path) -> Part:
     """Return an empty partition: what is there now is not this board's."""
-    path = scratch / "blank.img"
+    path = scratch / f"{partition.label}.img"
     path.write_bytes(b"\xff" * partition.size_bytes)
     return Part(partition.offset, path)
 
 
 def _tell_layout(layout: FlashLayout, progress: Progress) -> None:
-    progress.note(f"  {layout.files.size_bytes >> 10} KB for files at {layout.files.offset:#x}")
-    if layout.outbox:
-        outbox = layout.outbox
-        progress.note(f"  {outbox.size_bytes >> 10} KB for the outbox at {outbox.offset:#x}")
+    for part, what in (
+        (layout.files, "files"),
+        (layout.outbox, "the outbox"),
+        (layout.romfs, "the program to run from"),
+    ):
+        if part:
+            progress.note(f"  {part.size_bytes >> 10} KB for {what} at {part.offset:#x}")
 
 
 def _write(

@@ -15,7 +15,7 @@ from tidectl import esptool, partition_table
 from tidectl.boards import Board, board_of_chip
 from tidectl.errors import TidectlError
 from tidectl.esptool import EsptoolError
-from tidectl.flash_layout import FlashLayout, kind_of, layout_of, with_outbox
+from tidectl.flash_layout import FlashLayout, divided, kind_of, layout_of
 from tidectl.partition_table import Partition, PartitionTableError
 
 VERSION_MIN = (1, 23)  # older ones lack what the firmware calls: load_cert_chain, ssl by DER
@@ -37,7 +37,7 @@ class MicropythonImage:
     def layout(self, flash_bytes: int) -> FlashLayout:
         """Return how this MicroPython is laid out on such a flash; raises `TidectlError`.
 
-        With a partition for the outbox, where the board's layout has one and there is room.
+        With the partitions for outbox and program that the board's layout has, where there is room.
         """
         try:
             layout = layout_of(self.partitions, flash_bytes)
@@ -49,7 +49,7 @@ class MicropythonImage:
                 f" {layout.files.offset:#x}",
                 self.hint(),
             )
-        return with_outbox(layout, kind_of(self.board, self.partitions).outbox_bytes)
+        return divided(layout, kind_of(self.board, self.partitions))
 
     def with_table(self, partitions: Sequence[Partition]) -> bytes:
         """Return the image with another partition table; raises `TidectlError`."""

@@ -7,6 +7,7 @@ from tidectl.boards import Board, board_named, board_of_chip, boards, with_pins
 from tidectl.errors import TidectlError
 from tidectl.flash_layout import FILES_BYTES_MIN
 from tidectl.partition_table import files_of, parse
+from tidectl.simulated_board import ROMFS_BYTES
 from tidectl.thing import DEFAULT_SETTINGS
 
 BOARDS = list(boards())
@@ -26,9 +27,10 @@ def test_its_layout_is_that_of_the_official_images(board: Board) -> None:
     plain = files_of(parse(table(SINCE_1_26)), board.flash_bytes)
     assert board.layouts["plain"].files_offset == plain.offset
     for layout in board.layouts.values():
-        end = layout.files_offset + layout.files_bytes + layout.outbox_bytes
-        assert end == board.flash_bytes
-        assert not layout.outbox_bytes or layout.files_bytes >= FILES_BYTES_MIN
+        taken_bytes = layout.outbox_bytes + layout.romfs_bytes
+        assert layout.files_offset + layout.files_bytes + taken_bytes == board.flash_bytes
+        assert not taken_bytes or layout.files_bytes >= FILES_BYTES_MIN
+        assert layout.romfs_bytes in (0, ROMFS_BYTES)  # what the tests run the program from
     ota = board.layouts["ota"]
     if board.flash_bytes == 4 << 20:
         assert ota.files_offset == files_of(parse(table(OTA)), board.flash_bytes).offset

@@ -3,38 +3,45 @@
 import pytest
 
 from tests.tools.tidectl.micropython_bin import FACTORY, OTA, PLAIN, SINCE_1_26, Rows, table
-from tidectl.boards import board_named
+from tidectl.boards import Layout, board_named
 from tidectl.flash_layout import (
     FILES_BYTES_MIN,
     OUTBOX,
+    ROMFS,
+    divided,
     kind_of,
     layout_before,
     layout_of,
-    with_outbox,
 )
 from tidectl.partition_table import DATA, Partition, build, files_of, parse
 
 MIB = 1 << 20
 
 
+def wanted(outbox_bytes: int, romfs_bytes: int = 0) -> Layout:
+    return Layout(0, 0, outbox_bytes, romfs_bytes)
+
+
 @pytest.mark.parametrize("rows", [SINCE_1_26, PLAIN])
-def test_the_outbox_is_taken_from_the_end_of_the_files(rows: Rows) -> None:
+def test_outbox_and_program_are_taken_from_the_end_of_the_files(rows: Rows) -> None:
     before = layout_of(parse(table(rows)), 4 * MIB)
-    assert before.outbox is None
-    layout = with_outbox(before, MIB // 2)
-    assert layout.files == Partition("vfs", DATA, 0x81, 2 * MIB, 3 * MIB // 2)
-    assert layout.outbox == Partition(OUTBOX, DATA, 0x06, 7 * MIB // 2, MIB // 2)
+    assert before.outbox is before.romfs is None
+    layout = divided(before, wanted(MIB // 2, MIB // 4))
+    assert layout.files == Partition("vfs", DATA, 0x81, 2 * MIB, 5 * MIB // 4)
+    assert layout.outbox == Partition(OUTBOX, DATA, 0x06, 13 * MIB // 4, MIB // 2)
+    assert layout.romfs == Partition(ROMFS, DATA, 0x06, 15 * MIB // 4, MIB // 4)
     assert Partition(*FACTORY) in layout.partitions
-    # What reads the written table finds the same: MicroPython its files, the firmware its outbox.
+    # What reads the written table finds the same: MicroPython its files, the firmware the rest.
     again = parse(build(layout.partitions))
     assert files_of(again, 4 * MIB) == layout.files
-    assert layout_of(again, 4 * MIB) == layout == with_outbox(layout, MIB)
+    assert layout_of(again, 4 * MIB) == layout == divided(layout, wanted(MIB, MIB))
 
 
 def test_what_lies_behind_the_files_stays_where_it_is() -> None:
     mine = ("mine", 1, 0x40, 0x380000, 0x80000)
     files = ("vfs", 1, 0x81, 0x200000, 0x180000)
-    layout = with_outbox(layout_of(parse(table((*SINCE_1_26, files, mine))), 4 * MIB), MIB // 4)
+    before = layout_of(parse(table((*SINCE_1_26, files, mine))), 4 * MIB)
+    layout = divided(before, wanted(MIB // 4))
     assert layout.files.size_bytes == 0x140000
     assert layout.outbox
     assert layout.outbox.end == 0x380000
@@ -47,15 +54,22 @@ def test_what_lies_behind_the_files_stays_where_it_is() -> None:
 )
 def test_without_room_or_need_a_layout_is_what_it_was(rows: Rows, outbox_bytes: int) -> None:
     layout = layout_of(parse(table(rows)), 4 * MIB)
-    assert with_outbox(layout, outbox_bytes) == layout
-    assert with_outbox(layout_of(parse(table(PLAIN)), 4 * MIB), 2 * MIB - FILES_BYTES_MIN).outbox
+    assert divided(layout, wanted(outbox_bytes)) == layout
+
+
+def test_where_there_is_room_for_one_the_program_has_it() -> None:
+    before = layout_of(parse(table(PLAIN)), 4 * MIB)
+    layout = divided(before, wanted(2 * MIB - FILES_BYTES_MIN, MIB // 4))
+    assert layout.romfs
+    assert layout.outbox is None
+    assert divided(before, wanted(2 * MIB - FILES_BYTES_MIN)).outbox
 
 
 def test_a_board_that_runs_keeps_its_layout_unless_micropythons_own_part_changes() -> None:
     without = layout_of(parse(table(SINCE_1_26)), 4 * MIB)
-    fresh = with_outbox(without, MIB // 2)
+    fresh = divided(without, wanted(MIB // 2, MIB // 4))
     assert layout_before(table(SINCE_1_26), fresh, 4 * MIB) == without
-    small = with_outbox(without, MIB // 4)
+    small = divided(without, wanted(MIB // 4))
     assert layout_before(build(small.partitions), fresh, 4 * MIB) == small
     assert layout_before(table(OTA), fresh, 4 * MIB) == fresh
     for damaged in (b"", b"\xff" * 0xC00, table(SINCE_1_26)[:100]):

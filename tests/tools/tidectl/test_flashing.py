@@ -27,7 +27,7 @@ BAUD = 460_800
 SOME_BYTES = 0x10000
 FILES_AT = 0x300000
 FILES_1_MIB = (*SINCE_1_26, ("vfs", 1, 0x81, FILES_AT, 0x100000))
-ROOM_FOR_A_RING = ("vfs", 1, 0x81, 0x200000, 0x180000)
+ROOM_FOR_A_RING = ("vfs", 1, 0x81, 0x200000, 0x1B0000)
 BEYOND_4_MIB = ("vfs", 1, 0x81, 0x200000, 0x600000)
 ESP32 = board_named("esp32")
 
@@ -114,7 +114,7 @@ def put(board: MockBoard, contents: dict[int, bytes], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("rows", "place", "outbox_bytes"),
-    [(SINCE_1_26, (0x200000, 0x180000), 0x80000), (OTA, (0x310000, 0xF0000), None)],
+    [(SINCE_1_26, (0x200000, 0x150000), 0x80000), (OTA, (0x310000, 0xF0000), None)],
 )
 def test_the_files_lie_where_this_micropython_looks_for_them(
     rows: Rows,

@@ -21,8 +21,8 @@ def command(name: str | None, as_json: bool) -> None:
     """List the boards the firmware runs on, with pins, flash layout and downloads.
 
     With NAME, everything about that one. A layout is that of MicroPython's official image on
-    the usual module, whose room for files is divided between files and outbox; `tidectl flash`
-    goes by the image and the flash that it finds.
+    the usual module, whose room for files is divided among files, outbox and the program to
+    run from; `tidectl flash` goes by the image and the flash that it finds.
     """
     chosen = [board_named(name)] if name else list(boards())
     if as_json:
@@ -59,9 +59,10 @@ def _facts(board: Board) -> list[tuple[str, str]]:
         for name, layout in board.layouts.items()
     ]
     facts += [
-        (f"outbox, {name}", f"{layout.outbox_bytes >> 10} KB behind them")
+        (f"{what}, {name}", f"{size >> 10} KB behind them")
         for name, layout in board.layouts.items()
-        if layout.outbox_bytes
+        for what, size in (("outbox", layout.outbox_bytes), ("romfs", layout.romfs_bytes))
+        if size
     ]
     facts += [(name, str(pin)) for name, pin in board.pins.items()]
     facts += [("its own sensor", sensor) for sensor in board.own_sensors]

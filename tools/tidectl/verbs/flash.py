@@ -12,6 +12,7 @@ from tidectl.flashing import Flashed, flash, hardware_notes
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home
 from tidectl.output import print_json, say
+from tidectl.partition_table import Partition
 from tidectl.progress import Progress
 from tidectl.thing import ThingFolder
 
@@ -86,7 +87,14 @@ def _document(port: str, thing: str, done: Flashed) -> dict[str, Any]:
         "image_bytes": done.image.size_bytes,
         "files_offset": done.layout.files.offset,
         "files_bytes": done.layout.files.size_bytes,
-        "outbox_offset": done.layout.outbox.offset if done.layout.outbox else None,
-        "outbox_bytes": done.layout.outbox.size_bytes if done.layout.outbox else None,
+        **_place("outbox", done.layout.outbox),
+        **_place("romfs", done.layout.romfs),
         "kept_batches": done.kept_batches,
+    }
+
+
+def _place(name: str, partition: Partition | None) -> dict[str, int | None]:
+    return {
+        f"{name}_offset": partition.offset if partition else None,
+        f"{name}_bytes": partition.size_bytes if partition else None,
     }

@@ -16,8 +16,8 @@ def test_one_board_is_told_whole(tidectl: Run) -> None:
     done = tidectl("boards", "esp32-s3")
     assert done.code == 0
     for fact in (
-        "5120 KB at 0x200000",
-        "1024 KB behind",
+        "5440 KB at 0x200000",
+        "512 KB behind",
         "is written at 0x0",
         "SPIRAM_OCT",
         "mcu_temperature",
@@ -32,6 +32,7 @@ def test_programs_get_all_of_it(tidectl: Run) -> None:
         "files_offset": 0x310000,
         "files_bytes": 960 << 10,
         "outbox_bytes": 0,
+        "romfs_bytes": 0,
     }
     assert board["pins"]["scl_pin"] == 22
     assert len(tidectl("boards", "--json").json()) == 5

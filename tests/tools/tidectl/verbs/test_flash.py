@@ -46,7 +46,8 @@ def test_what_was_flashed_reads_back_identical(
         assert (facts["chip"], facts["board"]) == (kind.chip, name)
         assert facts["image_offset"] == kind.image_offset
         assert facts["files_offset"] + facts["files_bytes"] == facts["outbox_offset"]
-        assert facts["outbox_offset"] + facts["outbox_bytes"] == facts["flash_bytes"] == FLASH_BYTES
+        assert facts["outbox_offset"] + facts["outbox_bytes"] == facts["romfs_offset"]
+        assert facts["romfs_offset"] + facts["romfs_bytes"] == facts["flash_bytes"] == FLASH_BYTES
         assert facts["image_sha256"] in done.err
         assert kind.download_url in done.err
         read = board.read(kind.image_offset, facts["image_bytes"])
