@@ -71,8 +71,8 @@ class Slots:
         one = bundle(replace(Facts(version), **facts), files)
         return replace(one, signature=key.sign(one.manifest)).to_bytes()
 
-    def bring(self, data: bytes, *, reserve_bytes: int = 0) -> bool:
-        """Bring `data` to the board. Raises UpdateError."""
+    def bring(self, data: bytes, *, reserve_bytes: int = 0) -> str:
+        """Bring `data` to the board; return the version to start. Raises UpdateError."""
 
         async def fetch(number: int) -> bytes:
             self.fetched.append(number)
