@@ -10,15 +10,31 @@ from tidegate.simulators.plant import Plant
 from tidegate.simulators.plant_clock import PlantClock, Shows
 from tidegate.simulators.slow_link import SlowLink
 
-KINDS = {"modbus": "Modbus TCP", "opcua": "OPC UA", "s7": "S7", "bacnet": "BACnet/IP"}
+KINDS = {
+    "modbus": "Modbus TCP",
+    "opcua": "OPC UA",
+    "s7": "S7",
+    "bacnet": "BACnet/IP",
+    "ethernetip": "EtherNet/IP",
+    "snmp": "SNMP",
+}
+_URLS = {
+    "modbus": "tcp://127.0.0.1:{}",
+    "opcua": "opc.tcp://127.0.0.1:{}/plant",
+    "s7": "s7://127.0.0.1:{}/0/1",
+    "bacnet": "127.0.0.1:{}",  # a group's unit
+    "ethernetip": "enip://127.0.0.1:{}/0",
+    "snmp": "127.0.0.1:{}",
+}
 
 
 class FieldSimulation:
     """Serves one plant in each protocol that `ports` names (0: a free port).
 
     `round_trip_ms`, `dead`, `exceptions` are faults of every server as its protocol has them;
-    `keys`, `trust` and `extra_nodes` are the OPC UA server's. Raises `OSError` when a port is in
-    use, and the library's `GateError` for settings that the plant does not take.
+    `keys`, `trust` and `extra_nodes` are the OPC UA server's, `trap_port` the SNMP agent's.
+    Raises `OSError` when a port is in use, and the library's `GateError` for settings that the
+    plant does not take.
     """
 
     def __init__(
@@ -35,18 +51,23 @@ class FieldSimulation:
         keys: Path | None = None,
         trust: Path | None = None,
         extra_nodes: int = 0,
+        trap_port: int = 0,
     ) -> None:
         self.plant = Plant(seed=seed, drift_per_h=drift_per_h)
         self._ports = dict(ports)
         self._seed, self._speed, self._tick_ms = seed, speed, tick_ms
         self._round_trip_ms, self._dead, self._exceptions = round_trip_ms, tuple(dead), exceptions
-        self._keys, self._trust, self._extra_nodes = keys, trust, extra_nodes
+        self._keys, self._trust = keys, trust
+        self._extra_nodes, self._trap_port = extra_nodes, trap_port
         self._stack = AsyncExitStack()
         self._addresses: dict[str, dict[str, Any]] = {}
         self._clock: asyncio.Task[None] | None = None
 
     def addresses(self) -> dict[str, dict[str, Any]]:
-        """Return where each protocol is served: `{"modbus": {"host", "port", "url"}, ...}`."""
+        """Return where each protocol is served: `{"modbus": {"host", "port", "url"}, ...}`.
+
+        The url is what a tag map wants.
+        """
         return self._addresses
 
     async def __aenter__(self) -> Self:
@@ -69,7 +90,7 @@ class FieldSimulation:
         if kind in ("opcua", "s7") and self._round_trip_ms:
             link = SlowLink(server.port, round_trip_ms=self._round_trip_ms, port=self._ports[kind])
             port = (await self._stack.enter_async_context(link)).port
-        self._addresses[kind] = {"host": "127.0.0.1", "port": port, "url": _url(kind, port)}
+        self._addresses[kind] = {"host": "127.0.0.1", "port": port, "url": _URLS[kind].format(port)}
         shows: Shows = server
         return shows
 
@@ -107,9 +128,23 @@ class FieldSimulation:
             return BacnetDevice(
                 self.plant, port=port, dead=self._dead, round_trip_ms=self._round_trip_ms
             )
-        raise NotImplementedError(kind)
+        if kind == "ethernetip":
+            from tidegate.simulators.logix_controller import LogixController  # noqa: PLC0415  as above
 
+            return LogixController(
+                self.plant, port=port, dead=self._dead, round_trip_ms=self._round_trip_ms
+            )
+        if kind == "snmp":
+            from tidegate.simulators.snmp_agent import SnmpAgent  # noqa: PLC0415  as above
 
-def _url(kind: str, port: int) -> str:
-    scheme = {"modbus": "modbus+tcp", "opcua": "opc.tcp", "s7": "s7", "bacnet": "bacnet+ip"}[kind]
-    return f"{scheme}://127.0.0.1:{port}" + ("/plant" if kind == "opcua" else "")
+            return SnmpAgent(self.plant, port=port, dead=self._dead, trap_port=self._trap_port)
+        from tidegate.simulators.modbus_plant import ModbusPlant  # noqa: PLC0415  as above
+
+        return ModbusPlant(
+            self.plant,
+            port=port,
+            dead=self._dead,
+            round_trip_ms=self._round_trip_ms,
+            exceptions=self._exceptions,
+            seed=self._seed,
+        )

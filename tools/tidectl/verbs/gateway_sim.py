@@ -173,6 +173,27 @@ def bacnet(port: int, **settings: Any) -> None:
     _run({"bacnet": port}, settings)
 
 
+@command.command(epilog=examples("tidectl gateway sim ethernetip --port 44818"))
+@_options("--port")
+def ethernetip(port: int, **settings: Any) -> None:
+    """A Logix controller over EtherNet/IP: tags are tank_level_m and the like."""
+    _run({"ethernetip": port}, settings)
+
+
+@command.command(epilog=examples("tidectl gateway sim snmp --port 1161 --trap-port 1162"))
+@_options("--port")
+@click.option(
+    "--trap-port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    show_default="no traps",
+    help="Where a trap goes when the tank becomes too low.",
+)
+def snmp(port: int, trap_port: int, **settings: Any) -> None:
+    """An SNMP agent, community public."""
+    _run({"snmp": port}, settings, trap_port=trap_port)
+
+
 @command.command(
     epilog=examples(
         "tidectl gateway sim plant",

@@ -186,7 +186,8 @@ def test_waiting_for_traps_without_a_port_or_with_one_taken_is_told() -> None:
     with pytest.raises(SnmpError, match="set trap_port"):
         asyncio.run(without())
 
-    async def taken(_plant: Plant, agent: SnmpAgent, _adapter: SnmpAdapter) -> None:
+    async def taken(_plant: Plant, agent: SnmpAgent, adapter: SnmpAdapter) -> None:
+        await adapter.poll(group(agent.port, tag(BY_PATH["tank.level_m"])))  # it is open now
         settings = SnmpSettings(trap_host="127.0.0.1", trap_port=agent.port)
         with pytest.raises(SnmpDownError, match="can't listen for traps at 127"):
             await SnmpAdapter(settings).subscribe([waiting], lambda _: None)

@@ -1,0 +1,1 @@
+"""EtherNet/IP: tags of Logix controllers."""

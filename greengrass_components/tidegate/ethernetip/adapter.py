@@ -1,0 +1,206 @@
+"""EtherNet/IP as the poller sees it: tags of a Logix controller, many in one packet.
+
+Works with ControlLogix, CompactLogix and Micro800. Addresses are tags as the controller has them:
+`tank_level_m`, `Motors[3].Speed`, `Program:Main.Step`. The list of tags is read when connecting.
+pycomm3 blocks, so it has a thread of its own. Bounded: one request at a time.
+"""
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, TypeVar
+
+from pycomm3 import LogixDriver
+from pycomm3.exceptions import PycommError
+
+from tidegate.adapter import Deliver
+from tidegate.errors import BusDownError, GateError
+from tidegate.group import Group
+from tidegate.quality import Quality
+from tidegate.sample import Sample, Value
+from tidegate.setting_reader import SettingReader
+from tidegate.tag import Tag
+
+_T = TypeVar("_T")
+_URL = re.compile(r"enip://(?P<host>[^/:\s]+)(?::(?P<port>\d{1,5}))?(?:/(?P<slot>\d{1,2}))?/?")
+_ADDRESS = re.compile(
+    r"(?:Program:\w+\.)?[A-Za-z_]\w*(?:\[\d+(?:,\d+){0,2}\])?(?:\.\w+(?:\[\d+\])?)*"
+)
+_TAGS_PER_PACKET = 200  # of 4,000 bytes, by instance: a request takes some 12, an answer 8 to 10
+_WHOLE = ("SINT", "INT", "DINT", "LINT", "USINT", "UINT", "UDINT", "ULINT")
+
+
+class EthernetIpError(GateError):
+    """The controller refuses, or there is no such tag."""
+
+
+class EthernetIpDownError(EthernetIpError, BusDownError):
+    """There is no connection to the controller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EthernetIpSettings:
+    """How the controller is reached; `slot` is where it stands in its chassis."""
+
+    host: str
+    port: int = 44_818
+    slot: int = 0
+    timeout_ms: int = 5_000
+
+
+def read_settings(mapping: Mapping[str, Any]) -> EthernetIpSettings:
+    """Return the settings in `mapping`; raises `SettingsError` with all mistakes."""
+    reader = SettingReader(mapping)
+    match = _URL.fullmatch(url := reader.text("url"))
+    if url and match is None:
+        reader.mistake("url", f"is {url!r}, not enip://HOST[:PORT][/SLOT]")
+    facts = match.groupdict() if match else {}
+    settings = EthernetIpSettings(
+        host=facts.get("host") or "",
+        port=int(facts.get("port") or 44_818),
+        slot=int(facts.get("slot") or 0),
+        timeout_ms=reader.integer("timeout_ms", 5_000, 100, 60_000),
+    )
+    reader.finish()
+    return settings
+
+
+def check_address(text: str) -> None:
+    """Raise `EthernetIpError` for what can't be a tag."""
+    if not _ADDRESS.fullmatch(text):
+        raise EthernetIpError(f"{text!r} is no tag, as in tank_level_m or Motors[3].Speed")
+
+
+class EthernetIpAdapter:
+    """The adapter of one controller; `requests` counts readings."""
+
+    def __init__(
+        self, settings: EthernetIpSettings, *, clock_ns: Callable[[], int] = time.time_ns
+    ) -> None:
+        self.requests = self.unknown_tags = 0
+        self._settings, self._clock_ns = settings, clock_ns
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ethernetip")
+        self._driver: Any = None
+
+    async def connect(self) -> None:
+        """Connect, and read the list of tags; raises `EthernetIpDownError`."""
+        await self.close()
+        settings = self._settings
+        driver = LogixDriver(f"{settings.host}:{settings.port}/{settings.slot}")
+        driver.socket_timeout = settings.timeout_ms / 1000
+        try:
+            opened = await self._blocking(driver.open)
+        except (PycommError, OSError) as error:
+            await self._let_go(driver)
+            raise EthernetIpDownError(
+                f"can't connect to {settings.host}:{settings.port} slot {settings.slot}: "
+                f"{_why(error)}"
+            ) from error
+        if not opened:
+            raise EthernetIpDownError(f"{settings.host} opens no session")
+        self._driver = driver
+
+    async def close(self) -> None:
+        """Let go of the connection; never raises."""
+        driver, self._driver = self._driver, None
+        if driver:
+            await self._let_go(driver)
+
+    def plan(self, group: Group) -> Sequence[str]:
+        """Return a line for each packet, about; raises `EthernetIpError` for a wrong address."""
+        for tag in group.tags:
+            check_address(tag.address)
+        count = len(group.tags)
+        return [
+            f"read tags {start + 1} to {min(start + _TAGS_PER_PACKET, count)}"
+            for start in range(0, count, _TAGS_PER_PACKET)
+        ]
+
+    async def poll(self, group: Group) -> Sample:
+        """Read the group; raises `EthernetIpDownError` when the controller does not answer."""
+        driver = self._connected()
+        self.requests += 1
+        began_ns = self._clock_ns()
+        try:
+            found = await self._blocking(lambda: driver.read(*(t.address for t in group.tags)))
+        except (PycommError, OSError) as error:
+            await self.close()
+            raise EthernetIpDownError(
+                f"no answer from {self._settings.host}: {_why(error)}"
+            ) from error
+        ended_ns = self._clock_ns()
+        results = found if isinstance(found, list) else [found]
+        if all(one.error for one in results) and not driver.connected:
+            await self.close()
+            raise EthernetIpDownError(f"{self._settings.host} has ended the connection")
+        self.unknown_tags += sum(bool(one.error) for one in results)
+        values = tuple(_value(tag, one) for tag, one in zip(group.tags, results, strict=True))
+        qualities = bytes(Quality.BAD if value is None else Quality.GOOD for value in values)
+        middle_ns = (began_ns + ended_ns) // 2
+        return Sample(group, middle_ns, ended_ns, values, qualities if any(qualities) else None)
+
+    async def subscribe(self, groups: Sequence[Group], deliver: Deliver) -> None:  # noqa: ARG002  the protocol's
+        """Raise `EthernetIpError`: tags are polled."""
+        raise EthernetIpError("a controller tells no changes of its tags: poll it")
+
+    async def write(self, group: Group, tag: str, value: Value) -> None:
+        """Write a field's value, unscaled, in the tag's own type; raises `EthernetIpError`."""
+        driver = self._connected()
+        wanted = next((one for one in group.tags if one.field == tag), None)
+        if wanted is None or value is None:
+            raise EthernetIpError(f"there is no field {tag} to write {value!r} to")
+        raw: Any = value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            raw = wanted.raw(value)
+            kind = driver.tags.get(wanted.address, {}).get("data_type_name", "")
+            if kind in _WHOLE:
+                if int(raw) != raw:
+                    raise EthernetIpError(f"{tag} is {kind}: it takes whole numbers, not {raw}")
+                raw = int(raw)
+        try:
+            done = await self._blocking(lambda: driver.write((wanted.address, raw)))
+        except (PycommError, OSError) as error:
+            await self.close()
+            raise EthernetIpDownError(f"can't write {value!r} to {tag}: {_why(error)}") from error
+        if done.error:
+            raise EthernetIpError(f"can't write {value!r} to {tag}: {done.error}")
+
+    def health(self) -> Mapping[str, int]:
+        """Return counts for the health measurement."""
+        return {"requests": self.requests, "unknown_tags": self.unknown_tags}
+
+    def _connected(self) -> Any:
+        if self._driver is None:
+            raise EthernetIpDownError(f"not connected to {self._settings.host}")
+        return self._driver
+
+    async def _blocking(self, call: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    async def _let_go(self, driver: Any) -> None:
+        with contextlib.suppress(PycommError, OSError):  # it is gone anyway
+            await self._blocking(driver.close)
+
+
+def _value(tag: Tag, result: Any) -> Value:
+    """Return a result's value, scaled; None for errors, structures and whole arrays."""
+    value = result.value
+    if result.error or not isinstance(value, bool | int | float | str):
+        return None
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool) and tag.is_scaled:
+        return tag.real(value)
+    return value
+
+
+def _why(error: BaseException) -> str:
+    """Return the cause at the bottom: pycomm3 says "failed to open a connection" of everything."""
+    while error.__cause__:
+        error = error.__cause__
+    return str(error) or type(error).__name__

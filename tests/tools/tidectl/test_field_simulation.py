@@ -1,0 +1,102 @@
+"""The simulated plant is served in every protocol, and the same in all of them."""
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tidectl.field_simulation import KINDS, FieldSimulation
+from tidegate.adapter_kind import find_kind
+from tidegate.group import Group
+from tidegate.simulators.bacnet_device import object_of
+from tidegate.simulators.free_port import free_port_udp
+from tidegate.simulators.logix_controller import tag_of
+from tidegate.simulators.plant import PlantError
+from tidegate.simulators.points import BY_PATH
+from tidegate.simulators.s7_server import offset_of
+from tidegate.simulators.snmp_agent import oid_of
+from tidegate.tag import Tag
+
+LEVEL = BY_PATH["tank.level_m"]
+TIDECTL = Path(sys.executable).parent / "tidectl"
+
+
+def tags(url: str) -> dict[str, tuple[str, dict[str, str], Tag]]:
+    """Return of each protocol the unit, the settings and a tag that read the level."""
+    address = {
+        "modbus": Tag(field="level_m", address="input:0", type="float32"),
+        "opcua": Tag(field="level_m", address="ns=2;s=tank.level_m"),
+        "s7": Tag(field="level_m", address=offset_of(LEVEL).address(LEVEL.kind)),
+        "bacnet": Tag(field="level_m", address=object_of(LEVEL)),
+        "ethernetip": Tag(field="level_m", address=tag_of(LEVEL)),
+        "snmp": Tag(field="level_m", address=".".join(map(str, oid_of(LEVEL))), scale=0.01),
+    }
+    own = {"address": "127.0.0.1/8", "port": str(free_port_udp())}
+    units = {"modbus": "2", "bacnet": url, "snmp": url}
+    settings = {"bacnet": own, "snmp": {}}
+    return {
+        kind: (units.get(kind, ""), settings.get(kind, {"url": url}), tag)
+        for kind, tag in address.items()
+    }
+
+
+def test_every_protocol_shows_the_same_plant_and_its_url_is_what_the_adapter_takes() -> None:
+    async def scene() -> None:
+        simulation = FieldSimulation(dict.fromkeys(KINDS, 0), tick_ms=60_000, round_trip_ms=1)
+        async with simulation:
+            for kind, where in simulation.addresses().items():
+                unit, settings, tag = tags(where["url"])[kind]
+                adapter = find_kind(kind).make(settings)
+                await adapter.connect()
+                group = Group(thing="t", measurement="m", unit=unit, tags=(tag,))
+                (level,) = (await adapter.poll(group)).values
+                await adapter.close()
+                assert level == pytest.approx(simulation.plant.measured[LEVEL.path], abs=0.006), (
+                    kind
+                )
+
+    asyncio.run(scene())
+
+
+def test_a_point_that_can_not_drift_is_told_before_anything_starts() -> None:
+    with pytest.raises(PlantError, match=r"no point tank\.depth"):
+        FieldSimulation({"modbus": 0}, drift_per_h={"tank.depth": 1.0})
+
+
+def test_the_verb_says_where_it_serves_and_ends_at_once_when_told() -> None:
+    process = subprocess.Popen(
+        [TIDECTL, "gateway", "sim", "modbus", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    where = json.loads(process.stdout.readline())
+    assert re.fullmatch(r"tcp://127\.0\.0\.1:\d+", where["modbus"]["url"])
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_a_port_in_use_is_one_clear_line() -> None:
+    async def scene() -> str:
+        server = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        process = await asyncio.create_subprocess_exec(
+            TIDECTL, "gateway", "sim", "modbus", "--port", str(port),
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, err = await process.communicate()
+        assert process.returncode == 1
+        server.close()
+        return err.decode()
+
+    err = asyncio.run(scene())
+    assert "address already in use" in err
+    assert "another --port" in err
+    assert "Traceback" not in err
