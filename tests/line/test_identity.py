@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ import pytest
 from tests.firmware.lib.tidenode.image_files import read_files
 from tests.firmware.powered import Powered
 from tests.line.line import SETTINGS, Line, wait_until
+from tests.tools.tidectl.micropython_bin import micropython_bin
+from tests.tools.tidectl.mock_board import MockBoard
 from tidectl.allow_list import AllowList
+from tidectl.boards import board_named
 from tidectl.cli import main
 from tidectl.identity import certificate_der
 from tidectl.registry import Registry
@@ -104,6 +108,27 @@ def test_a_board_makes_its_key_becomes_a_thing_and_nothing_of_it_is_lost(line: L
     assert thing["attributes"] == {"serial_number": "claimed", "site": "farm"}
     others = b"".join(path.read_bytes() for path in folder.path.iterdir() if path.suffix != ".img")
     assert files["key.der"] not in others, "the key is on the board alone"
+
+
+def test_a_board_that_was_flashed_claims_from_what_its_flash_reads_back(
+    line: Line, tmp_path: Path
+) -> None:
+    kind = board_named("esp32")
+    config, image = tmp_path / "config.json", tmp_path / "micropython.bin"
+    config.write_text(json.dumps(SETTINGS | ONE_SENSOR))
+    image.write_bytes(micropython_bin(kind))
+    words = ("--claim", "--board", "esp32", "--config", str(config), "--json")
+    tidectl(line, "provision", "flashed", *words)
+    with MockBoard(tmp_path, "esp32") as chip:
+        facts = tidectl(line, "flash", chip.port, "flashed", "--image", str(image), "--json")
+        (tmp_path / "flash.img").write_bytes(chip.read(facts["files_offset"], facts["files_bytes"]))
+    log = ThingFolder(line.home.thing_folder("flashed")).log_path
+    board = SimulatedBoard(tmp_path / "flash.img", log_path=log, heap_bytes=110 * 1024)
+    with Powered(board) as power:
+        line.boards.append(board)
+        sending(line, power, "flashed", 10)
+        drained(line, power)
+    line.assert_whole()
 
 
 def test_a_serial_number_that_is_not_allowed_is_refused_until_it_is(line: Line) -> None:
