@@ -18,20 +18,16 @@ CREDENTIALS_SERVICE = "credentials.iot.amazonaws.com"
 def core_policy(region: str, account: str, thing: str, alias: str) -> str:
     """Return the IoT policy of one core device."""
     base = f"arn:aws:iot:{region}:{account}:"
-    own = f"$aws/things/{thing}"
-    said = [f"{own}/greengrass*/health/json", f"{own}/jobs/*", f"{own}/shadow/*"]
-    said += [
-        f"dt/tidegauge/*/{thing}/*",
-        f"$aws/rules/tidegauge_telemetry/dt/tidegauge/*/{thing}/*",
-    ]
-    heard = [f"{own}/jobs/*", f"{own}/shadow/*", f"cmd/tidegauge/{thing}/*"]
-    both = [f"tidegauge/{thing}/*"]
+    # Jobs, shadows and health of its own thing; commands to it; what its components agree on.
+    own = [f"$aws/things/{thing}/*", f"cmd/tidegauge/{thing}/*", f"tidegauge/{thing}/*"]
+    telemetry = f"dt/tidegauge/*/{thing}/*"
+    said = [telemetry, f"$aws/rules/tidegauge_telemetry/{telemetry}"]
     document = _document(
         # The classic nucleus opens further connections as `<thing>#<n>`.
         ("iot:Connect", [f"{base}client/{thing}", f"{base}client/{thing}#*"]),
-        ("iot:Publish", [f"{base}topic/{topic}" for topic in said + both]),
-        ("iot:Receive", [f"{base}topic/{topic}" for topic in heard + both]),
-        ("iot:Subscribe", [f"{base}topicfilter/{topic}" for topic in heard + both]),
+        (["iot:Publish", "iot:Receive"], [f"{base}topic/{topic}" for topic in own]),
+        ("iot:Publish", [f"{base}topic/{topic}" for topic in said]),
+        ("iot:Subscribe", [f"{base}topicfilter/{topic}" for topic in own]),
         ("iot:AssumeRoleWithCertificate", f"{base}rolealias/{alias}"),
         (
             ["greengrass:GetComponentVersionArtifact", "greengrass:ResolveComponentCandidates",

@@ -1,15 +1,12 @@
 """`tidectl gateway config`: the configuration of a component on this machine."""
 
-import json
-from typing import Any
-
 import click
 import yaml
 
-from tidectl.errors import TidectlError
 from tidectl.gateway.component_source import COMPONENTS, find_source
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import chosen_gateway, thing_option
+from tidectl.gateway.setting_pairs import merged
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home
 from tidectl.output import print_json, say
@@ -47,7 +44,7 @@ def command(
     in_checkout = (COMPONENTS / component / "recipe.yaml").exists()
     name = find_source(component).name if in_checkout else component
     if given or resets:
-        merge = _merged(given)
+        merge = merged(given)
         local.deploy(componentToConfiguration={name: {"MERGE": merge, "RESET": list(resets)}})
         say(f"{name} configured")
     value = local.ask("GetConfiguration", {"componentName": name, "keyPath": []})["value"]
@@ -55,22 +52,3 @@ def command(
         print_json(value)
     else:
         click.echo(yaml.safe_dump(value, sort_keys=False).rstrip())
-
-
-def _merged(given: tuple[str, ...]) -> dict[str, Any]:
-    merge: dict[str, Any] = {}
-    for pair in given:
-        path, sign, text = pair.partition("=")
-        keys = path.split(".")
-        if not sign or not all(keys):
-            raise click.UsageError(f"{pair} is not KEY=VALUE")
-        branch = merge
-        for key in keys[:-1]:
-            branch = branch.setdefault(key, {})
-            if not isinstance(branch, dict):
-                raise TidectlError(f"{path} is both a value and a map", "set one of them")
-        try:
-            branch[keys[-1]] = json.loads(text)
-        except ValueError:
-            branch[keys[-1]] = text
-    return merge

@@ -1,0 +1,84 @@
+"""Deployment by the cloud: from the command line to a nucleus of ours, and back when it fails."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.tools.tidectl.conftest import Run
+from tests.tools.tidectl.gateway.probe import NAME, write_probe
+from tidectl.gateway.core_device import CoreDevice, core_device, provision
+from tidectl.gateway.local_nucleus import LocalNucleus
+from tidectl.home import Home
+from tidectl.target import Target
+
+GROUP = "cloud-route"
+
+
+@pytest.fixture(scope="module")
+def device(deployed: Target, shared_home: Home) -> Iterator[CoreDevice]:
+    """A core device with a nucleus that runs here."""
+    device = provision(deployed, shared_home, "cloud-route-1", site="plant", group=GROUP)
+    nucleus = LocalNucleus(device.nucleus_root)
+    assert deployed.local
+    nucleus.start(
+        device.settings(
+            "lite",
+            aws_url=deployed.local.http_url,
+            path_prefix=str(Path(sys.executable).parent),
+        )
+    )
+    yield device
+    nucleus.stop()
+
+
+def test_a_group_gets_a_version_and_what_fails_is_taken_back(
+    tidectl: Run, device: CoreDevice, shared_home: Home, tmp_path: Path
+) -> None:
+    def deploy(folder: Path, *options: str) -> list[str]:
+        words = ["gateway", "deploy", str(folder), "--cloud", "--group", GROUP, "--link", "--json"]
+        return [*words, *options]
+
+    good = write_probe(tmp_path / "good" / "probe", mode="quiet")
+    done = tidectl(*deploy(good, "--set", "site=plant7"), home=shared_home.path)
+    assert done.code == 0, done.err
+    assert done.json()["devices"] == [{"device": "cloud-route-1", "state": "SUCCEEDED", "why": ""}]
+    nucleus = LocalNucleus(device.nucleus_root)
+    (component,) = nucleus.components()
+    assert (component["version"], component["state"]) == ("1.0.0", "RUNNING")
+    assert component["configuration"]["site"] == "plant7"
+
+    bad = write_probe(tmp_path / "bad" / "probe", version="1.1.0", mode="quiet")
+    text = (bad / "recipe.yaml").read_text().replace("Script: python3 ", "Script: false ")
+    (bad / "recipe.yaml").write_text(text)
+    done = tidectl(*deploy(bad), home=shared_home.path)
+    assert done.code == 1
+    outcome = done.json()
+    assert outcome["devices"][0]["state"] == "FAILED"
+    assert "install ended with exit code 1" in outcome["devices"][0]["why"]
+    assert "rolled_back" in outcome
+    (component,) = nucleus.components()
+    assert (component["version"], component["state"]) == ("1.0.0", "RUNNING")
+
+    status = tidectl("gateway", "status", "--cloud", "--thing", "cloud-route-1", "--json",
+                     home=shared_home.path)  # fmt: skip
+    (told,) = status.json()["devices"]
+    assert (told["status"], told["runtime"]) == ("HEALTHY", "aws_nucleus_lite")
+    assert [one["component"] for one in told["components"]] == [NAME]
+
+    (good / "main.py").write_text("print('changed')\n")
+    (good / "new.txt").write_text("new")
+    same = tidectl(*deploy(good), home=shared_home.path)
+    assert same.code == 0, same.err  # a link names the folder, whose content is not in it
+
+
+def test_a_group_without_devices_or_a_name_is_told_so(
+    tidectl: Run, shared_home: Home, tmp_path: Path, deployed: Target
+) -> None:
+    folder = str(write_probe(tmp_path / "probe"))
+    deployed.client("iot").create_thing_group(thingGroupName="cloud-route-empty")
+    words = ("gateway", "deploy", folder, "--cloud", "--link", "--group")
+    done = tidectl(*words, "cloud-route-empty", home=shared_home.path)
+    assert "has no devices" in done.complaint()
+    assert core_device(shared_home, "cloud-route-1").thing == "cloud-route-1"

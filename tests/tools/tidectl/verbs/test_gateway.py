@@ -1,0 +1,52 @@
+"""`tidectl gateway up` and what one does with it: from nothing to values in the store."""
+
+from pathlib import Path
+
+from tests.tools.tidectl.conftest import Run
+from tests.tools.tidectl.gateway.probe import NAME, write_probe
+from tidectl.gateway.core_device import core_device
+from tidectl.gateway.local_nucleus import LocalNucleus
+from tidectl.home import Home
+
+
+def test_one_command_brings_values_into_the_store(
+    tidectl: Run, shared_home: Home, tmp_path: Path
+) -> None:
+    thing = "verbs-gateway"
+    folder = str(write_probe(tmp_path / "probe"))
+    try:
+        done = tidectl("gateway", "up", folder, "--thing", thing, "--site", "farm", "--json",
+                       home=shared_home.path)  # fmt: skip
+        assert done.code == 0, done.err
+        document = done.json()
+        assert f"{thing}/probe" in document["measurements"]
+        assert document["components"] == [{"component": NAME, "state": "RUNNING"}]
+
+        status = tidectl("gateway", "status", "--thing", thing, home=shared_home.path)
+        assert (status.code, NAME in status.out) == (0, True)
+        log = tidectl("gateway", "logs", NAME, "--thing", thing, home=shared_home.path)
+        assert "site farm mode publish" in log.out
+
+        words = ("gateway", "config", NAME, "--thing", thing, "--json")
+        done = tidectl(*words, "--set", "mode=quiet", "--set", "deep.x=5", home=shared_home.path)
+        assert done.json()["deep"] == {"x": 5}
+        done = tidectl(*words, "--reset", "/mode", home=shared_home.path)
+        assert (done.json()["mode"], done.json()["site"]) == ("publish", "farm")
+
+        again = tidectl("gateway", "up", folder, "--thing", thing, "--no-wait", "--json",
+                        home=shared_home.path)  # fmt: skip
+        assert again.json()["pid"] == document["pid"]
+        assert "deep" in tidectl(*words, home=shared_home.path).json()
+    finally:
+        ended = tidectl("gateway", "down", "--thing", thing, home=shared_home.path)
+    assert f"nucleus of {thing} ended" in ended.err
+    assert LocalNucleus(core_device(shared_home, thing).nucleus_root).facts() is None
+    for words in (("status",), ("config", NAME)):
+        done = tidectl("gateway", *words, "--thing", thing, home=shared_home.path)
+        assert "no nucleus is running here" in done.complaint()
+
+
+def test_without_a_gateway_each_verb_says_how_to_get_one(tidectl: Run) -> None:
+    for words in (("down",), ("status",), ("logs",), ("config", "x")):
+        assert "there is no gateway" in tidectl("gateway", *words).complaint()
+    assert "no component" in tidectl("gateway", "up", "no-such-component").complaint()

@@ -1,0 +1,203 @@
+"""`tidectl gateway deploy`: components to one device by ssh, or to a group by the cloud."""
+
+import shlex
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from tidectl.errors import TidectlError
+from tidectl.gateway.cloud_route import CloudRoute, DeviceState
+from tidectl.gateway.component_source import ComponentSource, find_source
+from tidectl.gateway.core_device import DEFAULT_GROUP
+from tidectl.gateway.device_facts import look
+from tidectl.gateway.device_route import DeviceRoute
+from tidectl.gateway.device_shell import DeviceShell
+from tidectl.gateway.package import Package, link, pack
+from tidectl.gateway.setting_pairs import merged
+from tidectl.gateway.wheel_house import PLATFORMS, Device
+from tidectl.home import Home
+from tidectl.options import examples, json_option, pass_home, target_options
+from tidectl.output import err, print_json, print_table, say
+from tidectl.target import find_target
+
+
+@click.command(
+    epilog=examples(
+        "tidectl gateway deploy modbus_adapter --local pi@plant-1.local",
+        "tidectl gateway deploy modbus_adapter --local pi@10.0.0.7 --ssh 'ssh -p 2222'",
+        "tidectl gateway deploy modbus_adapter --cloud --target aws --group press-shop \\\n"
+        "    --machine aarch64 --python 3.11 --set site=plant2",
+    )
+)
+@click.argument("components", nargs=-1, required=True, metavar="COMPONENT...")
+@click.option("--local", "host", metavar="HOST", help="One device, by ssh.")
+@click.option("--cloud", is_flag=True, help="All devices of a group, by the cloud.")
+@click.option(
+    "--group", default=DEFAULT_GROUP, show_default=True, help="With --cloud: which group."
+)
+@click.option("--ssh", default="ssh -o BatchMode=yes -o ConnectTimeout=10", show_default=True,
+              help="With --local: the command that reaches it.")  # fmt: skip
+@click.option("--nucleus", type=click.Choice(["classic", "lite"]),
+              help="With --local: which, where there are both.")  # fmt: skip
+@click.option("--machine", "machines", multiple=True, type=click.Choice(list(PLATFORMS)),
+              help="With --cloud: of the devices.")  # fmt: skip
+@click.option("--python", "pythons", multiple=True, metavar="X.Y",
+              help="With --cloud: of the devices' python3.")  # fmt: skip
+@click.option("--link", "as_link", is_flag=True,
+              help="With --cloud: for nuclei here, which run this checkout.")  # fmt: skip
+@click.option("--set", "given", multiple=True, metavar="KEY=VALUE",
+              help="Configure all COMPONENTs, keys parted by points.")  # fmt: skip
+@click.option("--replace", is_flag=True, help="With --cloud: take other components away.")
+@click.option("--rollback/--no-rollback", "roll_back", default=True, show_default=True,
+              help="When it fails, have it as it was before.")  # fmt: skip
+@target_options
+@json_option
+@pass_home
+def command(
+    home: Home,
+    components: tuple[str, ...],
+    host: str | None,
+    cloud: bool,
+    group: str,
+    ssh: str,
+    nucleus: str | None,
+    machines: tuple[str, ...],
+    pythons: tuple[str, ...],
+    as_link: bool,
+    given: tuple[str, ...],
+    replace: bool,
+    roll_back: bool,
+    target: str,
+    region: str | None,
+    as_json: bool,
+) -> None:
+    """Deploy components to a device by ssh, or to a group of devices by the cloud.
+
+    --local needs greengrass-cli or ggl-cli on the device, and packs for what it is. --cloud
+    publishes the versions, deploys to the group and shows each device's state until all are
+    done. Exit code 1 when one fails.
+    """
+    if bool(host) == cloud:
+        raise click.UsageError("give --local HOST or --cloud")
+    sources = [find_source(name) for name in components]
+    configuration = {source.name: merged(given) for source in sources} if given else {}
+    with tempfile.TemporaryDirectory(prefix="tidegauge-") as scratch:
+        if host:
+            shell = DeviceShell(host, tuple(shlex.split(ssh)))
+            outcome = _to_device(
+                shell, nucleus, sources, home, Path(scratch), configuration, roll_back
+            )
+        else:
+            packages = _packed(sources, home, Path(scratch), machines, pythons, as_link)
+            route = CloudRoute(find_target(target, home, region=region), _tell)
+            outcome = _to_group(route, group, packages, configuration, replace, roll_back)
+    if as_json:
+        print_json(outcome)
+    elif cloud:
+        rows = [tuple(one.values()) for one in outcome["devices"]]
+        print_table(("device", "state", "why"), rows)
+    else:
+        print_table(("component", "state"), list(outcome["components"].items()))
+    if not outcome["done"]:
+        raise click.exceptions.Exit(1)
+
+
+def _to_device(
+    shell: DeviceShell,
+    nucleus: str | None,
+    sources: Sequence[ComponentSource],
+    home: Home,
+    scratch: Path,
+    configuration: dict[str, Any],
+    roll_back: bool,
+) -> dict[str, Any]:
+    facts = look(shell, nucleus)
+    say(escape(f"{shell.host}: {facts.system}, {facts.device.machine}, Python "
+               f"{facts.device.python}, nucleus {facts.nucleus}"))  # fmt: skip
+    packages = []
+    for source in sources:
+        with err.status(f"packing {source.folder.name}"):
+            packages.append(pack(source, scratch, home, [facts.device]))
+    with err.status(f"deploying to {shell.host}") as status:
+
+        def tell(text: str) -> None:
+            status.update(escape(text))
+            _tell(text)
+
+        route = DeviceRoute(shell, facts.nucleus, tell)
+        states = route.deploy(packages, configuration, roll_back=roll_back)
+    return {"device": shell.host, "nucleus": facts.nucleus, "components": states, "done": True}
+
+
+def _packed(
+    sources: Sequence[ComponentSource],
+    home: Home,
+    scratch: Path,
+    machines: tuple[str, ...],
+    pythons: tuple[str, ...],
+    as_link: bool,
+) -> list[Package]:
+    if as_link:
+        return [link(source, scratch) for source in sources]
+    if not machines or not pythons:
+        raise click.UsageError("--cloud needs --machine and --python of the devices, or --link")
+    devices = [Device(machine, python) for machine in machines for python in pythons]
+    packages = []
+    for source in sources:
+        with err.status(f"packing {source.folder.name}"):
+            packages.append(pack(source, scratch, home, devices))
+    return packages
+
+
+def _to_group(
+    route: CloudRoute,
+    group: str,
+    packages: Sequence[Package],
+    configuration: dict[str, Any],
+    replace: bool,
+    roll_back: bool,
+) -> dict[str, Any]:
+    devices = route.devices(group)
+    before = route.latest_of_group(group)
+    for package in packages:
+        with err.status(f"publishing {package.name}"):
+            route.publish(package)
+    deployment = route.deploy(group, packages, configuration, replace=replace, roll_back=roll_back)
+    states = _watch(route, deployment, devices)
+    done = all(state.good for state in states)
+    outcome: dict[str, Any] = {
+        "deployment": deployment,
+        "devices": [{"device": one.device, "state": one.state, "why": one.why} for one in states],
+        "done": done,
+    }
+    failed = [one for one in states if one.done and not one.good]
+    if failed and roll_back and before:
+        say(f"{len(failed)} of {len(states)} devices failed: the group gets what it had")
+        outcome["rolled_back"] = route.deploy_again(group, before, "rolled back")
+        _watch(route, outcome["rolled_back"], devices)
+    elif not done and not failed:
+        raise TidectlError("some devices are not done", "tidectl gateway status --cloud")
+    return outcome
+
+
+def _watch(route: CloudRoute, deployment: str, devices: Sequence[str]) -> list[DeviceState]:
+    told: dict[str, str] = {}
+    with err.status(f"waiting for {len(devices)} devices") as status:
+
+        def show(states: Sequence[DeviceState]) -> None:
+            for one in states:
+                if told.get(one.device) != one.state:
+                    told[one.device] = one.state
+                    _tell(f"{one.device}: {one.state} {one.why}".rstrip())
+            left = sum(not one.done for one in states)
+            status.update(f"waiting for {left} of {len(states)} devices")
+
+        return route.wait(deployment, devices, show)
+
+
+def _tell(text: str) -> None:
+    say(escape(text))
