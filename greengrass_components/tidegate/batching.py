@@ -17,6 +17,7 @@ from tidewire import Batch, WireError
 from tidewire.limits import SAMPLES_MAX, VALUES_MAX
 
 SAMPLES_PER_BATCH = 120
+FIRST_AGE_MS_MAX = 2_000  # of a stream's first batch: who starts a gateway wants to see it work
 AGE_MS_MAX = 20_000  # what a value waits at most: a compromise of freshness and density
 VALUES_PER_BATCH = 16_384  # some 20 ms of encoding, and a payload of 20 to 40 KB
 OPEN_VALUES_MAX = 400_000  # some 15 MB of memory
@@ -77,6 +78,7 @@ class Batching:
     def __init__(self, settings: BatchSettings) -> None:
         self.settings = settings
         self._open: dict[Stream, Gathered] = {}
+        self._begun: set[Stream] = set()
         self._values = 0
 
     def add(
@@ -98,7 +100,7 @@ class Batching:
             is_full = (
                 len(gathered.rows) >= settings.samples_max
                 or gathered.values >= settings.values_max
-                or not 0 <= now_ms - gathered.opened_at_ms < settings.age_ms_max
+                or not 0 <= now_ms - gathered.opened_at_ms < self._age_ms_max(stream)
             )
             if is_full or all_of_it:
                 yield self._taken(stream)
@@ -128,8 +130,13 @@ class Batching:
         """How many samples are at hand."""
         return sum(len(gathered.rows) for gathered in self._open.values())
 
+    def _age_ms_max(self, stream: Stream) -> int:
+        age_ms_max = self.settings.age_ms_max
+        return age_ms_max if stream in self._begun else min(age_ms_max, FIRST_AGE_MS_MAX)
+
     def _taken(self, stream: Stream) -> Gathered:
         gathered = self._open.pop(stream)
+        self._begun.add(stream)
         self._values -= gathered.values
         return gathered
 

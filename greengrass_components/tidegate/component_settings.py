@@ -33,12 +33,17 @@ class ComponentSettings:
         return here if here.is_absolute() or here.exists() else component / here
 
 
-def read_settings(mapping: Mapping[str, Any]) -> ComponentSettings:
-    """Return the settings in `mapping`; raises `SettingsError` with all mistakes."""
+def read_settings(mapping: Mapping[str, Any], part: str = "") -> ComponentSettings:
+    """Return the settings in `mapping`; raises `SettingsError` with all mistakes.
+
+    `part` is the component's own: its thing is `<gateway>:<part>` by default, since each outbox
+    counts the batches of a thing for itself, and two that did so for one would seem to lose some.
+    """
     reader = SettingReader(mapping)
+    gateway = os.environ.get("AWS_IOT_THING_NAME") or "gateway"
     settings = ComponentSettings(
         site=reader.text("site", ""),
-        thing=reader.text("thing", os.environ.get("AWS_IOT_THING_NAME") or "gateway"),
+        thing=reader.text("thing", f"{gateway}:{part}" if part else gateway),
         tag_map=reader.text("tag_map", "tags.yaml"),
         connections=reader.mapping("connections"),
         outbox=_outbox(reader.mapping("outbox")),

@@ -125,7 +125,7 @@ class _Program:
             mapping = configuration.from_file(self._options.configuration)
         elif self._ipc:
             mapping = await configuration.from_nucleus(self._ipc, NAMES)
-        settings = read_settings(mapping)
+        settings = read_settings(mapping, self._kind.name)
         if self._options.tag_map:
             path = Path(self._options.tag_map)
         else:

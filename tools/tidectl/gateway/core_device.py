@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tidectl.errors import TidectlError
 from tidectl.gateway.core_policy import core_policy, role_policy, trust_policy
+from tidectl.gateway_list import GatewayList
 from tidectl.home import Home
 from tidectl.identity import make_identity
 from tidectl.target import Target
@@ -133,6 +134,7 @@ def provision(target: Target, home: Home, thing: str, *, site: str, group: str) 
                 "lite.yaml": yaml.safe_dump(lite_config(facts), sort_keys=False).encode(),
             },
         )
+        GatewayList(target).allow(thing)  # ingest takes its batches from now on
         undo.pop_all()
     return device
 
