@@ -11,7 +11,8 @@ gc.threshold(2048)  # before the imports: garbage between modules would leave th
 import romfs
 import slots
 
-sys.path.insert(0, romfs.home_of(slots.choose()))
+sys.path.insert(0, slots.choose())
+sys.path.insert(0, romfs.home_of(sys.path[0]))
 for name in ("romfs", "slots"):  # kilobytes of heap
     sys.modules.pop(name).__dict__.clear()
 del romfs, slots

@@ -54,20 +54,22 @@ def _solder() -> None:
     slot, tries, kind = slots.state()
     if kind == slots.TRIAL and tries >= slots.TRIES_MAX:
         slot = slots.other(slot)
-    sys.path.insert(0, romfs.home_of(slots.folder(slot)))
+    folder = slots.folder(slot)
+    sys.path[:0] = [romfs.home_of(folder), folder]
     try:
         from tidenode import drivers
 
         soldering.solder(options["seed"], options["absent"], drivers.options_of)
     except Exception:  # noqa: S110  # a version that can't start: main.py finds out too
         pass
-    sys.path.pop(0)
+    del sys.path[:2]
     sys.modules.pop("soldering").__dict__.clear()
     gc.collect()
 
 
 if "alone" not in os.listdir("/update"):  # an update asks for the heap of the sensors
     _solder()
+vfs.forget_start()
 asyncio.create_task(console.report_for_ever())
 asyncio.create_task(console.stop_when_told(options["drain_timeout_ms"]))
 __import__("main")

@@ -50,6 +50,12 @@ def partition(path: str) -> None:
     _partition = load(path)
 
 
+def forget_start() -> None:
+    """Give back the heap of what only the start needs."""
+    for name in ("take", "load", "partition", "forget_start", "_found", "_room"):
+        globals().pop(name, None)
+
+
 def rom_ioctl(operation: int, segment: int = 0, *arguments: "Any") -> "Any":
     """Do what the board's `vfs.rom_ioctl` does."""
     if _partition is None or segment:

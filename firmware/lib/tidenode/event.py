@@ -44,6 +44,7 @@ async def tell_when_known(
     for name in ("event", "incident"):
         sys.modules.pop("tidenode." + name, None)
         sys.modules["tidenode"].__dict__.pop(name, None)
+    sys.modules.pop("tidewire.other_kinds", None)  # what texts are encoded with
 
 
 def tell(

@@ -73,8 +73,7 @@ async def _after_trial(job: "Job", slots: "Any") -> None:
         slot, _, kind = slots.state()
         if kind != slots.TRIAL:
             return
-        # Where it runs from may be a copy of the slot, in mapped flash; its version tells.
-        if _version(slots.folder(slot)) != _version(sys.path[0]):  # its restart was broken off
+        if slots.folder(slot) not in sys.path:  # the restart into it was broken off
             await job.control.restart()
             await asyncio.sleep(_FOREVER_S)
         await asyncio.sleep(1)

@@ -5,13 +5,13 @@ Every step can be interrupted and is begun again with the same bundle, whose hea
 time: what it says of the files on flash is all there is to know.
 """
 
+import gc
 import os
+import sys
 from collections import namedtuple
 
 from tidenode.errors import UpdateError, UpdateRefusedError
-from tidenode.update import head
 from tidenode.update.manifest import read_header, version
-from tidenode.update.signature import signed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,10 +38,7 @@ async def bring(
     """
     await report({"step": "manifest"})
     scratch = board.scratch
-    received = await head.receive(blocks, scratch)
-    if not signed(received.digest, received.signature, board.keys):
-        os.remove(scratch)
-        raise UpdateRefusedError("no key on this board has signed it")
+    files_at = await _receive_head(blocks, board)
     manifest = read_header(scratch)
     target = board.target_of(manifest.kind)
     if target.in_force(scratch):
@@ -54,7 +51,7 @@ async def bring(
         target.forgive()
         raise UpdateError("version %s was rolled back: %s" % (manifest.version, why))
     running = target.version()
-    check(manifest, running, board, blocks.size_bytes - received.files_at)
+    check(manifest, running, board, blocks.size_bytes - files_at)
     target.check(scratch)
     told = [0]
 
@@ -64,11 +61,30 @@ async def bring(
             told[0] = percent
             await report({"step": "files", "version": manifest.version, "percent": "%d" % percent})
 
-    await target.fill(blocks, scratch, received.files_at, progress)
+    await target.fill(blocks, scratch, files_at, progress)
     target.verify()
     await report({"step": "restart", "version": manifest.version, "from": running})
     target.switch()
     return str(manifest.version)
+
+
+async def _receive_head(blocks: "Blocks", board: Board) -> int:
+    """Receive what comes before the files; return where they begin. Raises UpdateError, OSError."""
+    from tidenode.update import head
+    from tidenode.update.signature import signed
+
+    try:
+        received = await head.receive(blocks, board.scratch)
+        if not signed(received.digest, received.signature, board.keys):
+            os.remove(board.scratch)
+            raise UpdateRefusedError("no key on this board has signed it")
+        return int(received.files_at)
+    finally:  # kilobytes of heap, which the files need
+        for name in ("head", "signature"):
+            sys.modules.pop("tidenode.update." + name, None)
+            sys.modules["tidenode.update"].__dict__.pop(name, None)
+        del head, signed
+        gc.collect()
 
 
 def check(manifest: "Any", running: str, board: Board, files_bytes: int) -> None:
