@@ -127,12 +127,18 @@ async def _bring(job: "Job", slots: "Any") -> str:
     board = Board(
         names=(sys.platform, sys.implementation._machine.split(" ")[-1]),
         mpy=sys.implementation._mpy & 255,
-        keys=KEYS,
+        signed=_signed,
         scratch=slots.FOLDER + "/head",
         target_of=lambda kind: _target(kind, slots),
     )
     blocks = Blocks(stream.fetch, stream.block_bytes, stream.size_bytes)
     return await bring(blocks, board, job.report)
+
+
+def _signed(digest: bytes, signature: bytes) -> bool:
+    from tidenode.update.signature import signed
+
+    return signed(digest, signature, KEYS)
 
 
 def _target(kind: str, slots: "Any") -> "Any":

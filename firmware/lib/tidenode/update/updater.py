@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 _PROGRESS_STEP = 10  # percent; each report is a message
 
-# names: what a bundle may call this board. mpy: version of its bytecode. keys: their folder.
+# names: what a bundle may call this board. mpy: version of its bytecode. signed(digest,
+# signature): whether a key of this board has signed it.
 # scratch: a file to write to. target_of(kind): where that kind of bundle goes, see AppSlot.
-Board = namedtuple("Board", ("names", "mpy", "keys", "scratch", "target_of"))
+Board = namedtuple("Board", ("names", "mpy", "signed", "scratch", "target_of"))
 
 
 async def bring(
@@ -71,11 +72,10 @@ async def bring(
 async def _receive_head(blocks: "Blocks", board: Board) -> int:
     """Receive what comes before the files; return where they begin. Raises UpdateError, OSError."""
     from tidenode.update import head
-    from tidenode.update.signature import signed
 
     try:
         received = await head.receive(blocks, board.scratch)
-        if not signed(received.digest, received.signature, board.keys):
+        if not board.signed(received.digest, received.signature):
             os.remove(board.scratch)
             raise UpdateRefusedError("no key on this board has signed it")
         return int(received.files_at)
@@ -83,7 +83,7 @@ async def _receive_head(blocks: "Blocks", board: Board) -> int:
         for name in ("head", "signature"):
             sys.modules.pop("tidenode.update." + name, None)
             sys.modules["tidenode.update"].__dict__.pop(name, None)
-        del head, signed
+        del head
         gc.collect()
 
 

@@ -216,7 +216,7 @@ class Round:
             self.place = details["step"]
 
         board = Board(
-            ("linux",), MPY, PLACE + "/keys", PLACE + "/update/head",
+            ("linux",), MPY, vouched_for, PLACE + "/update/head",
             lambda kind: self.target(slots, 2 * BLOCK),
         )  # fmt: skip
         return await bring(Blocks(fetch, BLOCK_BYTES, len(self.new.bundle)), board, report)
@@ -247,10 +247,11 @@ def read(path):
         raise
 
 
-def main(seed, rounds, fault):
-    import tidenode.update.updater
+def vouched_for(digest, signature):
+    return True  # signatures have tests of their own
 
-    tidenode.update.updater.signed = lambda digest, signature, folder: True  # has tests of its own
+
+def main(seed, rounds, fault):
     cuts, starts, failures, places, fates = 0, 0, [], {}, {}
     for number in range(rounds):
         one = Round(seed * 10_000 + number, fault)

@@ -14,6 +14,7 @@ from tidectl.update_bundle import Facts, bundle, manifest
 from tidectl.update_key import P256, UpdateKey, make_key, public_keys
 from tidenode.update.app_slot import AppSlot
 from tidenode.update.blocks import Blocks
+from tidenode.update.signature import signed
 from tidenode.update.updater import Board, bring
 
 BLOCK_BYTES = 512
@@ -84,7 +85,7 @@ class Slots:
         board = Board(
             self.names,
             MPY,
-            str(self.folder / "update_keys"),
+            lambda digest, signature: signed(digest, signature, str(self.folder / "update_keys")),
             str(self.folder / "update" / "head"),
             lambda _kind: AppSlot(self.module, reserve_bytes),
         )

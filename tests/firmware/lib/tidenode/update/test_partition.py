@@ -15,6 +15,7 @@ from tidectl.update_key import P256, UpdateKey, make_key, public_keys
 from tidenode.errors import UpdateError, UpdateRefusedError
 from tidenode.update.blocks import Blocks
 from tidenode.update.partition import BLOCK_BYTES, STRIDE, ImageSlot
+from tidenode.update.signature import signed
 from tidenode.update.updater import Board, bring
 
 CHIP_ESP32, CHIP_C3 = 0, 5
@@ -66,7 +67,7 @@ class ImageBoard:
         board = Board(
             ("esp32",),
             6,
-            str(self.folder / "keys"),
+            lambda digest, signature: signed(digest, signature, str(self.folder / "keys")),
             str(self.folder / "update" / "head"),
             lambda _kind: self.slot(),
         )
