@@ -247,7 +247,7 @@ def read(path):
         raise
 
 
-def vouched_for(digest, signature):
+def vouched_for(_digest, _signature):
     return True  # signatures have tests of their own
 
 
