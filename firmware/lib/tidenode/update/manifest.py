@@ -92,18 +92,29 @@ def parse_entry(line: bytes) -> Entry:
 def read_header(path: str) -> "Any":
     """Return the Manifest of the file at `path`. Raises OSError and UpdateRefusedError."""
     with open(path, "rb") as file:
-        return parse_header(file.readline(HEADER_BYTES_MAX + 1))
+        return parse_header(_line(file))
 
 
 def entries(path: str) -> "Iterator[Entry]":
     """Yield what the manifest at `path` brings. Raises OSError and UpdateRefusedError."""
     with open(path, "rb") as file:
-        file.readline(HEADER_BYTES_MAX + 1)
+        _line(file)
         while True:
             line = file.readline(ENTRY_BYTES_MAX + 1)
             if not line:
                 return
             yield parse_entry(line)
+
+
+def _line(file: "Any") -> bytes:
+    """Return the first line, cut where it is too long; a read reserves all it may return."""
+    line = b""
+    while not line.endswith(b"\n") and len(line) <= HEADER_BYTES_MAX:
+        part = file.readline(ENTRY_BYTES_MAX)
+        if not part:
+            break
+        line += part
+    return line
 
 
 def version(text: object) -> "tuple[int, ...]":
