@@ -45,6 +45,6 @@ def library() -> TemporaryDirectory[str]:
             target = Path(folder.name, f"{path}.mpy")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(compiled(source, path.as_posix().replace("/", ".")))
-    slots = compiled(FIRMWARE / "slots.py", "slots")
-    Path(folder.name, "slots.mpy").write_bytes(slots)
+    for name in ("romfs", "slots"):
+        Path(folder.name, f"{name}.mpy").write_bytes(compiled(FIRMWARE / f"{name}.py", name))
     return folder
