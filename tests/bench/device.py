@@ -17,7 +17,7 @@ from tests.firmware import vm
 from tests.firmware.lib.tidenode import one_vm
 from tests.firmware.lib.tidenode.bench import LATE_S_MAX, Bench
 from tests.firmware.lib.tidenode.broker import Faults
-from tidectl.firmware_image import program_files
+from tidectl.firmware_image import FIRMWARE, compile_folder, program_files, romfs_of
 from tidewire import decode
 
 ROUND_TRIP_S = 0.05
@@ -136,7 +136,7 @@ def _imported_bytes(folder: Path) -> int:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    return int(vm.run(SCRIPT, "import_bytes", modules=folder))
+    return int(vm.run(SCRIPT, "import_bytes", rom=romfs_of(folder)))
 
 
 def _heap(folder: Path) -> tuple[int, int]:
@@ -156,7 +156,8 @@ def _heap(folder: Path) -> tuple[int, int]:
             for value in column.values
         ]
     heap_run = Path(vm.__file__).parent / "sim" / "heap_run.py"
-    stand_ins_bytes = sum(vm.run(heap_run, "bme280"))
+    stand_ins = romfs_of(compile_folder(FIRMWARE / "sim"))
+    stand_ins_bytes = sum(vm.run(heap_run, "bme280", rom=stand_ins))
     early, late = min(used[SAMPLES : 2 * SAMPLES]), min(used[2 * SAMPLES : 3 * SAMPLES])
     return late - stand_ins_bytes, late - early
 

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import sys
 import time
 
@@ -9,13 +10,18 @@ sys.path.append(__file__.rsplit("/", 1)[0] + "/lib/tidenode")  # ram_flash
 
 
 def import_bytes():
-    """The heap that all resident code takes, beside the modules of the VM that it imports."""
+    """The heap that all resident code takes, run out of mapped flash, beside what it imports."""
     import asyncio
     import ssl
 
     for name in ("Event", "Lock", "StreamReader", "wait_for_ms", "gather"):
         getattr(asyncio, name)
     assert ssl, "is held"
+    import mapped_flash
+    import vfs
+
+    vfs.mount(vfs.VfsRom(mapped_flash.load(os.getenv("TIDEGAUGE_ROM"))), "/program")
+    sys.path.insert(0, "/program")
     gc.collect()
     before = gc.mem_alloc()
     __import__("tidenode.resident")

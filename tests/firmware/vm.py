@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tidectl.firmware_image import FIRMWARE, compiled
+from tidectl.simulated_board import mapped_flash
 
 MICROPYTHON = Path(sys.executable).parent / "micropython"
 HEAP_BYTES = 110 * 1024
@@ -16,11 +17,16 @@ _RUN_S_MAX = 100.0
 
 
 def run(
-    script: Path, *arguments: str, heap_bytes: int = HEAP_BYTES, modules: Path | None = None
+    script: Path,
+    *arguments: str,
+    heap_bytes: int = HEAP_BYTES,
+    modules: Path | None = None,
+    rom: Path | None = None,
 ) -> Any:
     """Return the JSON that `script` prints last; an exception in it fails with its traceback.
 
-    `modules` is a folder in the place of the `library`.
+    `modules` is a folder in the place of the `library`. Of a ROMFS `rom` the path stands in
+    TIDEGAUGE_ROM, and there is mapped flash for it.
     """
     lib = str(modules or library().name)
     done = subprocess.run(
@@ -29,10 +35,14 @@ def run(
         text=True,
         check=False,
         timeout=_RUN_S_MAX,
-        env={"MICROPYPATH": f"{lib}:.frozen", "HOME": lib},
+        env={"MICROPYPATH": f"{lib}:.frozen", "HOME": lib} | _environment_of(rom),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def _environment_of(rom: Path | None) -> dict[str, str]:
+    return {"TIDEGAUGE_ROM": str(rom)} | mapped_flash(rom.stat().st_size) if rom else {}
 
 
 @cache

@@ -250,12 +250,21 @@ def romfs_of(folder: Path) -> Path:
     target = folder.with_suffix(".romfs")
     if not target.exists():
         writer = VfsRomWriter()
-        for path in sorted(folder.iterdir()):
-            writer.mkfile(path.name, path.read_bytes())
+        _write_romfs(writer, folder)
         with tempfile.NamedTemporaryFile(dir=folder.parent, delete=False) as file:
             file.write(writer.finalise())
         os.replace(file.name, target)
     return target
+
+
+def _write_romfs(writer: Any, folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            writer.opendir(path.name)
+            _write_romfs(writer, path)
+            writer.closedir()
+        else:
+            writer.mkfile(path.name, path.read_bytes())
 
 
 def _check_identity(certificate_der: bytes, key_der: bytes, root_der: bytes) -> None:

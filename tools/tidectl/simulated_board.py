@@ -155,7 +155,7 @@ class SimulatedBoard:
                 }
             ),
             # The last: where they are in the process is where its mapped flash is.
-            **_mapped_flash(ROMFS_BYTES + STAND_INS_ROMFS_BYTES),
+            **mapped_flash(ROMFS_BYTES + STAND_INS_ROMFS_BYTES),
         }
         self.stats, self.asleep_ms, self._ended = None, None, False
         with open(self._log_path, "ab") as log:
@@ -265,6 +265,13 @@ class SimulatedBoard:
             self._lock = None
 
 
+def mapped_flash(size_bytes: int) -> dict[str, str]:
+    """Return the variables that make room for `size_bytes` in the process, as the sim has it."""
+    variables = (size_bytes + _VARIABLE_BYTES - 1) // _VARIABLE_BYTES
+    names = ("TIDEGAUGE_FLASH" + "X" * number for number in range(variables))
+    return dict.fromkeys(names, "x" * _VARIABLE_BYTES)
+
+
 def outbox_partition(image_path: Path) -> Path:
     """Return where the image of the partition `outbox` is, on a board that has one."""
     return image_path.with_name("outbox.img")
@@ -296,13 +303,6 @@ def _romfs(image_path: Path) -> Path:
     if not path.exists():
         path.write_bytes(b"\xff" * ROMFS_BYTES)
     return path
-
-
-def _mapped_flash(size_bytes: int) -> dict[str, str]:
-    """Return the variables that make room for `size_bytes` in the process, as the sim has it."""
-    variables = (size_bytes + _VARIABLE_BYTES - 1) // _VARIABLE_BYTES
-    names = ("TIDEGAUGE_FLASH" + "X" * number for number in range(variables))
-    return dict.fromkeys(names, "x" * _VARIABLE_BYTES)
 
 
 def _parsed(line: str) -> BoardStats | int | None:

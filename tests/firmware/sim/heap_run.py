@@ -1,12 +1,18 @@
 """Measure on the VM what the stand-ins take of a board's heap, with the chip of a module.
 
+They run out of mapped flash, as on a simulated board, whose image is in TIDEGAUGE_ROM.
+
 Prints the bytes of all that every board has, and those of the chip: `heap_run.py MODULE`.
 """
 
 import asyncio
 import gc
 import json
+import os
 import sys
+
+import mapped_flash
+import vfs
 
 OPTIONS = {"bus": 0, "address": 5, "pin": 4, "cs_pin": 4, "rom": None}
 
@@ -19,6 +25,9 @@ def used_bytes():
 async def main():
     await asyncio.sleep_ms(0)  # what the agent loads anyway is loaded before
     asyncio.Event()
+    vfs.mount(vfs.VfsRom(mapped_flash.load(os.getenv("TIDEGAUGE_ROM"))), "/stand_ins")
+    mapped_flash.forget_start()
+    sys.path.insert(0, "/stand_ins")
     before = used_bytes()
     import console
     import esp32
