@@ -51,16 +51,23 @@ class Segment:
         self.next_sequence, self._last_at_ms = next_sequence, at_ms
 
     def recover(self) -> int:
-        """Read all, cut a torn tail off, and return how many bytes that were."""
+        """Read all, cut a torn tail off, and return how many bytes that were.
+
+        A record that is damaged, with a sound one right behind it, is no torn tail: it stays.
+        """
         end, expected = 0, self.base
         while end < self.block.size:
-            data, used = self._read_for(end), 0
+            data, used = self._read_for(end, records=2), 0
             for offset, record in sound(data, expected):
                 self._mark(record.sequence, end + offset)
                 expected, self._last_at_ms = record.sequence + 1, record.at_ms
                 used = offset + HEADER_BYTES + len(record.payload)
             if used == 0:
-                break
+                used = self._damaged_before_sound(data, expected)
+                if used == 0:
+                    break
+                self._damaged[end] = used
+                expected += 1
             end += used
         self.next_sequence, self._indexed = expected, True
         torn_bytes = self.block.size - end
@@ -68,6 +75,14 @@ class Segment:
             self.block.cut(end)
             self.block.sync()
         return torn_bytes
+
+    def _damaged_before_sound(self, data: bytes, expected: int) -> int:
+        """Return the size of the damaged record that `data` begins with, 0 where it is torn."""
+        if len(data) < HEADER_BYTES:
+            return 0
+        size = HEADER_BYTES + int(HEADER.unpack_from(data)[0])
+        following = whole(data, size, expected + 1)
+        return size if following and following.sequence == expected + 1 else 0
 
     def first_at_ms(self) -> int | None:
         """Return when the first record was taken, None in an empty segment."""
@@ -108,13 +123,18 @@ class Segment:
             self._hint = (record.sequence + 1, offset)
         return found
 
-    def _read_for(self, offset: int) -> bytes:
-        data = self.block.read(offset, READ_BYTES)
-        if len(data) >= HEADER_BYTES:
-            need = HEADER_BYTES + int(HEADER.unpack_from(data)[0])
-            if READ_BYTES < need <= self.block.size - offset:
-                data = self.block.read(offset, need)
-        return data
+    def _read_for(self, offset: int, records: int = 1) -> bytes:
+        """Return what stands at `offset`: `records` at least, by their heads, if they are whole."""
+        data, need = self.block.read(offset, READ_BYTES), 0
+        for _ in range(records):
+            head = self.block.read(offset + need, HEADER_BYTES)
+            if len(head) < HEADER_BYTES:
+                break
+            size = HEADER_BYTES + int(HEADER.unpack(head)[0])
+            if size > self.block.size - offset - need:
+                break
+            need += size
+        return data if need <= READ_BYTES else self.block.read(offset, need)
 
     def _behind_damage(self, offset: int) -> int:
         """Return where the next record stands: where this one's head says, or the index."""

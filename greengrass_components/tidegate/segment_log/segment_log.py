@@ -178,7 +178,7 @@ class SegmentLog:
             path = self._folder / f"{base:020d}{SUFFIX}"
             try:
                 replace_file(path, data)
-                _sync_folder(self._folder)
+                sync_folder(self._folder)
             except OSError as error:
                 raise LogWriteError(f"{path}: {error.strerror}") from error
             old.block.close()
@@ -296,7 +296,7 @@ class SegmentLog:
             block = FileBlock(path)
             try:
                 path.touch(0o600)
-                _sync_folder(self._folder)
+                sync_folder(self._folder)
             except OSError as error:
                 raise LogWriteError(f"{path}: {error.strerror}") from error
         self._segments.append(Segment(base, block, segment_bytes=self.settings.segment_bytes))
@@ -331,7 +331,8 @@ def _locked(folder: Path) -> int:
     return fd
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Return when the names in `folder` are on the disk."""
     fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

@@ -14,6 +14,7 @@ from typing import Any
 
 from tidegate.segment_log import LogError
 from tidegate.segment_log.cursors import file_name, replace_file
+from tidegate.segment_log.segment_log import sync_folder
 from tidegate.streams.definition import StreamDefinition, definition_of
 from tidegate.streams.errors import StreamRequestError
 from tidegate.streams.status import Status
@@ -158,3 +159,5 @@ class Store:
 def _write(folder: Path, definition: StreamDefinition) -> None:
     text: dict[str, Any] = definition.to_wire()
     replace_file(folder / DEFINITION, json.dumps(text, indent=1).encode())
+    sync_folder(folder)
+    sync_folder(folder.parent)

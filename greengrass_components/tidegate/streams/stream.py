@@ -35,6 +35,7 @@ class Stream:
         self.log = SegmentLog(folder, definition.log_settings(), clock_ms=clock_ms)
         self.watchers: set[Callable[[], None]] = set()
         self.export_errors: dict[str, str] = {}
+        self.missed_messages: dict[str, int] = {}  # by export: gone before they could be sent
         self._place_cursors(None)
 
     def append_many(self, payloads: Sequence[bytes]) -> int:
@@ -95,6 +96,10 @@ class Stream:
                 "oldestSequenceNumber": log.oldest_sequence,
                 "newestSequenceNumber": max(0, log.next_sequence - 1),
                 "totalBytes": log.size_bytes,
+                # Ours, since the start: AWS's clients pass over what they don't know.
+                "droppedMessages": log.dropped_records,
+                "expiredMessages": log.expired_records,
+                "damagedBytes": log.damaged_bytes,
             },
             "exportStatuses": [self._export_status(e.identifier) for e in self.definition.exports],
         }
@@ -106,6 +111,7 @@ class Stream:
             "lastExportedSequenceNumber": cursor.next_sequence - 1,
             "exportedBytesFromStream": cursor.payload_bytes,
             "exportedMessagesCount": cursor.records,
+            "missedMessagesCount": self.missed_messages.get(identifier, 0),
         }
         if cursor.moved_at_ms:
             status["lastExportTime"] = cursor.moved_at_ms
@@ -126,3 +132,4 @@ class Stream:
         for gone in set(cursors) - names:
             cursors.remove(gone)
             self.export_errors.pop(gone, None)
+            self.missed_messages.pop(gone, None)

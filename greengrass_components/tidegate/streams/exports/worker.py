@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class Worker:
     """Sends `export` of `stream`; `report` gets what belongs on a status stream.
 
-    `missed_messages` were gone before they could be sent: overwritten, or too old.
+    What was overwritten or too old before it could be sent is counted with the stream.
     """
 
     def __init__(
@@ -51,7 +51,6 @@ class Worker:
         self._appended = asyncio.Event()
         self._cursor = stream.log.cursors.get(export.identifier) or Cursor()
         self._kept_at_s = 0.0
-        self.missed_messages = 0
         stream.watchers.add(self._appended.set)
 
     async def run(self) -> None:
@@ -116,7 +115,8 @@ class Worker:
         records = self.stream.read(start, self.export.batch_size, BATCH_BYTES_MAX)
         behind = records[0].sequence if records else self.stream.log.next_sequence
         if behind > start:
-            self.missed_messages += behind - start
+            missed = self.stream.missed_messages
+            missed[self.export.identifier] = missed.get(self.export.identifier, 0) + behind - start
             log.warning(
                 "messages were gone before they were exported stream=%s export=%s count=%d",
                 self.stream.definition.name,

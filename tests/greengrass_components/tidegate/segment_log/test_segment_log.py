@@ -186,6 +186,20 @@ def test_a_damaged_record_costs_itself_and_is_counted(tmp_path: Path) -> None:
         assert log.damaged_bytes == 1_024
 
 
+def test_a_damaged_record_is_not_taken_for_a_torn_tail(tmp_path: Path) -> None:
+    with SegmentLog(tmp_path, LogSettings(bytes_max=1 << 20, segment_bytes=1 << 19)) as log:
+        log.append_many([bytes([number]) * 40_000 for number in range(6)])
+    path = tmp_path / f"{0:020d}.seg"
+    data = bytearray(path.read_bytes())
+    for damaged in (0, 3):
+        data[damaged * 40_024 + 9_000] ^= 1
+    path.write_bytes(data[:-1])
+    with SegmentLog(tmp_path, LogSettings(bytes_max=1 << 20)) as log:
+        assert (log.next_sequence, log.torn_bytes, log.damaged_bytes) == (5, 40_023, 80_048)
+        assert log.append(b"next") == 5
+        assert [payload[0] for payload in payloads_from(log, 0)] == [1, 2, 4, ord("n")]
+
+
 @settings(max_examples=40)
 @given(
     junk=st.binary(max_size=300),

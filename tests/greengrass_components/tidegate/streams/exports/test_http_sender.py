@@ -63,6 +63,10 @@ async def test_messages_that_were_overwritten_are_told_as_missed(exporting: Expo
             await client.append_many("ström", [b"%02d" % number * 100 for number in range(15, 30)])
             statuses[0] = 200
             wait_for("the last", lambda: server.taken and server.taken[-1].body[:2] == b"29")
+            status = (await client.describe("ström"))["exportStatuses"][0]
+            storage = (await client.describe("ström"))["storageStatus"]
         numbers = [int(request.headers["x-sequence-number"]) for request in server.taken]
         assert numbers == [*range(numbers[0], 30)]
         assert numbers[0] > 1
+        assert status["missedMessagesCount"] == numbers[0]
+        assert storage["droppedMessages"] == storage["oldestSequenceNumber"] >= numbers[0]
