@@ -17,6 +17,8 @@ from tidegate.errors import GateError
 from tidegate.health import Health
 from tidegate.intake import Intake
 from tidegate.outbox import Outbox
+from tidegate.status_page import StatusPage
+from tidegate.status_page.component_view import ComponentView
 from tidegate.tag_map import Bus, TagMap
 
 log = logging.getLogger("tidegate.component")
@@ -44,6 +46,7 @@ class Component:
         self.settings, self.tag_map, self.intake = settings, tag_map, intake
         self.buses: Sequence[AnyBus] = buses
         self.health = Health(intake=intake, outbox=self.outbox, buses=buses, clock_s=time.monotonic)
+        self.page = StatusPage(ComponentView(self.kind.name, intake, self.outbox, buses))
 
     def _bus(self, bus: Bus, intake: Intake) -> AnyBus:
         try:
@@ -68,6 +71,8 @@ class Component:
             asyncio.create_task(self._keep_running(bus), name=bus.name) for bus in self.buses
         ]
         self._tasks.append(asyncio.create_task(self._maintain()))
+        if self.settings.status_port:
+            await self.page.try_open(self.settings.status_port)
         if self.settings.health_period_ms:
             self._tasks.append(asyncio.create_task(self._tell_health()))
         groups = self.tag_map.groups
@@ -82,6 +87,7 @@ class Component:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        await self.page.close()
         self.intake.flush()
         try:
             self.outbox.maintain(flush=True)

@@ -136,6 +136,11 @@ class Producer:
         """Whether everything added is in the stream or set aside."""
         return not self._open and not self._ready
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last request failed, or a record has been tried in vain and waits."""
+        return self._backoff.tries > 0 or any(one.backoff.tries for one in self._ready)
+
     def add(self, data: bytes, token: int) -> None:
         """Take one user record; `on_done` or `on_refused` will name its token, once."""
         self.metrics.user_records_received += 1

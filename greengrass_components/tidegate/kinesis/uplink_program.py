@@ -28,8 +28,10 @@ from tidegate.kinesis.credentials import CredentialSource
 from tidegate.kinesis.producer import Producer, PutClient
 from tidegate.kinesis.shard_budget import ShardRate
 from tidegate.kinesis.uplink_settings import NAMES, UplinkSettings, Via, read_uplink_settings
+from tidegate.kinesis.uplink_view import UplinkView
 from tidegate.local_samples import LocalSamples
 from tidegate.outbox import Outbox
+from tidegate.status_page import StatusPage
 from tidegate.streams import StreamsError
 from tidegate.uplink import OutboxSource, SystemClock, Uplink
 
@@ -103,6 +105,9 @@ class UplinkProgram:
             asyncio.create_task(self._look_for_outboxes(settings, uplink)),
             asyncio.create_task(_maintain(outbox)),
         ]
+        page = StatusPage(UplinkView("kinesis_uplink", uplink, outbox))
+        if settings.status_port:
+            await page.try_open(settings.status_port)
         carrying = asyncio.create_task(uplink.run())
         try:
             await self._until_told(carrying)
@@ -112,6 +117,7 @@ class UplinkProgram:
             for task in (carrying, *helpers):
                 task.cancel()
             await asyncio.gather(carrying, *helpers, return_exceptions=True)
+            await page.close()
             if subscription:
                 with contextlib.suppress(IpcError):
                     await subscription.close()
