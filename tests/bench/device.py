@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
+from tests.bench.erases import erases_per_1000
 from tests.bench.figures import Figures
 from tests.firmware import vm
 from tests.firmware.lib.tidenode import one_vm
@@ -59,7 +60,8 @@ def run() -> Figures:
         imported_bytes = _imported_bytes(folder / "program")
         steady_bytes, growth_bytes = _heap(folder / "board")
     samples_per_s, bytes_per_sample = vm.run(SCRIPT, "encode")
-    default_erases, littlefs_erases, ring_erases = _erases()
+    littlefs_erases, ring_erases = erases_per_1000("segments"), erases_per_1000("ring")
+    default_erases = erases_per_1000("segments", sync_batches=8)
     figures = [
         rate, rate_far, samples_per_s, round(bytes_per_sample, 1), imported_bytes, steady_bytes,
         growth_bytes, closed_ms, silent_ms, littlefs_erases, default_erases, ring_erases,
@@ -160,10 +162,3 @@ def _heap(folder: Path) -> tuple[int, int]:
     stand_ins_bytes = sum(vm.run(heap_run, "bme280", rom=stand_ins))
     early, late = min(used[SAMPLES : 2 * SAMPLES]), min(used[2 * SAMPLES : 3 * SAMPLES])
     return late - stand_ins_bytes, late - early
-
-
-def _erases() -> tuple[int, int, int]:
-    """Return erases per 1,000 records: files by default, files of all they hold, a ring."""
-    heap_bytes = 4 << 20  # the flash is in RAM
-    default, files, ring = vm.run(SCRIPT, "erases", heap_bytes=heap_bytes)
-    return default, files, ring

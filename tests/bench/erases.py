@@ -31,9 +31,9 @@ def erases(
     return dict(vm.run(_RUN, storage, *map(str, numbers), heap_bytes=HEAP_BYTES))
 
 
-def erases_per_1000(storage: str) -> int:
+def erases_per_1000(storage: str, *, sync_batches: int = SYNC_BATCHES) -> int:
     """Return the block erases for 1,000 records of 64 bytes; a ring syncs at each of them."""
-    counts = erases(storage, batches=BATCHES, payload_bytes=RECORD_BYTES, sync_batches=SYNC_BATCHES)
+    counts = erases(storage, batches=BATCHES, payload_bytes=RECORD_BYTES, sync_batches=sync_batches)
     return int(counts["erases"])
 
 

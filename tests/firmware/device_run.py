@@ -6,8 +6,6 @@ import os
 import sys
 import time
 
-sys.path.append(__file__.rsplit("/", 1)[0] + "/lib/tidenode")  # ram_flash
-
 
 def import_bytes():
     """The heap that all resident code takes, run out of mapped flash, beside what it imports."""
@@ -47,71 +45,6 @@ def encode():
         payload = encode(batch)
     took_us = time.ticks_diff(time.ticks_us(), began_us)
     return [6_000 * 1_000_000 // took_us, len(payload) / 60]
-
-
-def erases():
-    """Erases per 1,000 records of 64 bytes, acknowledged as they go: LittleFS, then a ring.
-
-    Counted over the third thousand, when neither is fresh any more.
-    """
-    return [_littlefs_erases(8), _littlefs_erases(64), _ring_erases()]
-
-
-def _littlefs_erases(sync_batches):
-    import vfs
-
-    from tidenode.segments import Segments
-
-    flash = _flash()
-    vfs.VfsLfs2.mkfs(flash)
-    vfs.mount(vfs.VfsLfs2(flash), "/flash")
-    storage = Segments(folder="/flash/outbox", bytes_max=64 * 4_096)
-    count = _erases(flash, storage, sync_batches)
-    vfs.umount("/flash")
-    return count
-
-
-def _ring_erases():
-    from tidenode.ring import Ring
-
-    flash = _flash()
-    return _erases(flash, Ring(flash), 1)
-
-
-def _flash():
-    """Return a flash of 128 blocks, half a megabyte, that counts."""
-    from ram_flash import BLOCK, RamFlash
-
-    class Counting(RamFlash):
-        erased = 0
-
-        def erase(self, block):
-            self.erased += 1
-            super().erase(block)
-
-    return Counting(bytearray(b"\xff" * (BLOCK * 128)))
-
-
-def _erases(flash, storage, sync_batches):
-    from tidenode.outbox import Outbox
-
-    outbox = Outbox(
-        storage=storage,
-        now_ms=lambda: 0,
-        warn=print,
-        sync_batches=sync_batches,
-        sync_age_ms=1 << 30,
-    )
-    before = 0
-    for number in range(3_000):
-        if number == 2_000:
-            before = flash.erased
-        outbox.push("climate", 1, bytes(64))
-        entry = outbox.next_after(-1)
-        while entry is not None:
-            outbox.acknowledge(entry)
-            entry = outbox.next_after(entry.sequence)
-    return flash.erased - before
 
 
 print(json.dumps(globals()[sys.argv[1]]()))

@@ -1,6 +1,5 @@
 """Show how far a long command is: a bar on a terminal, a line now and then elsewhere."""
 
-from types import TracebackType
 from typing import Self
 
 from rich.markup import escape
@@ -53,12 +52,7 @@ class Progress:
         self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self._end_step()
         self._bars.stop()

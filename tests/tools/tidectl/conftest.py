@@ -1,18 +1,21 @@
 """Fixtures for the command line: itself, run in this process, and certificates of any kind."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.local_cloud import CloudProcess
 from tidectl import output
 from tidectl.cli import main
 from tidectl.home import Home
-from tidectl.target import Target
+from tidectl.local_process import LocalProcess
+from tidectl.stack import deploy
+from tidectl.target import Target, local_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +67,14 @@ def tidectl(
 def shared_home(local_cloud: CloudProcess, deployed: Target) -> Home:  # noqa: ARG001  deployed first
     """The home of the shared local cloud, the stack deployed: things need names of their own."""
     return Home(local_cloud.state.parent)
+
+
+@pytest.fixture(params=["influxdb", "liveanalytics"])
+def empty_cloud(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
+    """A local cloud of the test's own whose store, of each engine, is empty."""
+    process = LocalProcess(Home(tmp_path / "home"))
+    facts = process.start(http_port=0, mqtt_port=0, store_port=0)
+    target = local_target(facts)
+    deploy(target, {"StoreEngine": request.param})
+    yield target
+    psutil.Process(facts.pid).kill()

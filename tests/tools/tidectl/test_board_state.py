@@ -4,27 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.firmware.lib.tidenode.identities import authority, thing
-from tests.tools.tidectl.test_firmware_image import CONFIG, QUEUED, with_outbox
+from tests.tools.tidectl.test_firmware_image import QUEUED, with_outbox
+from tests.tools.tidectl.thing_files import make_thing
 from tidectl.board_state import BoardState, board_state
-from tidectl.firmware_image import build_image, save_image
+from tidectl.firmware_image import save_image
+from tidectl.home import Home
 from tidectl.simulated_board import SimulatedBoard
 
 
 @pytest.fixture
 def image_path(tmp_path: Path) -> Path:
     """The image of a board that could not send two batches and has no broker."""
-    issuer = authority()
-    board = thing(issuer)
-    config = CONFIG | {
-        "broker": {"host": "127.0.0.1", "port": 9},
-        "clock": {"sntp_host": None},
-        "batch": {"age_ms_max": 100},
-        "outbox": {"sync_batches": 1},
-    }
-    image = build_image(config, board.certificate_der(), board.key_der(), issuer.certificate_der())
-    save_image(tmp_path / "flash.img", with_outbox(image, **QUEUED))
-    return tmp_path / "flash.img"
+    path = make_thing(Home(tmp_path), "board-1").image_path
+    save_image(path, with_outbox(path.read_bytes(), **QUEUED))
+    return path
 
 
 def test_a_board_that_is_off_says_what_waits_on_its_flash(image_path: Path) -> None:

@@ -1,19 +1,15 @@
 """The ledger is read whole, however small the pages."""
 
-from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.tools.tidectl.publishing import SAMPLES, SITE, Publisher
 from tidectl.home import Home
 from tidectl.ledger import Ledger, by_thing
-from tidectl.local_process import LocalProcess
 from tidectl.query_api import NothingStoredError, QueryApi
-from tidectl.stack import deploy
-from tidectl.target import Target, local_target
+from tidectl.target import Target
 from tidewire import topic
 
 THINGS = ("ledger-a", "ledger-b", "ledger-c")
@@ -68,25 +64,14 @@ def test_the_newest_storing_is_known(filled: Target) -> None:
     assert list(ledger.stored_since(newest_ms + 3_600_000)) == []
 
 
-@pytest.fixture(params=["influxdb", "liveanalytics"])
-def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
-    """A local cloud of the test's own whose store, of each engine, is empty."""
-    process = LocalProcess(Home(tmp_path / "home"))
-    facts = process.start(http_port=0, mqtt_port=0, store_port=0)
-    target = local_target(facts)
-    deploy(target, {"StoreEngine": request.param})
-    yield target
-    psutil.Process(facts.pid).kill()
-
-
 def test_it_is_empty_then_has_foreign_batches_and_then_sequences(
-    fresh: Target, tmp_path: Path
+    empty_cloud: Target, tmp_path: Path
 ) -> None:
     """Neither `boot` nor `sequence` is a column before the first batch that has one."""
-    ledger = Ledger(QueryApi(fresh))
+    ledger = Ledger(QueryApi(empty_cloud))
     assert (ledger.totals(), ledger.samples(), ledger.last_stored_at_ms()) == ([], {}, 0)
     assert list(ledger.stored_since(0)) == []
-    publisher = Publisher(fresh, Home(tmp_path / "home"), "stranger")
+    publisher = Publisher(empty_cloud, Home(tmp_path / "home"), "stranger")
     name = topic.BASIC_INGEST_PREFIX + topic.build(SITE, publisher.thing, "climate")
     publisher.publish(name, b'{"temperature_c": 20.5}')
     (entry,) = publisher.entries(1)

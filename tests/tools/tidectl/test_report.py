@@ -1,40 +1,25 @@
 """Which things report, by the ledger and the tables of both engines."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.local_cloud import wait_for
 from tests.tools.tidectl.publishing import SAMPLES, SITE, START_MS, Publisher
 from tidectl.errors import TidectlError
 from tidectl.home import Home
-from tidectl.local_process import LocalProcess
 from tidectl.query_api import QueryApi
 from tidectl.report import MEASUREMENTS_PER_QUESTION, Report, reports
-from tidectl.stack import deploy
-from tidectl.target import Target, local_target
-
-
-@pytest.fixture(params=["influxdb", "liveanalytics"])
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
-    """A local cloud of the test's own with an empty store of each engine."""
-    process = LocalProcess(Home(tmp_path / "home"))
-    facts = process.start(http_port=0, mqtt_port=0, store_port=0)
-    target = local_target(facts)
-    deploy(target, {"StoreEngine": request.param})
-    yield target
-    psutil.Process(facts.pid).kill()
+from tidectl.target import Target
 
 
 def test_a_store_without_samples_has_no_reports_and_then_each_things_own(
-    target: Target, tmp_path: Path
+    empty_cloud: Target, tmp_path: Path
 ) -> None:
-    api = QueryApi(target)
+    api = QueryApi(empty_cloud)
     assert reports(api, 0) == []
-    publisher = Publisher(target, Home(tmp_path / "home"), "reporter")
+    publisher = Publisher(empty_cloud, Home(tmp_path / "home"), "reporter")
     publisher.send([0, 1], measurement="climate")
     publisher.send([2], measurement="health")
     publisher.close()

@@ -2,32 +2,21 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.firmware.lib.tidenode.identities import authority, thing
-from tests.tools.tidectl.test_firmware_image import CONFIG
-from tidectl.firmware_image import build_image, save_image
+from tests.tools.tidectl.thing_files import make_thing
+from tidectl.home import Home
 from tidectl.simulated_board import BoardError, BoardStats, SimulatedBoard, image_in_use
 
 
 def image_in(folder: Path) -> Path:
     """Return the flash image of a board that has no broker."""
-    folder.mkdir(parents=True, exist_ok=True)
-    issuer = authority()
-    board = thing(issuer)
-    config = CONFIG | {
-        "broker": {"host": "127.0.0.1", "port": 9},
-        "clock": {"sntp_host": None},
-        "batch": {"age_ms_max": 100},
-        "outbox": {"sync_batches": 1},
-    }
-    image = build_image(config, board.certificate_der(), board.key_der(), issuer.certificate_der())
-    save_image(folder / "flash.img", image)
-    return folder / "flash.img"
+    return make_thing(Home(folder), "board-1").image_path
 
 
-def board_on(image_path: Path, **more: int) -> SimulatedBoard:
+def board_on(image_path: Path, **more: Any) -> SimulatedBoard:
     return SimulatedBoard(image_path, log_path=image_path.with_name("board.log"), **more)
 
 
@@ -39,10 +28,7 @@ def test_a_board_boots_from_a_path_as_long_as_paths_get(tmp_path: Path) -> None:
 
 def test_every_line_is_told_and_the_last_is_final(tmp_path: Path) -> None:
     told: list[BoardStats] = []
-    image_path = image_in(tmp_path)
-    board = SimulatedBoard(
-        image_path, log_path=tmp_path / "board.log", drain_timeout_ms=0, on_stats=told.append
-    )
+    board = board_on(image_in(tmp_path), drain_timeout_ms=0, on_stats=told.append)
     board.start()
     board.wait_for(lambda stats: stats.accepted > 0)
     board.interrupt()

@@ -1,7 +1,6 @@
 """`tidectl deploy`: bring a stack to what the checkout says."""
 
 import sys
-from types import TracebackType
 from typing import Any, Self
 
 import click
@@ -41,12 +40,7 @@ class EventLine:
         self._status.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._status.stop()
 
 

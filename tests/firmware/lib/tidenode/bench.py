@@ -1,5 +1,7 @@
 """A scripted broker and a simulated board that knows it: the real firmware on the real VM."""
 
+import random
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Self
@@ -101,6 +103,34 @@ class Bench:
         wanted = len(self.broker.received) + count
         arrived = self.broker.wait_for(lambda: len(self.broker.received) >= wanted, LATE_S_MAX)
         assert arrived, f"{len(self.broker.received)} of {wanted}; {self.log()[-500:]}"
+
+    def cut_again_and_again(self, image: Path, moments: random.Random, *, kills: int) -> int:
+        """Cut the power of a board `kills` times, each after its start has sent something.
+
+        Return how many samples these starts counted as accepted, which is a lower bound.
+        """
+        accepted = 0
+        for boot in range(1, kills + 1):
+            board = self.board(image)
+            self.wait_for_boot(boot)
+            time.sleep(moments.uniform(0.0, 0.4))  # the moment is the fault
+            board.kill()
+            board.wait()
+            accepted += board.stats.accepted if board.stats else 0
+        return accepted
+
+    def wait_for_boot(self, boot: int) -> None:
+        """Return when the broker has received a batch of the start `boot`."""
+        looked_at = 0
+
+        def has_come() -> bool:
+            nonlocal looked_at
+            fresh = self.broker.received[looked_at:]
+            looked_at += len(fresh)
+            return any(decode(publish.payload).boot == boot for publish in fresh)
+
+        arrived = self.broker.wait_for(has_come, LATE_S_MAX)
+        assert arrived, f"nothing of boot {boot} in {looked_at}; {self.log()[-500:]}"
 
     def wait_for_connects(self, count: int) -> None:
         """Return when the broker has been greeted `count` times in all."""

@@ -1,7 +1,6 @@
 """The whole agent on the real VM: power cuts, a full outbox, orderly ends, a heap that holds."""
 
 import random
-import time
 from collections import Counter
 from typing import Any
 
@@ -30,20 +29,12 @@ LARGEST: dict[str, Any] = {
 @pytest.mark.parametrize("seed", SEEDS)
 def test_power_cuts_at_random_moments_lose_nothing_the_outbox_took(bench: Bench, seed: int) -> None:
     """The broker cuts and forgets acknowledgements as well; the image is what goes on."""
-    moments = random.Random(seed)
     bench.broker.misbehave(Faults(seed=seed, cut=0.05, drop_puback=0.05))
     bench.broker.resume()
     image = bench.image()
-    accepted = 0
-    for _ in range(KILLS):
-        board = bench.board(image)
-        bench.wait_for_batches(1)
-        time.sleep(moments.uniform(0.0, 0.4))  # the moment is the fault
-        board.kill()
-        board.wait()
-        accepted += board.stats.accepted if board.stats else 0
+    accepted = bench.cut_again_and_again(image, random.Random(seed), kills=KILLS)
     board = bench.board(image)
-    bench.wait_for_batches(3)
+    bench.wait_for_boot(KILLS + 1)
     stats = bench.end(board)
     assert stats.boot == KILLS + 1
     bench.assert_whole(stats, accepted=accepted)

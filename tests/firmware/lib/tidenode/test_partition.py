@@ -1,7 +1,6 @@
 """A board whose flash has a partition for the outbox: the ring below the whole agent."""
 
 import random
-import time
 
 from tests.firmware.lib.tidenode.bench import LATE_S_MAX, Bench
 from tests.firmware.lib.tidenode.broker import Faults
@@ -14,20 +13,12 @@ SEED = 7
 
 
 def test_power_cuts_lose_nothing_the_ring_took(bench: Bench) -> None:
-    moments = random.Random(SEED)
     bench.broker.misbehave(Faults(seed=SEED, cut=0.05, drop_puback=0.05))
     bench.broker.resume()
     image = bench.image(partition_blocks=16)
-    accepted = 0
-    for _ in range(KILLS):
-        board = bench.board(image)
-        bench.wait_for_batches(1)
-        time.sleep(moments.uniform(0.0, 0.4))  # the moment is the fault
-        board.kill()
-        board.wait()
-        accepted += board.stats.accepted if board.stats else 0
+    accepted = bench.cut_again_and_again(image, random.Random(SEED), kills=KILLS)
     board = bench.board(image)
-    bench.wait_for_batches(3)
+    bench.wait_for_boot(KILLS + 1)
     stats = bench.end(board)
     assert stats.boot == KILLS + 1
     bench.assert_whole(stats, accepted=accepted)
@@ -35,7 +26,7 @@ def test_power_cuts_lose_nothing_the_ring_took(bench: Bench) -> None:
 
 
 def test_a_full_ring_drops_the_oldest_and_counts_them_over_reboots(bench: Bench) -> None:
-    image = bench.image(partition_blocks=4)
+    image = bench.image(partition_blocks=4, batch={"samples_max": 1})  # many, soon
     board = bench.board(image, drain_timeout_ms=0)
     board.wait_for(lambda stats: stats.dropped > 0, LATE_S_MAX)
     first = bench.end(board)
