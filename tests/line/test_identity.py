@@ -103,6 +103,8 @@ def test_a_board_makes_its_key_becomes_a_thing_and_nothing_of_it_is_lost(line: L
     iot = line.target.client("iot")
     described = iot.describe_certificate(certificateId=certificate_id)["certificateDescription"]
     assert files["cert.der"] == certificate_der(described["certificatePem"])
+    info = tidectl(line, "device", "info", "claimed", "--json")
+    assert info["certificate_id"] == certificate_id, "it is told from the flash"
     assert not {"claim.der", "claim_key.der", "claim.json", "new_key.der"} & files.keys()
     thing = iot.describe_thing(thingName="claimed")
     assert thing["attributes"] == {"serial_number": "claimed", "site": "farm"}

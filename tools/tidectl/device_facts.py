@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from tidectl import esptool
 from tidectl.board_state import board_state, still_image
 from tidectl.boards import boards
 from tidectl.counters import Counters, counters_of
-from tidectl.firmware_image import FirmwareImageError, outbox_names
+from tidectl.firmware_image import FirmwareImageError, certificate_of, outbox_names
 from tidectl.outbox_files import ring_counters
 from tidectl.simulated_board import outbox_partition
 from tidectl.thing import ThingFolder
@@ -54,7 +55,7 @@ def thing_summary(folder: ThingFolder) -> ThingSummary:
         target=facts["target"],
         board="none" if state is None else "runs" if state.running else "off",
         queued_batches=state.queued_batches if state else None,
-        valid_until=_certificate_dates(folder)[1],
+        valid_until=_certificate_dates(_certificate(folder))[1],
     )
 
 
@@ -63,14 +64,15 @@ def thing_facts(folder: ThingFolder) -> dict[str, Any]:
     facts = folder.facts()
     state = board_state(folder.image_path)
     counters = _counters(folder)
-    valid_from, valid_until = _certificate_dates(folder)
+    certificate = _certificate(folder)
+    valid_from, valid_until = _certificate_dates(certificate)
     measurements = folder.config().get("measurements", [])
     return {
         "thing": folder.thing,
         "site": facts["site"],
         "target": facts["target"],
         "broker": f"{facts['broker']['host']}:{facts['broker']['port']}",
-        "certificate_id": facts["certificate_id"],
+        "certificate_id": _id_of(certificate) if certificate else facts["certificate_id"],
         "valid_from": valid_from,
         "valid_until": valid_until,
         "measurements": ", ".join(f"{one['name']} ({one['driver']})" for one in measurements),
@@ -101,12 +103,28 @@ def _counters(folder: ThingFolder) -> Counters | None:
         return None
 
 
-def _certificate_dates(folder: ThingFolder) -> tuple[str | None, str | None]:
+def _certificate(folder: ThingFolder) -> x509.Certificate | None:
+    """Return the thing's certificate; that of a board with its own key is on its flash alone."""
     try:
-        certificate = x509.load_der_x509_certificate(folder.certificate_path.read_bytes())
-    except (OSError, ValueError):
+        if folder.identity_on_board and folder.image_path.exists():
+            image = still_image(folder.image_path)
+            found = certificate_of(image) if image else None
+        else:
+            found = folder.certificate_path.read_bytes()
+        return x509.load_der_x509_certificate(found) if found else None
+    except (OSError, ValueError, FirmwareImageError):
+        return None
+
+
+def _certificate_dates(certificate: x509.Certificate | None) -> tuple[str | None, str | None]:
+    if certificate is None:
         return None, None
     return (
         f"{certificate.not_valid_before_utc:%Y-%m-%d}",
         f"{certificate.not_valid_after_utc:%Y-%m-%d}",
     )
+
+
+def _id_of(certificate: x509.Certificate) -> str:
+    """Return what AWS IoT calls a certificate."""
+    return certificate.fingerprint(hashes.SHA256()).hex()

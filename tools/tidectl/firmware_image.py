@@ -182,6 +182,15 @@ def configuration(image: bytes) -> dict[str, Any]:
     return _configuration(_mounted(image))
 
 
+def certificate_of(image: bytes) -> bytes | None:
+    """Return the certificate on `image`, DER; None where it has none. Raises FirmwareImageError."""
+    file_system = _mounted(image)
+    if "cert.der" not in file_system.listdir("/"):
+        return None
+    with file_system.open("/cert.der", "rb") as file:
+        return bytes(file.read())
+
+
 def outbox_names(image: bytes) -> list[str]:
     """Return the names in the outbox of `image`: batches, counters. Raises FirmwareImageError."""
     return _outbox_names(_mounted(image))
