@@ -41,8 +41,9 @@ class FileStream:
         answer_timeout_ms: int = ANSWER_TIMEOUT_MS,
         offline_pause_ms: int = OFFLINE_PAUSE_MS,
     ) -> None:
+        self._streams = things + "streams/"
         try:
-            self.base = "%sstreams/%s/" % (things, file["stream"])
+            self.base = "%s%s/" % (self._streams, file["stream"])
             self.size_bytes = int(file["bytes"])
             self._file = int(file["file"])
             self._version = int(file["version"])
@@ -58,8 +59,11 @@ class FileStream:
         self._answered = asyncio.Event()
 
     def filters(self) -> "list[str]":
-        """Return what to subscribe to: answers alone, or each question came back as well."""
-        return [self.base + "data/json", self.base + "rejected/json"]
+        """Return what to subscribe to, the same for all streams: AWS IoT takes 50 in a connection.
+
+        Answers alone: else each question came back as well.
+        """
+        return [self._streams + "+/data/json", self._streams + "+/rejected/json"]
 
     async def fetch(self, number: int) -> bytes:
         """Return block `number`. Raises UpdateError where it can't be had."""
@@ -89,8 +93,8 @@ class FileStream:
 
     def heard(self, topic: str, payload: "memoryview | None") -> None:
         """Take what came on a topic of this stream. Raises ValueError where it is garbage."""
-        if payload is None or self._wanted < 0:
-            return  # too long for the buffer, or nobody waits
+        if payload is None or self._wanted < 0 or not topic.startswith(self.base):
+            return  # too long for the buffer, or nobody waits, or another stream's
         document = json.loads(bytes(payload))
         if topic.endswith("/rejected/json"):
             self._refusal = "%s %s" % (document.get("o"), document.get("m"))

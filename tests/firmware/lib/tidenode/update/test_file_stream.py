@@ -20,12 +20,30 @@ def stream(file: dict[str, Any] = FILE) -> FileStream:
     )
 
 
+def matches(levels: list[str], topic: list[str]) -> bool:
+    """Return whether a filter takes a topic, both by levels."""
+    pairs = zip(levels, topic, strict=True)
+    return len(levels) == len(topic) and all(level in ("+", part) for level, part in pairs)
+
+
 def test_answers_are_subscribed_to_and_no_question_comes_back() -> None:
     one = stream()
-    question = one.base + "get/json"
-    assert one.filters() == [one.base + "data/json", one.base + "rejected/json"]
-    assert not [topic for topic in one.filters() if "+" in topic or "#" in topic]
-    assert question not in one.filters()
+    levels = [topic.split("/") for topic in one.filters()]
+    question = (one.base + "get/json").split("/")
+    for answer in ("data", "rejected"):
+        assert any(matches(each, (f"{one.base}{answer}/json").split("/")) for each in levels)
+    assert not [each for each in levels if matches(each, question)]
+
+
+def test_subscriptions_do_not_grow_with_the_streams_and_another_ones_blocks_are_let_go() -> None:
+    one, other = stream(), stream(FILE | {"stream": "s-2"})
+    assert one.filters() == other.filters()
+    one._wanted = 0
+    block = json.dumps({"i": 0, "f": 0, "p": "AAAA"}).encode()
+    one.heard(other.base + "data/json", memoryview(block))
+    assert not one._answered.is_set()
+    one.heard(one.base + "data/json", memoryview(block))
+    assert one._answered.is_set()
 
 
 @pytest.mark.parametrize("key", ["stream", "version", "file", "bytes"])
