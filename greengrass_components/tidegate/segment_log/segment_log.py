@@ -12,7 +12,6 @@ Not for several threads at once. The owner calls `maintain` at least once a seco
 what is due and lets old segments go.
 """
 
-import fcntl
 import os
 import time
 from bisect import bisect_right
@@ -26,10 +25,10 @@ from tidegate.segment_log.cursors import Cursors, replace_file
 from tidegate.segment_log.errors import (
     LogError,
     LogFullError,
-    LogLockedError,
     LogWriteError,
     RecordTooLargeError,
 )
+from tidegate.segment_log.folder import locked, sync_folder
 from tidegate.segment_log.record import HEADER_BYTES, Record, packed
 from tidegate.segment_log.segment import Segment
 from tidegate.segment_log.settings import LogSettings, Sync, WhenFull
@@ -64,7 +63,7 @@ class SegmentLog:
         self.dropped_records = self.unread_records = self.expired_records = 0
         self.torn_bytes = 0
         self._folder, self._clock_ms, self._ticks_s = folder, clock_ms, ticks_s
-        self._lock_fd = _locked(folder) if folder else -1
+        self._lock_fd = locked(folder) if folder else -1
         self.cursors = Cursors(folder)
         self._closed = False
         self.unsynced_records, self._unsynced_since_s = 0, 0.0
@@ -318,23 +317,3 @@ class SegmentLog:
         if segments:
             self.torn_bytes = segments[-1].recover()
         return segments
-
-
-def _locked(folder: Path) -> int:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        raise LogLockedError(f"{folder} is open in another process: end that one first") from error
-    return fd
-
-
-def sync_folder(folder: Path) -> None:
-    """Return when the names in `folder` are on the disk."""
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -14,7 +14,7 @@ from typing import Any
 
 from tidegate.segment_log import LogError
 from tidegate.segment_log.cursors import file_name, replace_file
-from tidegate.segment_log.segment_log import sync_folder
+from tidegate.segment_log.folder import sync_folder
 from tidegate.streams.definition import StreamDefinition, definition_of
 from tidegate.streams.errors import StreamRequestError
 from tidegate.streams.status import Status
