@@ -12,14 +12,17 @@ from collections.abc import Sequence
 from tidegate.adapter_kind import AdapterKind
 from tidegate.bus_listener import AnyBus, BusListener
 from tidegate.bus_worker import BusWorker
+from tidegate.command_log import CommandLog
 from tidegate.component_settings import ComponentSettings
 from tidegate.errors import GateError
 from tidegate.health import Health
 from tidegate.intake import Intake
 from tidegate.outbox import Outbox
+from tidegate.sample import Value
 from tidegate.status_page import StatusPage
 from tidegate.status_page.component_view import ComponentView
 from tidegate.tag_map import Bus, TagMap
+from tidegate.writing import Writing
 
 log = logging.getLogger("tidegate.component")
 
@@ -35,6 +38,7 @@ class Component:
         self, kind: AdapterKind, settings: ComponentSettings, tag_map: TagMap, outbox: Outbox
     ) -> None:
         self.kind, self.outbox = kind, outbox
+        self._command_log = CommandLog(outbox.folder / "commands.jsonl")
         self.bugs = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._build(settings, tag_map)
@@ -46,6 +50,7 @@ class Component:
         self.settings, self.tag_map, self.intake = settings, tag_map, intake
         self.buses: Sequence[AnyBus] = buses
         self.health = Health(intake=intake, outbox=self.outbox, buses=buses, clock_s=time.monotonic)
+        self.writing = Writing(buses, self._command_log, self._keep_command)
         self.page = StatusPage(ComponentView(self.kind.name, intake, self.outbox, buses))
 
     def _bus(self, bus: Bus, intake: Intake) -> AnyBus:
@@ -64,6 +69,11 @@ class Component:
             deliver=intake.take,
             stretch=lambda: self.outbox.pressure.stretch,
         )
+
+    def _keep_command(
+        self, thing: str, measurement: str, at_ms: int, facts: dict[str, Value]
+    ) -> None:
+        self.intake.keep_row(thing or self.settings.thing, measurement, at_ms, facts)
 
     async def start(self) -> None:
         """Begin to read."""

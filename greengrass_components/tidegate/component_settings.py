@@ -7,17 +7,30 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.batch_log import BYTES_MAX, BYTES_MIN, WhenOutboxFull
+from tidegate.command_link import CommandsFrom
 from tidegate.outbox import OutboxSettings
 from tidegate.segment_log import Sync
 from tidegate.setting_reader import SettingReader
 
-NAMES = ("site", "thing", "tag_map", "connections", "outbox", "health_period_ms", "status_port")
+NAMES = (
+    "site",
+    "thing",
+    "tag_map",
+    "connections",
+    "outbox",
+    "health_period_ms",
+    "status_port",
+    "commands",
+)
 _MEBIBYTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentSettings:
-    """`site` is "" where only the tag map says it; 0 ms: no health; port 0: no status page."""
+    """`site` is "" where only the tag map says it; 0 ms: no health; port 0: no status page.
+
+    `commands`: who may have values written, of the tags that the tag map allows.
+    """
 
     site: str
     thing: str
@@ -26,6 +39,7 @@ class ComponentSettings:
     outbox: OutboxSettings
     health_period_ms: int
     status_port: int
+    commands: CommandsFrom
 
     def tag_map_path(self, component: Path) -> Path:
         """Return the tag map's path: of the working directory if it is there, or shipped."""
@@ -49,6 +63,7 @@ def read_settings(mapping: Mapping[str, Any], part: str = "") -> ComponentSettin
         outbox=_outbox(reader.mapping("outbox")),
         health_period_ms=reader.integer("health_period_ms", 60_000, 0, 86_400_000),
         status_port=reader.integer("status_port", 0, 0, 65_535),
+        commands=CommandsFrom(reader.choice("commands", tuple(CommandsFrom), CommandsFrom.NOBODY)),
     )
     reader.finish()
     return settings

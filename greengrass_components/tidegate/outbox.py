@@ -66,7 +66,7 @@ class Outbox:
         clock_ms: Callable[[], int] = _now_ms,
     ) -> None:
         self.settings = settings = settings or OutboxSettings()
-        self._folder, self._clock_ms = folder, clock_ms
+        self.folder, self._clock_ms = folder, clock_ms
         self.pressure = Pressure(settings.high_water, settings.low_water)
         self.batches = BatchLog(
             folder / "batches",
@@ -177,7 +177,7 @@ class Outbox:
         """Write down a sample that no batch takes, with why; it must not stop the others."""
         self.batches.dropped.samples_refused += one.samples
         log.error("sample set aside measurement=%s: %s", one.stream.measurement, one.why)
-        path = self._folder / "refused.jsonl"
+        path = self.folder / "refused.jsonl"
         if path.exists() and path.stat().st_size > _REFUSED_BYTES_MAX:
             return  # counted all the same
         place = gathered.numbers.index(one.last_number)
@@ -206,12 +206,12 @@ class Outbox:
 
     def _checkpoint(self) -> None:
         self.batches.log.sync()  # it must not name batches that a power cut takes back
-        self._numbering.write(self._folder / "numbers.json", self.batches.dropped)
+        self._numbering.write(self.folder / "numbers.json", self.batches.dropped)
         self._since_checkpoint = 0
         self._checkpointed_next = self._numbering.log_next
 
     def _recovered(self) -> Numbering:
-        path = self._folder / "numbers.json"
+        path = self.folder / "numbers.json"
         numbering, dropped = read_numbering(path)
         at = max(numbering.log_next, self.batches.log.oldest_sequence)
         while entries := self.batches.peek(at):

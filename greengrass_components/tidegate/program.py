@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from typing import Any
 
 from tidegate import component_configuration as configuration
 from tidegate.adapter_kind import AdapterKind
+from tidegate.command_link import CommandLink, CommandsFrom
 from tidegate.component import Component
 from tidegate.component_settings import NAMES, ComponentSettings, read_settings
 from tidegate.errors import GateError
@@ -90,8 +92,13 @@ class _Program:
             component = Component(self._kind, settings, tag_map, outbox)
             await component.start()
             stack.push_async_callback(component.stop)
+            link = await self._listen(settings, component)
             while not await self._wait():
                 await self._reload(component)
+                if link:
+                    link.use(component.writing)
+            if link:
+                await link.close()
             log.info("ends")
 
     async def _follow(self, ipc: IpcClient) -> None:
@@ -104,6 +111,20 @@ class _Program:
             await ipc.subscribe_to_configuration_updates(changed)
         except IpcError as error:
             log.warning("changes of the configuration will not be heard: %s", error)
+
+    async def _listen(
+        self, settings: ComponentSettings, component: Component
+    ) -> CommandLink | None:
+        """Take commands, where somebody may give them."""
+        if self._ipc is None or settings.commands is CommandsFrom.NOBODY:
+            return None
+        gateway = os.environ.get("AWS_IOT_THING_NAME") or settings.thing
+        link = CommandLink(self._ipc, gateway, component.writing)
+        try:
+            await link.open(settings.commands)
+        except IpcError as error:
+            log.error("commands will not be heard, see accessControl of the recipe: %s", error)
+        return link
 
     async def _wait(self) -> bool:
         """Wait for the end or a change; returns whether it is the end."""
