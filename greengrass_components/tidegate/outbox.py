@@ -32,6 +32,7 @@ CHECKPOINT_BATCHES = 64  # so a start reads no more than these behind its file
 VALUE_BYTES = 9  # of a batch, at most; most take one or two
 JOURNAL_FILL_MAX = 0.5  # then all that is gathered becomes batches
 _REFUSED_BYTES_MAX = 1 << 20
+_AS_IT_IS = "as-it-is"  # the stream of batches that no row of ours is in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,22 @@ class Outbox:
             if self._batching.is_full(part):
                 self._make_batches()
         self.accepted_samples += 1
+
+    def append_batch(self, *, thing: str, sequence: int, samples: int, payload: bytes) -> None:
+        """Keep a batch that another made, as it is; raises as `append` does.
+
+        Its thing has to be another than those of `append`: it counts its own sequence.
+        """
+        try:
+            self.batches.check_room(self._batching.values * VALUE_BYTES)
+        except OutboxFullError:
+            self.batches.dropped.samples_rejected += samples
+            raise
+        self.batches.append(
+            thing=thing, stream=_AS_IT_IS, sequence=sequence, row=0, samples=samples,
+            payload=payload,
+        )  # fmt: skip
+        self.accepted_samples += samples
 
     def maintain(self, *, flush: bool = False) -> None:
         """Make the batches that are due, or all with `flush`; sync; let go of what is through."""

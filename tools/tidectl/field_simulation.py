@@ -1,6 +1,7 @@
 """The simulated plant with the servers that show it: what `tidectl gateway sim` runs."""
 
 import asyncio
+import importlib
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,6 +18,14 @@ KINDS = {
     "bacnet": "BACnet/IP",
     "ethernetip": "EtherNet/IP",
     "snmp": "SNMP",
+}
+_SERVERS = {
+    "modbus": ("modbus_plant", "ModbusPlant"),
+    "opcua": ("opcua_server", "OpcuaServer"),
+    "s7": ("s7_server", "S7Server"),
+    "bacnet": ("bacnet_device", "BacnetDevice"),
+    "ethernetip": ("logix_controller", "LogixController"),
+    "snmp": ("snmp_agent", "SnmpAgent"),
 }
 _URLS = {
     "modbus": "tcp://127.0.0.1:{}",
@@ -96,55 +105,27 @@ class FieldSimulation:
 
     def _make(self, kind: str, port: int) -> Any:
         """Return the server; only the libraries of those asked for are imported."""
+        module, name = _SERVERS[kind]
+        server = getattr(importlib.import_module(f"tidegate.simulators.{module}"), name)
+        return server(self.plant, port=port, **self._faults(kind))
+
+    def _faults(self, kind: str) -> dict[str, Any]:
+        """Return the settings of one server beside plant and port."""
+        slow = {"dead": self._dead, "round_trip_ms": self._round_trip_ms}
         if kind == "opcua":
-            from tidegate.simulators.opcua_server import OpcuaFaults, OpcuaServer  # noqa: PLC0415  as above
-
-            return OpcuaServer(
-                self.plant,
-                port=port,
-                keys=self._keys,
-                client_certificates=self._trust,
-                extra_nodes=self._extra_nodes,
-                faults=OpcuaFaults(dead=self._dead, bad_share=self._exceptions, seed=self._seed),
-            )
-        if kind == "modbus":
-            from tidegate.simulators.modbus_plant import ModbusPlant  # noqa: PLC0415  as above
-
-            return ModbusPlant(
-                self.plant,
-                port=port,
-                dead=self._dead,
-                round_trip_ms=self._round_trip_ms,
-                exceptions=self._exceptions,
-                seed=self._seed,
-            )
-        if kind == "s7":
-            from tidegate.simulators.s7_server import S7Server  # noqa: PLC0415  as above
-
-            return S7Server(self.plant, port=port, dead=self._dead)
-        if kind == "bacnet":
-            from tidegate.simulators.bacnet_device import BacnetDevice  # noqa: PLC0415  as above
-
-            return BacnetDevice(
-                self.plant, port=port, dead=self._dead, round_trip_ms=self._round_trip_ms
-            )
-        if kind == "ethernetip":
-            from tidegate.simulators.logix_controller import LogixController  # noqa: PLC0415  as above
-
-            return LogixController(
-                self.plant, port=port, dead=self._dead, round_trip_ms=self._round_trip_ms
-            )
-        if kind == "snmp":
-            from tidegate.simulators.snmp_agent import SnmpAgent  # noqa: PLC0415  as above
-
-            return SnmpAgent(self.plant, port=port, dead=self._dead, trap_port=self._trap_port)
-        from tidegate.simulators.modbus_plant import ModbusPlant  # noqa: PLC0415  as above
-
-        return ModbusPlant(
-            self.plant,
-            port=port,
-            dead=self._dead,
-            round_trip_ms=self._round_trip_ms,
-            exceptions=self._exceptions,
-            seed=self._seed,
-        )
+            return {
+                "dead": self._dead,
+                "bad_share": self._exceptions,
+                "seed": self._seed,
+                "keys": self._keys,
+                "client_certificates": self._trust,
+                "extra_nodes": self._extra_nodes,
+            }
+        own: dict[str, dict[str, Any]] = {
+            "modbus": {**slow, "exceptions": self._exceptions, "seed": self._seed},
+            "s7": {"dead": self._dead},
+            "bacnet": slow,
+            "ethernetip": slow,
+            "snmp": {"dead": self._dead, "trap_port": self._trap_port},
+        }
+        return own[kind]

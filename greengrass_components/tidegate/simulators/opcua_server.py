@@ -7,7 +7,6 @@ Bounded: by asyncua's queues; each monitored item keeps what its client asked fo
 
 import random
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -33,22 +32,14 @@ _FAILED = ua.StatusCode(ua.StatusCodes.BadSensorFailure)
 _GOOD = ua.StatusCode(ua.StatusCodes.Good)
 
 
-@dataclass(slots=True)
-class OpcuaFaults:
-    """What goes wrong: `dead` equipment answers with bad communication, and each value of the
-    rest is a failed sensor's with a chance of `bad_share` (0 to 1) at each tick."""
-
-    dead: Collection[str] = ()
-    bad_share: float = 0.0
-    seed: int = 0
-
-
 class OpcuaServer:
     """Serves `plant` on loopback; `show` publishes what it measures now.
 
     With `keys`, a folder, the endpoint also takes Basic256Sha256 (signed, or signed and
     encrypted); the server makes its certificate there, and `client_certificates` in it are the
-    only ones that it trusts. `extra_nodes` adds counting variables `load.N` for load tests.
+    only ones that it trusts. `dead` equipment answers with bad communication, and each value of
+    the rest is a failed sensor's with a chance of `bad_share` (0 to 1) a tick. `extra_nodes` adds
+    counting variables `load.N` for load tests.
     """
 
     def __init__(
@@ -58,15 +49,17 @@ class OpcuaServer:
         port: int = 0,
         keys: Path | None = None,
         client_certificates: Path | None = None,
-        faults: OpcuaFaults | None = None,
+        dead: Collection[str] = (),
+        bad_share: float = 0.0,
+        seed: int = 0,
         extra_nodes: int = 0,
     ) -> None:
         self.port = port or free_port()
-        self.faults = faults or OpcuaFaults()
+        self._dead, self._bad_share = frozenset(dead), bad_share
         self.plant = plant
         self._keys, self._client_certificates = keys, client_certificates
         self._extra_nodes = extra_nodes
-        self._random = random.Random(self.faults.seed)  # noqa: S311  faults, no secret
+        self._random = random.Random(seed)  # noqa: S311  faults, no secret
         self._server: Any = None
         self._nodes: dict[str, Any] = {}
         self._extra: list[Any] = []
@@ -112,9 +105,9 @@ class OpcuaServer:
         now = datetime.now(UTC)
         for point in POINTS:
             status = _GOOD
-            if point.equipment in self.faults.dead:
+            if point.equipment in self._dead:
                 status = _DEAD
-            elif not point.writable and self._random.random() < self.faults.bad_share:
+            elif not point.writable and self._random.random() < self._bad_share:
                 status = _FAILED
             value = self.plant.measured[point.path]
             await self._publish(self._nodes[point.path], point.kind, value, status, now)

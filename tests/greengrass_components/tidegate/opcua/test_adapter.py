@@ -15,7 +15,7 @@ from tidegate.quality import Quality
 from tidegate.report import Report
 from tidegate.sample import Sample
 from tidegate.setting_reader import SettingsError
-from tidegate.simulators.opcua_server import NAMESPACE, OpcuaFaults, OpcuaServer
+from tidegate.simulators.opcua_server import NAMESPACE, OpcuaServer
 from tidegate.simulators.plant import Plant
 from tidegate.simulators.slow_link import SlowLink
 from tidegate.tag import Tag
@@ -65,7 +65,7 @@ class Scenes:
 
     def __init__(self, keys: Path) -> None:
         self.runner = asyncio.Runner()
-        self.server = OpcuaServer(Plant(seed=1), keys=keys, faults=OpcuaFaults(dead=["heater"]))
+        self.server = OpcuaServer(Plant(seed=1), keys=keys, dead=["heater"])
 
     def run(self, scene: Callable[[Plant, OpcuaServer], Awaitable[None]]) -> None:
         """Run `scene` beside the server."""

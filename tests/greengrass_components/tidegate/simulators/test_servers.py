@@ -18,7 +18,7 @@ from snap7.error import S7ProtocolError
 from tidegate.opcua.certificate import own_certificate
 from tidegate.simulators.bacnet_device import BacnetDevice, object_of
 from tidegate.simulators.free_port import free_port_udp
-from tidegate.simulators.opcua_server import OpcuaFaults, OpcuaServer
+from tidegate.simulators.opcua_server import OpcuaServer
 from tidegate.simulators.plant import Plant
 from tidegate.simulators.points import BY_PATH, POINTS
 from tidegate.simulators.s7_server import S7Server, offset_of
@@ -35,9 +35,8 @@ def test_opc_ua_shows_the_plant_and_takes_a_setpoint(tmp_path: Path) -> None:
         trust = tmp_path / "trust"
         trust.mkdir()
         (trust / "test.der").write_bytes(certificate.read_bytes())
-        faults = OpcuaFaults(dead=["heater"])
         async with OpcuaServer(
-            plant, keys=tmp_path / "server", client_certificates=trust, faults=faults
+            plant, keys=tmp_path / "server", client_certificates=trust, dead=["heater"]
         ) as server:
             async with Client(server.url) as client:
                 for path in ("tank.level_m", "pump.starts", "pump.running"):

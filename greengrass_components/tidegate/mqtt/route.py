@@ -1,0 +1,104 @@
+"""A route: which topics, what their payloads are, and whose measurements they become. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.mqtt.errors import MqttError
+from tidegate.setting_reader import SettingReader, SettingsError
+
+FORMATS = ("batch", "json", "value", "sparkplug")
+_NOT_THING = re.compile(r"[^A-Za-z0-9_:-]+")
+_NOT_FIELD = re.compile(r"[^a-z0-9]+")
+_NAME_CHARACTERS_MAX = 64
+_LEVELS_MAX = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """A name that is given, or that a level of the topic has (from 0); neither: `text` is ""."""
+
+    text: str = ""
+    level: int | None = None
+
+    def of(self, levels: list[str]) -> str:
+        """Return the name for a topic of these levels."""
+        if self.level is None:
+            return self.text
+        return levels[self.level] if self.level < len(levels) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """`batch`: tidewire batches, and SenML or flat JSON of devices that know none, on topics
+    `dt/tidegauge/<site>/<thing>/<measurement>`. `json`: SenML or flat JSON on any topic.
+    `value`: one number or text. `sparkplug`: Sparkplug B.
+    """
+
+    name: str
+    filter: str
+    format: str
+    thing: Name
+    measurement: Name
+    field: Name
+
+
+def read_route(name: str, facts: Mapping[str, Any]) -> Route:
+    """Return the route in `facts`; raises `MqttError` with all mistakes."""
+    reader = SettingReader(facts)
+    filter_ = reader.text("filter")
+    format_ = reader.choice("format", FORMATS, "batch")
+    names: dict[str, Name] = {}
+    for key in ("thing", "measurement", "field"):
+        text = reader.text(key, "")
+        level = reader.integer(f"{key}_level", -1, -1, _LEVELS_MAX)
+        names[key] = Name(text=text, level=level if level >= 0 else None)
+        if text and level >= 0:
+            reader.mistake(key, "is there, and a level too: one of them")
+    wanted = {"json": ("thing", "measurement"), "value": ("thing", "measurement", "field")}
+    for key in wanted.get(format_, ()):
+        if names[key] == Name():
+            reader.mistake(key, f"is missing, or {key}_level, for the format {format_}")
+    if filter_ and not _is_filter(filter_):
+        reader.mistake("filter", f"{filter_!r} is no topic filter")
+    try:
+        reader.finish()
+    except SettingsError as error:
+        raise MqttError(str(error)) from error
+    return Route(name=name, filter=filter_, format=format_, **names)
+
+
+def _is_filter(text: str) -> bool:
+    """Return whether it is a filter (MQTT 3.1.1, 4.7.1)."""
+    levels = text.split("/")
+    return (
+        all(level in ("+", "#") or not set(level) & set("+#") for level in levels)
+        and "#" not in levels[:-1]
+    )
+
+
+def matches(filter_: str, topic: str) -> bool:
+    """Return whether a topic matches a filter; one that begins with $ only where it is meant."""
+    levels, wanted = topic.split("/"), filter_.split("/")
+    if topic.startswith("$") and wanted[0] in ("+", "#"):
+        return False
+    for place, want in enumerate(wanted):
+        if want == "#":
+            return True
+        if place >= len(levels) or want not in ("+", levels[place]):
+            return False
+    return len(levels) == len(wanted)
+
+
+def thing_name(text: str) -> str:
+    """Return `text` as a thing may be named; "" when nothing of it is left."""
+    return _NOT_THING.sub("_", text).strip("_")[:_NAME_CHARACTERS_MAX]
+
+
+def field_name(text: str) -> str:
+    """Return `text` as a field or measurement may be named; "" when nothing of it is left."""
+    name = _NOT_FIELD.sub("_", text.lower()).strip("_")[: _NAME_CHARACTERS_MAX - 2]
+    if name and not name[0].isalpha():
+        name = f"n_{name}"
+    return f"{name}_" if name in ("time", "thing", "site") else name
