@@ -7,13 +7,15 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from tidectl.firmware_image import FIRMWARE
-from tidenode import config, drivers
+from tidenode import config, drivers, field_options
 from tidenode.errors import SensorError
 
 README = (FIRMWARE / "README.md").read_text()
 SPECS = {
     "": config.TOP,
     "measurements[].": config.MEASUREMENT,
+    "measurements[].fields[].": field_options.FIELD,
+    **{f"measurements[].fields[].{name}.": spec for name, spec in field_options.SECTIONS},
     "wifi.networks[].": config.NETWORK,
     **{f"{name}.": spec for name, spec in config.SECTIONS},
 }

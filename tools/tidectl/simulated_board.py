@@ -10,8 +10,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -64,6 +64,9 @@ class BoardStats:
     connected: bool
     safe_mode: bool = False
     final: bool = False
+    held: int = 0  # by deadbands
+    errors: Mapping[str, int] = field(default_factory=dict)  # of measurements that had any
+    blocked_ms_max: int = 0  # by a driver's `begin` or `read`
 
 
 class SimulatedBoard:
@@ -74,7 +77,7 @@ class SimulatedBoard:
     line, from a thread of the board's own; `stats` is the newest. One process at a time can
     have an image. A board that went to sleep has ended, and says by `asleep_ms` for how long it
     wants to. A portal is at `portal_ports` of loopback. Of the measurements named in `absent` the
-    chip is not there.
+    chip is not there. A `cold` board boots at 2000-01-01, as a chip does whose power was off.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class SimulatedBoard:
         heap_bytes: int = HEAP_BYTES,
         drain_timeout_ms: int = DRAIN_TIMEOUT_MS,
         absent: Collection[str] = (),
+        cold: bool = False,
         portal_ports: tuple[int, int] = PORTAL_PORTS,
         on_stats: Callable[[BoardStats], None] | None = None,
     ) -> None:
@@ -98,6 +102,7 @@ class SimulatedBoard:
         self._drain_timeout_ms = drain_timeout_ms
         self._portal_ports = portal_ports
         self._absent = absent
+        self._cold = cold
         self._on_stats = on_stats
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -150,6 +155,7 @@ class SimulatedBoard:
                     "drain_timeout_ms": self._drain_timeout_ms,
                     "portal_ports": self._portal_ports,
                     "rtc_memory": str(rtc_memory.resolve()),
+                    "cold": self._cold,
                     "reset_cause": _RESET_CAUSES.get(before, _POWER_ON),
                 }
             ),

@@ -11,7 +11,7 @@ from tidenode import config, drivers, greeting, log
 from tidenode.agent import Agent
 from tidenode.batcher import Batcher
 from tidenode.boots import count_boot
-from tidenode.clock import Clock
+from tidenode.clock import FLOOR_MS, Clock
 from tidenode.link import Link
 from tidenode.outbox import Outbox
 from tidenode.resolver import Resolver
@@ -38,9 +38,9 @@ def build() -> Agent:
     on_trial = _try_settings()
     settings = config.load("/config.json", _ask_no_driver if safe_mode else drivers.options_of)
     feed = _started_watchdog(settings.watchdog_s)
-    _forget("config")  # 8 KB, which the stages of many sensors need
+    _forget("config", "field_options")  # 8 KB, which the stages of many sensors need
     wall = WallClock(time, machine)
-    clock = Clock(ticks_ms=time.ticks_ms, ticks_diff=time.ticks_diff, wall_ms=wall.read_ms())  # type: ignore[attr-defined]
+    clock = _clock(wall)
     outbox = _outbox(settings.outbox, clock)
     resolver = Resolver()
     timekeeper = _timekeeper(settings, wall, clock, resolver)
@@ -54,6 +54,7 @@ def build() -> Agent:
         outbox=outbox,
         uplink=uplink,
         timekeeper=timekeeper,
+        waiting_bytes_max=-1 if clock.trusted else settings.clock.waiting_bytes_max,
     )
     _let_observe(samplers, uplink, outbox)
     if feed:
@@ -105,6 +106,19 @@ def _let_observe(samplers: "list[Any]", uplink: Uplink, outbox: Outbox) -> None:
     for sampler in samplers:
         if hasattr(sampler.sensor, "observe"):
             sampler.sensor.observe(uplink, outbox, samplers)
+
+
+def _clock(wall: WallClock) -> Clock:
+    from tidenode.certificate_date import valid_since_ms
+
+    floor_ms = max(FLOOR_MS, valid_since_ms(_bytes_of("/cert.der")))
+    _forget("certificate_date")
+    return Clock(
+        ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]
+        ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]
+        wall_ms=wall.read_ms(),
+        floor_ms=floor_ms,
+    )
 
 
 def _outbox(settings: "Any", clock: Clock) -> Outbox:
@@ -350,12 +364,23 @@ def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Cloc
         encode=encode,
         warn=log.warn,
     )
+    sensor, period_ms = driver.create(one.options, machine), one.period_ms
+    stage: Any = batcher
+    if one.conditions:
+        from tidenode.conditioning import Calibrated, Conditioner
+
+        if any(one.conditions.polynomials):
+            sensor = Calibrated(sensor, one.conditions.polynomials)
+        stage = Conditioner(
+            batcher=batcher, conditions=one.conditions, period_ms=period_ms, clock=clock
+        )
+        period_ms //= one.conditions.count
     return Sampler(
         name=one.name,
-        sensor=driver.create(one.options, machine),
-        period_ms=one.period_ms,
+        sensor=sensor,
+        period_ms=period_ms,
         clock=clock,
-        batcher=batcher,
+        batcher=stage,
         warn=log.warn,
     )
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tidenode.clock import Clock
     from tidenode.outbox import Outbox
+    from tidenode.waiting import Waiting
 
     Encode = Callable[[Batch], bytes]
 
@@ -54,7 +55,7 @@ class Batcher:
         self._fields = fields
         self._samples_max = samples_max
         self._age_ms_max = age_ms_max
-        self._outbox = outbox
+        self.outbox: Outbox | Waiting = outbox
         self._clock = clock
         self._encode = encode
         self._warn = warn
@@ -96,11 +97,11 @@ class Batcher:
         if not samples:
             return
         try:
-            self._outbox.push(self._measurement, samples, self._encode(self._batch(samples)))
+            self.outbox.push(self._measurement, samples, self._encode(self._batch(samples)))
         except OutboxError as error:
             self._warn("batch dropped measurement=%s: %s" % (self._measurement, error))
         except (WireError, MemoryError) as error:
-            self._outbox.lose(samples)
+            self.outbox.lose(samples)
             self._warn("batch not encoded measurement=%s: %r" % (self._measurement, error))
 
     def _batch(self, samples: int) -> Batch:
@@ -116,7 +117,7 @@ class Batcher:
             self._thing,
             self._measurement,
             self._boot,
-            self._outbox.next_sequence,
+            self.outbox.next_sequence,
             [self._first_ms + since_ms for since_ms in self._since_ms[:samples]],
             columns,
         )

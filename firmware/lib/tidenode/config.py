@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 REQUIRED = "required"
 MEASUREMENTS_MAX = 16  # each costs a task and a batch in RAM
+PERIOD_MS_MIN = 10
 
 # (key, type, default, lowest, highest): of a text, lowest and highest are its length. A
 # default of None makes the key optional and lets it be null.
@@ -64,7 +65,7 @@ NETWORK: "Spec" = (
 MEASUREMENT: "Spec" = (
     ("name", str, REQUIRED, 1, 64),
     ("driver", str, REQUIRED, 1, 32),
-    ("period_ms", int, REQUIRED, 10, 86_400_000),
+    ("period_ms", int, REQUIRED, PERIOD_MS_MIN, 86_400_000),
 )
 BATCH: "Spec" = (
     ("samples_max", int, 60, 1, 600),  # 600 of five fields are 24 KB of RAM before encoding
@@ -89,6 +90,8 @@ CLOCK: "Spec" = (
     ("sntp_host", str, "pool.ntp.org", 1, 253),  # null: trust the clock the board starts with
     ("sntp_port", int, 123, 1, 65_535),
     ("resync_s", int, 3_600, 60, 86_400),
+    # Until the time is known; there is no TLS session before, so there is heap for it.
+    ("waiting_bytes_max", int, 4_096, 0, 1_048_576),
 )
 CONTROL: "Spec" = (
     ("message_bytes_max", int, 1_024, 512, 16_384),
@@ -114,7 +117,8 @@ def _record(name: str, spec: "Spec", *more: str) -> "Any":
 
 
 Broker = _record("Broker", BROKER)
-Measurement = _record("Measurement", MEASUREMENT, "options")  # options: a dict, driver's own
+# options: a dict, the driver's own; conditions: None, or what `fields` asked for
+Measurement = _record("Measurement", MEASUREMENT, "options", "conditions")
 BatchLimits = _record("BatchLimits", BATCH)
 OutboxLimits = _record("OutboxLimits", OUTBOX)
 LinkLimits = _record("LinkLimits", LINK)
@@ -208,7 +212,7 @@ def _measurements(entries: object, options_of: "Options", mistakes: list[str]) -
                 options = options_of(driver)
             except ImportError:
                 mistakes.append("%sdriver: there is no driver %s" % (path, _shown(driver)))
-        keys = [key for key, *_ in options or ()]
+        keys = [key for key, *_ in options or ()] + ["fields"]
         if options is None and isinstance(entry, dict):
             keys = list(entry)  # whose options they are is not known: don't blame them
         values = _section(entry, path, MEASUREMENT, mistakes, keys)
@@ -218,8 +222,26 @@ def _measurements(entries: object, options_of: "Options", mistakes: list[str]) -
         names.add(values["name"])
         # What is no object was noted above.
         own = _section(entry, path, options, mistakes, None) if options else {}
-        found.append(Measurement(options=own, **values))
+        conditions = None
+        if options is not None and "fields" in entry:
+            conditions = _conditions(entry["fields"], path, driver, values["period_ms"], mistakes)
+        found.append(Measurement(options=own, conditions=conditions, **values))
     return tuple(found)
+
+
+def _conditions(
+    document: object, path: str, driver: object, period_ms: "int | None", mistakes: list[str]
+) -> "Any":
+    from tidenode import drivers, field_options
+
+    return field_options.conditions_of(
+        document,
+        path + "fields",
+        fields=drivers.find(driver).FIELDS,  # type: ignore[arg-type]  # options_of found it
+        period_ms=period_ms,
+        section=_section,
+        mistakes=mistakes,
+    )
 
 
 def _section(

@@ -4,21 +4,24 @@ Flow: sensor -> [sampler] -> batcher
 Deadlines are absolute, so that periods don't drift; those that passed while the board was
 busy or the sensor was measuring, or at which it had no value yet, are counted as `missed`. A
 failing sensor is counted in `errors` and tried again at the next deadline; it stops nobody
-else, nor does a slow one.
+else, nor does one that takes its time. A driver that waits inside `read` stops the board, and
+nothing can end it: `blocked_ms_max` tells who it was, and for how long.
 """
 
 import asyncio
 
-from tidenode.clock import HELD_MS_MAX
+from tidenode.clock import SLEWED_MS_MAX
 from tidenode.errors import SensorError
 from tidewire.limits import INTEGER_MAX, INTEGER_MIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from tidenode.batcher import Batcher
     from tidenode.clock import Clock
+    from tidenode.conditioning import Conditioner
     from tidenode.drivers import Sensor
 
 BEGIN_MS_MAX = 60_000  # the slowest chips take seconds: what asks for more is at fault
@@ -29,6 +32,7 @@ class Sampler:
 
     `sensor.read()` returns one integer, or None, per field; `sensor.begin()`, if it has that,
     the milliseconds to wait before. `sampled`, `errors` and `missed` count since the start.
+    A sample is what `batcher.add` does not answer False for.
     `due_ms` is for the watchdog.
     """
 
@@ -39,24 +43,23 @@ class Sampler:
         sensor: "Sensor",
         period_ms: int,
         clock: "Clock",
-        batcher: "Batcher",
+        batcher: "Batcher | Conditioner",
         warn: "Callable[[str], None]",
     ) -> None:
         self.name = name
-        self.sampled = self.errors = self.missed = 0
+        self.sampled = self.errors = self.missed = self.blocked_ms_max = 0
         self.due_ms: int | None = None
         self.sensor = sensor
         self._begin: Callable[[], object] | None = getattr(sensor, "begin", None)
         self._period_ms = period_ms
         self._clock = clock
-        self.batcher = batcher
+        self.batcher: Any = batcher
         self._warn = warn
         self._last_ms = 0
         self._failing = False
 
-    async def run(self, known: asyncio.Event) -> None:
-        """Sample from when the time is `known` until cancelled."""
-        await known.wait()  # a sample without a time is none
+    async def run(self) -> None:
+        """Sample until cancelled."""
         due_ms = self._clock.monotonic_ms()
         while True:
             self.due_ms = due_ms
@@ -75,6 +78,7 @@ class Sampler:
         """Have the sensor measure; return the milliseconds until `sample`, None after a failure."""
         if self._begin is None:
             return 0
+        began_ms = self._clock.monotonic_ms()
         try:
             wait_ms = self._begin()
             if type(wait_ms) is not int or not 0 <= wait_ms <= BEGIN_MS_MAX:
@@ -82,26 +86,35 @@ class Sampler:
         except Exception as error:  # drivers are written by users: none may end the loop
             self._fail(error)
             return None
+        finally:
+            self._blocked_since(began_ms)
         return wait_ms
 
     def sample(self) -> None:
         """Take one sample now, or count why there is none."""
+        began_ms = self._clock.monotonic_ms()
         try:
             values = self.sensor.read()
             _check(values, self.batcher.fields)
         except Exception as error:  # as above
             self._fail(error)
             return
+        finally:
+            self._blocked_since(began_ms)
         self._failing = False
         if all(value is None for value in values):
             self.missed += 1  # a chip's first moments: what holds no value is no sample
             return
         time_ms = self._clock.utc_ms()
-        if 0 <= self._last_ms - time_ms <= HELD_MS_MAX:
+        if 0 <= self._last_ms - time_ms <= SLEWED_MS_MAX:
             time_ms = self._last_ms + 1  # a store keeps one sample per instant
         self._last_ms = time_ms
-        self.sampled += 1
-        self.batcher.add(time_ms, values)
+        if self.batcher.add(time_ms, values) is not False:
+            self.sampled += 1
+
+    def _blocked_since(self, began_ms: int) -> None:
+        blocked_ms = self._clock.monotonic_ms() - began_ms
+        self.blocked_ms_max = max(self.blocked_ms_max, blocked_ms)
 
     def _fail(self, error: Exception) -> None:
         self.errors += 1

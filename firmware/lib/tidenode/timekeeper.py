@@ -1,8 +1,9 @@
-"""Set the clock from the network, before anything is sampled and then once in a while.
+"""Set the clock from the network, before anything is sent and then once in a while.
 
 Flow: time server -> [timekeeper] -> clock
-Samples have times from their first instant, so sampling waits for `known`. A clock that is
-already past the floor when the board starts (a warm start, the unix port) is believed.
+Sampling does not wait for it: `learned` gives samples that were taken before their true times.
+A clock that is already past the floor when the board starts (a warm start, the unix port) is
+believed.
 """
 
 import asyncio
@@ -21,7 +22,9 @@ _TURN_MS_MAX = 1_800_000  # Wi-Fi may try several networks, each for two minutes
 class Timekeeper:
     """Keep `clock` right by `ask()`, which returns UTC ms; `ask` None believes the board.
 
-    `online()` waits for the network; None means that there is nothing to wait for.
+    `online()` waits for the network; None means that there is nothing to wait for. `learned`,
+    if set, is called once with the milliseconds by which the clock was behind, before `known`
+    is set and before anything else happens.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Timekeeper:
         self.known = asyncio.Event()
         self.due_ms: int | None = None  # for the watchdog
         self.failures = 0
+        self.learned: Callable[[int], None] | None = None
         self._clock = clock
         self._ask = ask
         self._online = online
@@ -58,7 +62,7 @@ class Timekeeper:
             self.known.set()
         if self._ask is None:
             if not self._clock.trusted:
-                self._warn("the clock isn't set and clock.sntp_host is null: nothing is sampled")
+                self._warn("the clock isn't set and clock.sntp_host is null: nothing is sent")
             return
         if self._clock.trusted:
             await self._rest(self._resync_ms)
@@ -68,13 +72,11 @@ class Timekeeper:
                 if self._online:
                     await self._online()
                 utc_ms = await self._ask()
-                if self._clock.set_utc_ms(utc_ms):
-                    if self._set_wall_ms:
-                        self._set_wall_ms(utc_ms)
+                if self._take(utc_ms):
                     self.known.set()
                     await self._rest(self._resync_ms)
                     continue
-                self._warn("the time server is before the floor: %d" % utc_ms)
+                self._warn("the time server's time can't be: %d" % utc_ms)
             except LINK_FAILURES as error:
                 self._warn("no time yet: %r" % error)
             self.failures += 1
@@ -86,3 +88,14 @@ class Timekeeper:
 
     def _turn(self, until_ms: int) -> None:
         self.due_ms = self._clock.monotonic_ms() + until_ms
+
+    def _take(self, utc_ms: int) -> bool:
+        before_ms = self._clock.utc_ms()
+        if not self._clock.set_utc_ms(utc_ms):
+            return False
+        if self._set_wall_ms:
+            self._set_wall_ms(utc_ms)
+        if self.learned:
+            self.learned(utc_ms - before_ms)
+            self.learned = None
+        return True

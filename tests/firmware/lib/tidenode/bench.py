@@ -70,6 +70,7 @@ class Bench:
         *,
         drain_timeout_ms: int = DRAIN_TIMEOUT_MS,
         absent: Collection[str] = (),
+        cold: bool = False,
         portal_ports: tuple[int, int] = PORTAL_PORTS,
         **settings: Any,
     ) -> SimulatedBoard:
@@ -84,6 +85,7 @@ class Bench:
             heap_bytes=HEAP_BYTES,
             drain_timeout_ms=drain_timeout_ms,
             absent=absent,
+            cold=cold,
             portal_ports=portal_ports,
         )
         self._boards.append(board)

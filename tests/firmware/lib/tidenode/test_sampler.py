@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidenode.clock import FLOOR_MS, Clock
+from tidenode.clock import FLOOR_MS, SLEWED_MS_MAX, Clock
 from tidenode.sampler import BEGIN_MS_MAX, Sampler, next_due_ms
 from tidewire.limits import INTEGER_MAX, INTEGER_MIN
 
@@ -16,6 +16,8 @@ class Bench:
 
     def __init__(self) -> None:
         self.fields = 2
+        self.taken = True
+        self.blocks_ms = 0
         self.now_ms = 0
         self.answer: object = (1, 2)
         self.added: list[tuple[int, object]] = []
@@ -35,12 +37,14 @@ class Bench:
         )
 
     def read(self) -> object:
+        self.now_ms += self.blocks_ms
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
 
-    def add(self, time_ms: int, values: object) -> None:
+    def add(self, time_ms: int, values: object) -> bool:
         self.added.append((time_ms, values))
+        return self.taken
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -74,26 +78,27 @@ def test_two_samples_of_one_instant_are_a_millisecond_apart() -> None:
     assert [time_ms for time_ms, _ in bench.added] == [FLOOR_MS, FLOOR_MS + 1]
 
 
-def test_samples_shared_instants_while_a_clock_set_back_was_held() -> None:
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(-SLEWED_MS_MAX // 20, 5_000))))
+def test_no_correction_lets_samples_share_an_instant_or_run_backwards(
+    steps: list[tuple[int, int]],
+) -> None:
     bench = Bench()
-    bench.now_ms = 60_000
-    bench.sampler.sample()
-    bench.clock.set_utc_ms(FLOOR_MS + 60_000 - 1_500)
-    for _ in range(30):
-        bench.now_ms += 100
+    for passed_ms, error_ms in steps:
+        bench.now_ms += passed_ms
+        bench.sampler.sample()
+        bench.clock.set_utc_ms(max(FLOOR_MS, bench.clock.utc_ms() + error_ms))
         bench.sampler.sample()
     times_ms = [time_ms for time_ms, _ in bench.added]
     assert times_ms == sorted(set(times_ms))
-    assert times_ms[-1] == FLOOR_MS + 60_000 + 1_500
 
 
 def test_a_clock_set_back_far_is_followed() -> None:
     bench = Bench()
-    bench.now_ms = 60_000
+    bench.now_ms = 60_001
     bench.sampler.sample()
     bench.clock.set_utc_ms(FLOOR_MS)
     bench.sampler.sample()
-    assert [time_ms for time_ms, _ in bench.added] == [FLOOR_MS + 60_000, FLOOR_MS]
+    assert [time_ms for time_ms, _ in bench.added] == [FLOOR_MS + 60_001, FLOOR_MS]
 
 
 @pytest.mark.parametrize(
@@ -135,6 +140,28 @@ def test_what_holds_no_value_is_missed_and_no_sample() -> None:
     assert (bench.counts, bench.added, bench.warnings) == ((0, 0, 1), [], [])
 
 
+def test_what_the_batcher_holds_back_is_no_sample() -> None:
+    bench = Bench()
+    bench.taken = False
+    bench.sampler.sample()
+    assert bench.counts == (0, 0, 0)
+
+
+def test_how_long_a_driver_blocked_the_board_is_told() -> None:
+    bench = SlowBench()
+    assert bench.sampler.blocked_ms_max == 0
+    for blocks_ms in (7, 3):
+        bench.blocks_ms = blocks_ms
+        bench.sampler.sample()
+    bench.answer = OSError(19)
+    bench.blocks_ms = 40
+    bench.sampler.sample()
+    assert bench.sampler.blocked_ms_max == 40
+    bench.blocks_ms = 90
+    bench.sampler.begin()
+    assert bench.sampler.blocked_ms_max == 90
+
+
 def test_a_cancelled_sampler_lets_go() -> None:
     bench = Bench()
     bench.answer = asyncio.CancelledError()
@@ -148,6 +175,7 @@ class SlowBench(Bench):
     wait: object = 750
 
     def begin(self) -> object:
+        self.now_ms += self.blocks_ms
         if isinstance(self.wait, BaseException):
             raise self.wait
         return self.wait

@@ -45,6 +45,12 @@ def test_the_era_of_2036_begins_without_a_gap(utc_ms: int) -> None:
     assert sntp.utc_ms_of(reply(utc_ms), NONCE) == utc_ms
 
 
+@pytest.mark.parametrize("head", [0x24, 0x64, 0xA4], ids=["none", "61 seconds", "59 seconds"])
+def test_a_leap_second_that_is_announced_is_no_reason_to_refuse(head: int) -> None:
+    """It comes as a correction by a second, which the clock makes gradually."""
+    assert sntp.utc_ms_of(reply(1_800_000_000_000, head=head), NONCE) == 1_800_000_000_000
+
+
 @pytest.mark.parametrize(
     "packet",
     [

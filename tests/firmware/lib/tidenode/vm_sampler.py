@@ -4,9 +4,10 @@ import asyncio
 import time
 
 from tidenode.clock import FLOOR_MS, Clock
-from tidenode.sampler import Sampler
+from tidenode.sampler import BEGIN_MS_MAX, Sampler
 
 QUICK_MS = 10
+CHANNELS = 20
 SLOW_MS = 300
 
 
@@ -69,9 +70,7 @@ def sampler(sensor, period_ms):
 
 
 async def run(samplers, until):
-    known = asyncio.Event()
-    known.set()
-    tasks = [asyncio.create_task(one.run(known)) for one in samplers]
+    tasks = [asyncio.create_task(one.run()) for one in samplers]
     while not until():
         await asyncio.sleep_ms(5)
     for task in tasks:
@@ -104,3 +103,44 @@ async def test_a_driver_that_can_not_begin_is_tried_again_at_its_period():
     assert (slow.meanwhile, slow_sampler.sampled) == ([], 0)
     slow.fails = False
     await run((slow_sampler,), lambda: slow_sampler.sampled >= 1)
+
+
+class Never(Slow):
+    """A chip that is never ready: each time it promises the longest that is believed."""
+
+    def begin(self):
+        return BEGIN_MS_MAX
+
+
+async def test_a_driver_that_is_never_ready_delays_none_of_twenty_others():
+    chips = [Timed() for _ in range(CHANNELS)]
+    samplers = [sampler(chip, 1_000) for chip in chips]
+    never = sampler(Never(chips[0]), 1_000)
+    everybody = list(samplers)
+    everybody.append(never)
+    await run(everybody, lambda: all(len(chip.at_ms) >= 4 for chip in chips))
+    assert (never.sampled, never.errors) == (0, 0)
+    late_ms = []
+    for one, chip in zip(samplers, chips):
+        assert (one.missed, one.errors) == (0, 0)
+        first_ms = chip.at_ms[0]
+        for number, at_ms in enumerate(chip.at_ms):
+            late = at_ms - first_ms - number * 1_000
+            assert -900 < late < 900, late  # on the grid of the first: lateness never adds up
+            late_ms.append(late)
+    late_ms = sorted([abs(late) for late in late_ms])
+    print(
+        "jitter of %d samples: p99 %d ms, worst %d ms"
+        % (len(late_ms), late_ms[len(late_ms) * 99 // 100], late_ms[-1])
+    )
+
+
+class Timed:
+    """A chip that notes when it was read."""
+
+    def __init__(self):
+        self.at_ms = []
+
+    def read(self):
+        self.at_ms.append(time.ticks_ms())
+        return (1,)

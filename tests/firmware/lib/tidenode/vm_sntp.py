@@ -49,7 +49,7 @@ def bound_port(sock):
 
 def asker(port):
     clock = Clock(ticks_ms=time.ticks_ms, ticks_diff=time.ticks_diff, wall_ms=0)
-    return sntp.Sntp(ClockSource("127.0.0.1", port, 60), clock, Resolver()).ask
+    return sntp.Sntp(ClockSource("127.0.0.1", port, 60, 0), clock, Resolver()).ask
 
 
 async def test_a_time_comes_with_half_the_round_trip_added():

@@ -3,7 +3,7 @@
 import asyncio
 
 from tidenode import timekeeper
-from tidenode.clock import FLOOR_MS, Clock
+from tidenode.clock import FLOOR_MS, UNSET_MS, Clock
 from tidenode.errors import LinkError
 
 
@@ -65,7 +65,19 @@ async def test_the_clock_is_set_again_and_again():
     assert bench.walls[:3] == [FLOOR_MS + 1, FLOOR_MS + 2, FLOOR_MS + 3]
 
 
-async def test_a_warm_board_samples_before_anybody_is_asked():
+async def test_what_was_sampled_before_is_told_by_how_much_the_clock_was_behind():
+    bench = Bench([FLOOR_MS - 1, FLOOR_MS + 7, FLOOR_MS + 900])
+    told = []
+
+    def learned(shift_ms):
+        told.append((shift_ms, bench.keeper.known.is_set(), bench.clock.trusted))
+
+    bench.keeper.learned = learned
+    await bench.until(lambda: len(bench.walls) >= 2)
+    assert told == [(FLOOR_MS + 7 - UNSET_MS, False, True)], told
+
+
+async def test_a_warm_board_is_known_before_anybody_is_asked():
     bench = Bench([], wall_ms=FLOOR_MS)
     await bench.keeper.known.wait()
     assert bench.asked == 0
@@ -76,7 +88,7 @@ async def test_a_cold_board_with_nobody_to_ask_says_so():
     bench = Bench(None)
     await bench.task
     assert len(bench.warnings) == 1
-    assert "nothing is sampled" in bench.warnings[0]
+    assert "nothing is sent" in bench.warnings[0]
     assert not bench.keeper.known.is_set()
 
 

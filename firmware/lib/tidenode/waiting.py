@@ -1,0 +1,94 @@
+"""Hold batches whose times nobody knows yet, and give them theirs when the clock does.
+
+Flow: batcher -> [waiting] -> outbox
+Only a board that starts without the time loads this, until it knows it. Times are counted from
+UNSET_MS, and a batch holds one of them, its first: the rest are offsets. Bounded: at
+`bytes_max` the oldest batch is counted as dropped, as are all if the board is stopped before
+it learned the time. A power cut loses them as it does all that is not on flash yet.
+"""
+
+from tidenode.errors import OutboxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tidenode.batcher import Batcher
+    from tidenode.outbox import Outbox
+
+_MARK = b"\x06\x1b\x00\x00\x00"  # the key of the time, 8 bytes to come, how all from 1987 begin
+
+
+class Waiting:
+    """Stands in for `outbox` at each batcher that joins, until `release`."""
+
+    def __init__(
+        self,
+        *,
+        outbox: "Outbox",
+        bytes_max: int,
+        warn: "Callable[[str], None]",
+    ) -> None:
+        self._batchers: list[Batcher] = []
+        self._outbox = outbox
+        self._bytes_max = bytes_max
+        self._warn = warn
+        self._held: list[tuple[str, int, bytes]] = []  # no payload: it could not be made
+        self._held_bytes = 0
+        self._full = False
+
+    @property
+    def next_sequence(self) -> int:
+        """The sequence of the next batch: none goes to the outbox before those held."""
+        return self._outbox.next_sequence + len(self._held)
+
+    def join(self, batcher: "Batcher") -> None:
+        """Have `batcher` get the outbox itself at the end."""
+        self._batchers.append(batcher)
+        batcher.outbox = self
+
+    def push(self, measurement: str, samples: int, payload: bytes) -> None:
+        """Hold `payload`; the oldest give way."""
+        self._held.append((measurement, samples, payload))
+        self._held_bytes += len(payload)
+        while self._held_bytes > self._bytes_max:
+            if not self._full:
+                self._full = True  # said once: it may go on for days
+                self._warn("no time yet, and no room: the oldest samples are dropped")
+            self._drop()
+
+    def lose(self, samples: int) -> None:
+        """Take note of a batch that never became a payload."""
+        self._held.append(("", samples, b""))
+
+    def release(self, shift_ms: int) -> None:
+        """Let all go to the outbox, `shift_ms` later than they believe, and batches henceforth."""
+        for batcher in self._batchers:
+            batcher.flush()
+            batcher.outbox = self._outbox
+        held, self._held = self._held, []
+        for measurement, samples, payload in held:
+            if not payload:
+                self._outbox.lose(samples)
+                continue
+            try:
+                self._outbox.push(measurement, samples, shifted(payload, shift_ms))
+            except OutboxError as error:
+                self._warn("batch dropped measurement=%s: %s" % (measurement, error))
+
+    def give_up(self) -> None:
+        """Count all as dropped."""
+        while self._held:
+            self._drop()
+
+    def _drop(self) -> None:
+        _, samples, payload = self._held.pop(0)
+        self._held_bytes -= len(payload)
+        self._outbox.lose(samples)
+
+
+def shifted(payload: bytes, shift_ms: int) -> bytes:
+    """Return the batch `payload`, whose first time counts from UNSET_MS, `shift_ms` later."""
+    at = payload.index(_MARK) + 2  # no text has such bytes, and texts alone stand before
+    time_ms = int.from_bytes(payload[at : at + 8], "big") + shift_ms
+    return payload[:at] + time_ms.to_bytes(8, "big") + payload[at + 8 :]
