@@ -152,8 +152,12 @@ class Control:
         if not accepted:
             await asyncio.sleep(REJECTED_S)
             self._ask_for_job()
-        elif payload is not None and asked and not self.job:
+        elif payload is None:
+            self.warn("a job is too long to be read")
+        elif asked and not self.job:
             self.load("control.jobs").take(self, payload)
+            if self.agent.alone and not self.job:
+                await self.restart()  # the update that asked for the sensors' heap is over
 
     def job_ended(self) -> None:
         """Ask for the next job."""

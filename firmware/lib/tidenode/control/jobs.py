@@ -37,7 +37,6 @@ class Job:
     def __init__(self, control: "Control", execution: "dict[str, Any]") -> None:
         self.control = control
         self.task: Any = None
-        self.restart_after = False  # whether the board starts anew once the end is reported
         self.document: dict[str, Any] = execution.get("jobDocument") or {}
         self.details: dict[str, str] = execution.get("statusDetails") or {}
         self._topic = "%sjobs/%s/update" % (control.things, execution["jobId"])
@@ -54,10 +53,6 @@ class Job:
             gc.collect()  # it may have been the heap
             self.control.warn("job failed: %r" % error)
             await asyncio.sleep(AGAIN_S)
-        else:
-            if self.restart_after:
-                await self.control.restart()
-                await asyncio.sleep(_FOREVER_S)
         self.control.job_ended()
 
     async def report(self, details: "dict[str, str]", status: str = "IN_PROGRESS") -> None:

@@ -44,7 +44,6 @@ async def run(job: "Job") -> "tuple[str, dict[str, str]]":
             pass
         control.agent.restart()
         await asyncio.sleep(_FOREVER_S)
-    job.restart_after = control.agent.alone  # with its sensors again
     try:
         version = await _bring(job, slots)
     except UpdateRefusedError as error:

@@ -44,7 +44,7 @@ def line() -> Line:
 @pytest.fixture
 def control(line: Line) -> Control:
     nothing: Any = SimpleNamespace()
-    return Control(
+    control = Control(
         thing="board-1",
         boot=1,
         talk=line,  # type: ignore[arg-type]  # of the real one a connection needs a broker
@@ -55,6 +55,8 @@ def control(line: Line) -> Control:
         on_trial=False,
         warn=lambda _message: None,
     )
+    control.agent = SimpleNamespace(alone=False)  # type: ignore[assignment]  # all it is asked
+    return control
 
 
 def waiting(control: Control) -> list[str]:
@@ -113,3 +115,20 @@ def test_a_refused_question_is_asked_again(
 
     asyncio.run(asyncio.wait_for(answer(), 10))
     assert line.asked == 2
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_board_that_left_its_sensors_out_for_an_update_that_is_over_starts_anew(
+    control: Control, line: Line, alone: bool
+) -> None:
+    restarts = []
+
+    async def restart() -> None:
+        restarts.append(True)
+
+    control.restart = restart  # type: ignore[method-assign]  # it would end the board
+    control.agent.alone = alone
+    control._ask_for_job()
+    asyncio.run(control._hear_of_job(True, b"{}"))  # no job is next
+    assert bool(restarts) is alone
+    assert line.asked == 1
