@@ -85,7 +85,7 @@ class Line:
         """Return a provisioned board that runs, connecting through `via_port` if given."""
         folder = provision(self.target, self.home, thing, settings=SETTINGS | settings)
         if via_port is not None:
-            _connect_through(folder, via_port)
+            connect_through(folder, via_port)
         board = SimulatedBoard(
             folder.image_path,
             log_path=folder.log_path,
@@ -169,7 +169,8 @@ def wait_until(what: str, is_so: Callable[[], bool], *, within_s: float = 10.0) 
         time.sleep(_POLL_S)
 
 
-def _connect_through(folder: ThingFolder, port: int) -> None:
+def connect_through(folder: ThingFolder, port: int) -> None:
+    """Have the thing's board look for its broker at `port`."""
     config = json.loads(folder.config_path.read_bytes())
     config["broker"]["port"] = port
     folder.config_path.write_text(json.dumps(config))

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.line.line import wait_until
+from tests.line.line import connect_through, wait_until
 from tests.tools.tidectl.conftest import Run
-from tidectl import firmware_image
 from tidectl.home import Home
 from tidectl.ledger import Ledger
 from tidectl.query_api import QueryApi
@@ -121,7 +120,7 @@ def test_what_can_not_be_sent_waits_for_the_next_run(
     folder = provision(
         deployed, shared_home, "device-2", settings=SETTINGS | {"link": {"ack_timeout_ms": 500}}
     )
-    _turn_away(folder)
+    connect_through(folder, 9)  # where nobody listens
     arguments = ("device", "run", "device-2", "--seconds", "1", "--drain-seconds", "0.5")
     done = tidectl(*arguments, home=shared_home.path)
     assert done.code == 0, done.err
@@ -220,16 +219,3 @@ def test_what_is_for_several_boards_is_refused_for_one(
     done = tidectl(*words, home=shared_home.path)
     assert done.code == 2
     assert "are for --count" in done.err
-
-
-def _turn_away(folder: ThingFolder) -> None:
-    """Point the board at a port where no one listens."""
-    config = json.loads(folder.config_path.read_bytes())
-    config["broker"]["port"] = 9
-    firmware_image.update_image(
-        folder.image_path,
-        config,
-        folder.certificate_path.read_bytes(),
-        folder.key_path.read_bytes(),
-        folder.root_path.read_bytes(),
-    )

@@ -7,23 +7,12 @@ import pytest
 from tests.tools.tidectl.conftest import Run
 from tests.tools.tidectl.micropython_bin import micropython_bin, without_table
 from tests.tools.tidectl.mock_board import FLASH_BYTES, MockBoard
-from tests.tools.tidectl.thing_files import make_thing
 from tidectl.boards import Board, board_named
 from tidectl.firmware_image import build_image
 from tidectl.home import Home
 from tidectl.thing import ThingFolder
 
 SOME_BYTES = 0x20000  # of the files, from their begin: where all of them are
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
-
-
-@pytest.fixture
-def folder(home: Home) -> ThingFolder:
-    return make_thing(home, "board-1")
 
 
 def image_for(board: Board, tmp_path: Path) -> Path:

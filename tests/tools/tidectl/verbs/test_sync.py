@@ -1,25 +1,11 @@
 """`tidectl sync`: for people and for programs; what it copies is in test_board_sync."""
 
 import json
-from pathlib import Path
-
-import pytest
 
 from tests.firmware.standin import StandIn
 from tests.tools.tidectl.conftest import Run
-from tests.tools.tidectl.thing_files import make_thing
 from tidectl.home import Home
 from tidectl.thing import ThingFolder
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
-
-
-@pytest.fixture
-def folder(home: Home) -> ThingFolder:
-    return make_thing(home, "board-1")
 
 
 def test_it_says_what_it_copied_and_never_the_key(
