@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from tidegate.errors import GateError
 from tidegate.kinesis.credentials import CredentialSource
 from tidegate.kinesis.errors import CredentialsError, KinesisBusyError, KinesisRefusedError
+from tidegate.kinesis.shut import shut
 from tidegate.kinesis.sigv4 import signed_headers
 from tidegate.kinesis.trust import trust
 
@@ -109,8 +110,8 @@ class KinesisClient:
         return results
 
     def close(self) -> None:
-        """End the connection; the next call makes another."""
-        self._connection.close()
+        """End the connection, also while another thread waits; the next call makes another."""
+        shut(self._connection)
 
     def _post(self, target: str, body: bytes) -> tuple[int, bytes]:
         try:

@@ -6,6 +6,7 @@ go, so that a kill leaves a stream or none. Streams in memory end with the proce
 
 import json
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from typing import Any
 
 from tidegate.segment_log import LogError
 from tidegate.segment_log.cursors import file_name, replace_file
-from tidegate.segment_log.folder import sync_folder
+from tidegate.segment_log.folder import locked, sync_folder
 from tidegate.streams.definition import StreamDefinition, definition_of
 from tidegate.streams.errors import StreamRequestError
 from tidegate.streams.status import Status
@@ -44,7 +45,7 @@ class Store:
         self._streams: dict[str, Stream] = {}
         self.unreadable = 0
         self.changed: Callable[[], None] = lambda: None
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock_fd = locked(root)
         for folder in sorted(path for path in root.iterdir() if path.is_dir()):
             if folder.suffix != _UNREADABLE:
                 self._open(folder)
@@ -137,6 +138,9 @@ class Store:
             except (LogError, OSError) as error:
                 log.error("not synced stream=%s error=%s", stream.definition.name, error)
         self._streams.clear()
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
 
     def _open(self, folder: Path) -> None:
         path = folder / DEFINITION

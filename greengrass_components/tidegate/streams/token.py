@@ -5,6 +5,7 @@ import os
 import secrets
 from pathlib import Path
 
+from tidegate.segment_log.cursors import replace_file
 from tidegate.streams.errors import StreamsError
 
 TOKEN_CHARACTERS_MIN = 16
@@ -16,15 +17,10 @@ def token_in(path: Path) -> str:
 
     Raises `StreamsError` where others may read it, or it is too short to be one.
     """
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
+    if path.exists():
         return read_token(path)
     token = secrets.token_urlsafe(32)
-    with os.fdopen(fd, "w") as file:
-        file.write(token)
-        file.flush()
-        os.fsync(file.fileno())
+    replace_file(path, token.encode())  # whole or not there, so that a cut leaves no empty one
     return token
 
 

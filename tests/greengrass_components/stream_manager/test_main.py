@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,25 @@ def test_it_serves_the_sdk_ends_in_order_and_goes_on(
         for path in (tmp_path / "work").rglob("*")
         if path.name not in ("log", "work")
     )
+
+
+def test_it_ends_at_once_while_an_export_waits_for_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute, ManagerProcess(tmp_path) as manager:
+        monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", manager.token)
+        client = sdk.StreamManagerClient(port=manager.port)
+        uri = f"http://127.0.0.1:{mute.getsockname()[1]}/"
+        exports = sdk.ExportDefinition(http=[sdk.HTTPConfig("h", uri)])
+        client.create_message_stream(
+            sdk.MessageStreamDefinition("s", strategy_on_full=REJECT, export_definition=exports)
+        )
+        client.append_message("s", b"x")
+        asked, _ = mute.accept()
+        with asked:
+            assert asked.recv(4)
+            assert manager.stop(within_s=9) == 0, "the answer itself is waited for 10 s"
+        client.close()
 
 
 @pytest.mark.parametrize(

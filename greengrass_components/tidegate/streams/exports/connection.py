@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from tidegate.kinesis.shut import shut
 from tidegate.kinesis.trust import trust
 from tidegate.streams.errors import StreamsError
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 10.0  # below the 15 s that a nucleus gives a component to end
 ANSWER_BYTES_MAX = 1 << 20
 
 
@@ -71,5 +72,5 @@ class Connection:
         return Answer(response.status, names, data)
 
     def close(self) -> None:
-        """End it; the next request opens another."""
-        self._connection.close()
+        """End it, also while another thread waits for an answer; a request opens another."""
+        shut(self._connection)

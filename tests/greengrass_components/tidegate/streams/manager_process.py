@@ -63,11 +63,11 @@ class ManagerProcess:
         self._process.kill()
         self._process.wait()
 
-    def stop(self) -> int:
+    def stop(self, within_s: float = 20) -> int:
         """End it with SIGTERM and return its exit code."""
         assert self._process
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(20)
+        return self._process.wait(within_s)
 
     def log(self) -> str:
         """Return what it wrote."""
