@@ -9,7 +9,7 @@ be acknowledged.
 from collections.abc import Sequence
 
 from tidegate.mqtt.errors import MessageError
-from tidegate.mqtt.route import Route, field_name, matches, thing_name
+from tidegate.mqtt.route import Route, field_name, matches, part_name
 from tidegate.mqtt.sparkplug_rows import SparkplugRows
 from tidegate.outbox import Outbox
 from tidegate.sparkplug.host import Rebirth
@@ -23,12 +23,16 @@ _VALUE_BYTES_MAX = 1024
 
 
 class MessageIntake:
-    """Takes messages of the routes; `batches` and `samples` count what went to the outbox."""
+    """Takes messages of the routes, for the gateway of that thing name.
 
-    def __init__(self, routes: Sequence[Route], outbox: Outbox, *, site: str) -> None:
+    `batches` and `samples` count what went to the outbox.
+    """
+
+    def __init__(self, routes: Sequence[Route], outbox: Outbox, *, site: str, gateway: str) -> None:
         self.batches = self.samples = 0
-        self._routes, self._outbox, self._site = tuple(routes), outbox, site
-        self.sparkplug = SparkplugRows()
+        self._routes, self._outbox = tuple(routes), outbox
+        self._site, self._gateway = site, gateway
+        self.sparkplug = SparkplugRows(gateway)
 
     def take(self, name: str, payload: bytes, received_at_ms: int) -> list[Rebirth]:
         """Take a message; returns what is to be asked of Sparkplug nodes.
@@ -95,7 +99,7 @@ class MessageIntake:
 
     def _names(self, route: Route, name: str) -> tuple[str, str]:
         levels = name.split("/")
-        thing = thing_name(route.thing.of(levels))
+        thing = part_name(self._gateway, route.thing.of(levels))
         measurement = field_name(route.measurement.of(levels))
         if not thing or not measurement:
             raise MessageError("name", f"topic {name} names no thing or no measurement")

@@ -107,7 +107,7 @@ class _Program:
         """Bridge until the end, or until the configuration has changed."""
         self._changed.clear()
         site = settings.site or os.environ.get("TIDEGAUGE_SITE") or _SITE
-        intake = MessageIntake(broker.routes, outbox, site=site)
+        intake = MessageIntake(broker.routes, outbox, site=site, gateway=settings.thing)
         set_aside = SetAside(self._options.state / "set_aside.jsonl")
         bridge = Bridge(broker, intake, set_aside)
         tasks = [

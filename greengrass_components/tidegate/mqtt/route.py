@@ -33,7 +33,8 @@ class Name:
 class Route:
     """`batch`: tidewire batches, and SenML or flat JSON of devices that know none, on topics
     `dt/tidegauge/<site>/<thing>/<measurement>`. `json`: SenML or flat JSON on any topic.
-    `value`: one number or text. `sparkplug`: Sparkplug B.
+    `value`: one number or text. `sparkplug`: Sparkplug B. Things of all but the first are parts
+    of the gateway: `<gateway>:<thing>`.
     """
 
     name: str
@@ -94,6 +95,18 @@ def matches(filter_: str, topic: str) -> bool:
 def thing_name(text: str) -> str:
     """Return `text` as a thing may be named; "" when nothing of it is left."""
     return _NOT_THING.sub("_", text).strip("_")[:_NAME_CHARACTERS_MAX]
+
+
+def part_name(gateway: str, text: str) -> str:
+    """Return the thing `<gateway>:<text>`, which the gateway may speak for; "" for no text.
+
+    Where the name gets too long its end counts: that is what tells devices apart.
+    """
+    name = thing_name(text)
+    if not name:
+        return ""
+    room = _NAME_CHARACTERS_MAX - len(gateway) - 1
+    return f"{gateway}:{name[-room:]}"
 
 
 def field_name(text: str) -> str:

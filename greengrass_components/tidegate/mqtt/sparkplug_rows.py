@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tidegate.mqtt.errors import MessageError
-from tidegate.mqtt.route import field_name, thing_name
+from tidegate.mqtt.route import field_name, part_name
 from tidegate.quality import Quality
 from tidegate.sparkplug.host import Reading, Readings, Rebirth, Source, SparkplugHost
 from tidegate.stream import Value
@@ -37,10 +37,11 @@ class _Last:
 
 
 class SparkplugRows:
-    """Makes rows of Sparkplug messages."""
+    """Makes rows of Sparkplug messages; things are named `<gateway>:<group>:<node>[:<device>]`."""
 
-    def __init__(self) -> None:
+    def __init__(self, gateway: str) -> None:
         self.host = SparkplugHost()
+        self._gateway = gateway
         self._last: dict[Source, _Last] = {}
 
     def take(
@@ -59,7 +60,7 @@ class SparkplugRows:
     def _rows(self, told: Readings) -> Iterator[Row]:
         last = self._last.get(told.source)
         if last is None:
-            thing = thing_name(str(told.source).replace("/", ":"))
+            thing = part_name(self._gateway, str(told.source).replace("/", ":"))
             if not thing:
                 raise MessageError("name", f"no thing can be named after {told.source}")
             last = self._last[told.source] = _Last(thing)
@@ -95,7 +96,7 @@ def _row(last: _Last, at_ms: int, values: dict[str, Value], qualities: dict[str,
 
 
 def _quality(reading: Reading) -> int:
-    return Quality.GOOD if reading.quality == _GOOD else Quality.BAD
+    return int(Quality.GOOD if reading.quality == _GOOD else Quality.BAD)  # a row takes no enum
 
 
 def _free(metric: str, taken: set[str]) -> str:

@@ -88,7 +88,7 @@ class Running:
     def __init__(self, folder: Path, **broker: object) -> None:
         self.outbox = Outbox(folder / "outbox")
         settings = read_settings({"retry_ms_max": 200, **broker}, "bridge")
-        self.intake = MessageIntake(settings.routes, self.outbox, site="farm")
+        self.intake = MessageIntake(settings.routes, self.outbox, site="farm", gateway="gw")
         self.set_aside = SetAside(folder / "set_aside.jsonl")
         self.bridge = Bridge(settings, self.intake, self.set_aside, retry_ms_min=50)
         self._task = asyncio.create_task(self.bridge.run())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tidegate.batch_log import BYTES_MIN, WhenOutboxFull
 from tidegate.mqtt.errors import MessageError, MqttError
 from tidegate.mqtt.intake import MessageIntake
-from tidegate.mqtt.route import field_name, matches, read_route, thing_name
+from tidegate.mqtt.route import field_name, matches, part_name, read_route
 from tidegate.mqtt.settings import DEFAULT_ROUTES, read_settings
 from tidegate.outbox import Outbox, OutboxFullError, OutboxSettings
 from tidegate.setting_reader import SettingsError
@@ -42,7 +42,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 def intake(outbox: Outbox, **routes: dict[str, object]) -> MessageIntake:
     facts = routes or DEFAULT_ROUTES
     return MessageIntake(
-        [read_route(name, one) for name, one in facts.items()], outbox, site="farm"
+        [read_route(name, one) for name, one in facts.items()], outbox, site="farm", gateway="gw"
     )
 
 
@@ -73,7 +73,7 @@ def test_a_boards_batch_is_kept_byte_for_byte(outbox: Outbox, prefix: str) -> No
 
 
 def test_sequences_of_boards_do_not_disturb_those_of_the_gateway(tmp_path: Path) -> None:
-    with_own = {"plain": {"filter": "x/+", "format": "value", "thing": "gw", "measurement": "m",
+    with_own = {"plain": {"filter": "x/+", "format": "value", "thing": "x", "measurement": "m",
                           "field_level": 1}}  # fmt: skip
     for start in range(2):
         outbox = Outbox(tmp_path / "outbox")
@@ -84,7 +84,7 @@ def test_sequences_of_boards_do_not_disturb_those_of_the_gateway(tmp_path: Path)
         outbox.close()
     outbox = Outbox(tmp_path / "outbox")
     numbers = [(one.thing, one.sequence) for one in kept(outbox)]
-    assert numbers == [("board-1", 900), ("gw", 0), ("board-1", 901), ("gw", 1)]
+    assert numbers == [("board-1", 900), ("gw:x", 0), ("board-1", 901), ("gw:x", 1)]
     outbox.close()
 
 
@@ -116,11 +116,11 @@ def test_routes_name_things_and_fields_by_levels(outbox: Outbox) -> None:
         (thing, name): value for thing, _, _, row in rows(outbox) for name, value in row.items()
     }
     assert found == {
-        ("kitchen_lamp", "power_w"): 4.0,
-        ("s1", "weight"): 12.5,
-        ("s1", "stable"): True,
-        ("s1", "time_"): "now",
-        ("s1", "nan"): None,
+        ("gw:kitchen_lamp", "power_w"): 4.0,
+        ("gw:s1", "weight"): 12.5,
+        ("gw:s1", "stable"): True,
+        ("gw:s1", "time_"): "now",
+        ("gw:s1", "nan"): None,
     }
 
 
@@ -147,7 +147,7 @@ def test_sparkplug_metrics_are_rows_with_every_last_value_and_a_quality(outbox: 
     values = [
         (at_ms - AT_MS, row["motor_speed"], row["motor_speed_2"], row["quality"])
         for thing, measurement, at_ms, row in rows(outbox)
-        if (thing, measurement) == ("hall_1:press", "sparkplug")
+        if (thing, measurement) == ("gw:hall_1:press", "sparkplug")
     ]
     assert sorted(values) == [
         (0, 1.5, -2, 0),
@@ -213,7 +213,7 @@ def test_filters_match_as_mqtt_has_it(filter_: str, topic: str, expected: bool) 
 def test_any_text_makes_names_that_are_valid_or_none(text: str) -> None:
     if field := field_name(text):
         check_field(field)
-    if thing := thing_name(text):
+    if thing := part_name("gateway-1", text):
         check_thing(thing)
 
 
