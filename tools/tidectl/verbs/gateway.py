@@ -14,6 +14,7 @@ from tidectl.options import examples
 COMMANDS = {
     "check": "Print a tag map's request plan and the load on its bus.",
     "lint": "Check recipes against what the classic nucleus and nucleus lite take.",
+    "browse": "Print a tag map with everything that a device has.",
     "sim": "Simulate a device of the field, or a small plant.",
     "up": "Run the components on this machine, from nothing to values in the store.",
     "down": "End the nucleus on this machine; what it keeps stays.",
