@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from tidectl.errors import TidectlError
 from tidectl.project import ROOT
 from tidegate.nucleus.errors import RecipeError
@@ -41,6 +43,20 @@ class ComponentSource:
             return []
         lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
         return [line for line in lines if line]
+
+    def things(self) -> list[str]:
+        """Return the things that the tag maps of its folder name, besides the gateway."""
+        found = []
+        for path in sorted(self.folder.glob("*.yaml")):
+            if path.name == "recipe.yaml":
+                continue
+            document = yaml.safe_load(path.read_text())
+            if isinstance(document, dict):
+                groups = document.get("groups")
+                entries = [document, *(groups if isinstance(groups, list) else ())]
+                named = (one.get("thing") for one in entries if isinstance(one, dict))
+                found += [str(thing) for thing in named if thing]
+        return list(dict.fromkeys(found))
 
     def files(self) -> list[Path]:
         """Return the files that go to the device."""

@@ -6,7 +6,7 @@ The device holds no AWS credentials: by its certificate it gets some of its role
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,8 +98,19 @@ def core_devices(home: Home) -> list[CoreDevice]:
     return [CoreDevice(path.parent) for path in folders]
 
 
-def provision(target: Target, home: Home, thing: str, *, site: str, group: str) -> CoreDevice:
-    """Make the core device; raises `TidectlError`. What a failure leaves is nothing."""
+def provision(
+    target: Target,
+    home: Home,
+    thing: str,
+    *,
+    site: str,
+    group: str,
+    speaks_for: Sequence[str] = (),
+) -> CoreDevice:
+    """Make the core device; raises `TidectlError`. What a failure leaves is nothing.
+
+    Ingest takes its batches of itself, its parts, and the things it `speaks_for`.
+    """
     device = core_device(home, thing)
     _check(device, thing, site, group)
     outputs, account = target.stack_outputs(), target.account()
@@ -121,6 +132,9 @@ def provision(target: Target, home: Home, thing: str, *, site: str, group: str) 
         undo.callback(iot.detach_policy, policyName=name, target=certificate_arn)
         iot.attach_thing_principal(thingName=thing, principal=certificate_arn)
         undo.callback(iot.detach_thing_principal, thingName=thing, principal=certificate_arn)
+        listed = GatewayList(target)
+        listed.allow(thing, speaks_for)
+        undo.callback(listed.remove, thing)
         facts = _facts(target, thing, site, group, answer)
         _write(
             home,

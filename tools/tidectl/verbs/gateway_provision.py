@@ -13,18 +13,27 @@ from tidectl.thing import DEFAULT_SITE
 @click.command(
     epilog=examples(
         "tidectl gateway provision plant-1 --site plant --target aws",
-        "tidectl gateway provision plant-2 --group press-shop --json",
+        "tidectl gateway provision plant-2 --group press-shop --speaks-for 'press-*' --json",
     )
 )
 @click.argument("name")
 @click.option("--site", default=DEFAULT_SITE, show_default=True, help="The place it is at.")
 @click.option("--group", default=DEFAULT_GROUP, show_default=True,
               help="The thing group that deployments go to.")  # fmt: skip
+@click.option("--speaks-for", multiple=True, metavar="THING",
+              help="A thing whose samples it may send beside its own; takes *.")  # fmt: skip
 @target_options
 @json_option
 @pass_home
 def command(
-    home: Home, name: str, site: str, group: str, target: str, region: str | None, as_json: bool
+    home: Home,
+    name: str,
+    site: str,
+    group: str,
+    speaks_for: tuple[str, ...],
+    target: str,
+    region: str | None,
+    as_json: bool,
 ) -> None:
     """Make a core device: thing, certificate, role alias, configuration.
 
@@ -33,7 +42,7 @@ def command(
     """
     cloud = find_target(target, home, region=region)
     with err.status(f"making the core device {name}"):
-        device = provision(cloud, home, name, site=site, group=group)
+        device = provision(cloud, home, name, site=site, group=group, speaks_for=speaks_for)
     if as_json:
         print_json({"folder": str(device.path), **device.facts()})
         return

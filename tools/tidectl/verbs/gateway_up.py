@@ -15,6 +15,7 @@ from tidectl.gateway.core_device import DEFAULT_GROUP, CoreDevice, core_device, 
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import DEFAULT_THING
 from tidectl.gateway.package import BUILD, link
+from tidectl.gateway_list import GatewayList
 from tidectl.home import Home
 from tidectl.instants import now_ms
 from tidectl.local_process import LocalProcess
@@ -71,6 +72,8 @@ def command(
         with err.status(f"making the gateway {thing}"):
             provision(target, home, thing, site=site, group=DEFAULT_GROUP)
         say(f"gateway {thing} made")
+    # The things of the tag maps are this user's own, in a cloud of this user's own.
+    GatewayList(target).allow(thing, [name for source in sources for name in source.things()])
     local = LocalNucleus(device.nucleus_root)
     with err.status("starting the nucleus"):
         facts = local.start(
