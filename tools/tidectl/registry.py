@@ -3,6 +3,7 @@
 What a failed registration made is taken back, so that trying again starts from nothing.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tidectl.target import Target
+
+DELETE_TRIES_MAX = 20
+DELETE_PAUSE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,8 @@ class Registry:
             undo.pop_all()
 
     def revoke(self, thing: str, certificate_arn: str) -> None:
-        """Take a certificate from `thing` and delete it: its holder is locked out."""
+        """Take a certificate from `thing` and delete it: its holder is locked out at once."""
+        self._deactivate(certificate_arn.rpartition("/")[2])
         self._iot.detach_thing_principal(thingName=thing, principal=certificate_arn)
         self.delete_certificate(certificate_arn)
 
@@ -100,6 +105,17 @@ class Registry:
             for page in pages:
                 yield from page["principals"]
 
-    def _delete_certificate(self, certificate_id: str) -> None:
+    def _deactivate(self, certificate_id: str) -> None:
         self._iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
-        self._iot.delete_certificate(certificateId=certificate_id)
+
+    def _delete_certificate(self, certificate_id: str) -> None:
+        self._deactivate(certificate_id)
+        for left in range(DELETE_TRIES_MAX - 1, -1, -1):
+            try:
+                self._iot.delete_certificate(certificateId=certificate_id)
+                return
+            except ClientError as error:
+                # AWS takes some seconds to see that it is nobody's any more.
+                if error.response["Error"]["Code"] != "DeleteConflictException" or not left:
+                    raise
+            time.sleep(DELETE_PAUSE_S)

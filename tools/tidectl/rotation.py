@@ -6,6 +6,7 @@ own word, which it gave over a connection made with the new one.
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tidectl.errors import TidectlError
@@ -36,11 +37,11 @@ def begin(target: Target, thing: str, timeout_minutes: int) -> str:
     )
 
 
-def ended(target: Target, job: str, execution: Execution) -> Rotated:
+def ended(target: Target, job: str, execution: Execution, before: Collection[str] = ()) -> Rotated:
     """Return what a rotation that has succeeded left; raises TidectlError.
 
     Nothing is believed of the board but which of the thing's own certificates, of those made
-    since the job was, is the new one.
+    since the job was, is the new one. `before` are those that it had, where they are known.
     """
     thing = execution.thing
     if execution.status != "SUCCEEDED":
@@ -60,7 +61,8 @@ def ended(target: Target, job: str, execution: Execution) -> Rotated:
     iot = target.client("iot")
     facts = iot.describe_certificate(certificateId=said)["certificateDescription"]
     made_at = target.client("iot").describe_job(jobId=job)["job"]["createdAt"]
-    if facts["creationDate"] < made_at:
+    # The job's time is of whole seconds.
+    if new[0] in before or facts["creationDate"] < made_at:
         raise TidectlError(
             f"the certificate {said[:12]} that {thing} names is older than {job}",
             "nothing was revoked; was the job answered by something else than its board?",

@@ -7,33 +7,50 @@ from botocore.exceptions import ClientError
 
 from tidectl.target import Target
 
+ALWAYS = 1_000_000
+
 
 @dataclass(frozen=True)
 class BreakingTarget(Target):
-    """Does what the real one does, but for `operation` of `service`, which is refused."""
+    """Does what the real one does, but for `operation` of `service`, refused so many `times`."""
 
     service: str = ""
     operation: str = ""
+    times: int = ALWAYS
+    code: str = "AccessDeniedException"
 
     def client(self, service: str) -> Any:
         client = super().client(service)
-        return _Refusing(client, self.operation) if service == self.service else client
+        if service != self.service:
+            return client
+        return _Refusing(client, self.operation, self.times, self.code)
 
 
-def breaking(target: Target, service: str, operation: str) -> BreakingTarget:
-    """Return `target` with one operation that is refused."""
-    return BreakingTarget(target.name, target.session, target.local, service, operation)
+def breaking(
+    target: Target,
+    service: str,
+    operation: str,
+    *,
+    times: int = ALWAYS,
+    code: str = "AccessDeniedException",
+) -> BreakingTarget:
+    """Return `target` with one operation that is refused, by each client so many `times`."""
+    parts = (target.name, target.session, target.local)
+    return BreakingTarget(*parts, service, operation, times, code)
 
 
 class _Refusing:
-    def __init__(self, client: Any, operation: str) -> None:
+    def __init__(self, client: Any, operation: str, times: int, code: str) -> None:
         self._client, self._operation = client, operation
+        self._left, self._code = times, code
 
     def __getattr__(self, name: str) -> Any:
-        return self._refuse if name == self._operation else getattr(self._client, name)
+        if name == self._operation and self._left:
+            return self._refuse
+        return getattr(self._client, name)
 
     def _refuse(self, **_arguments: Any) -> None:
+        self._left -= 1
         raise ClientError(
-            {"Error": {"Code": "AccessDeniedException", "Message": "refused by the test"}},
-            self._operation,
+            {"Error": {"Code": self._code, "Message": "refused by the test"}}, self._operation
         )

@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.tools.tidectl.breaking import breaking
+from tidectl import registry as registry_module
 from tidectl.identity import make_identity
 from tidectl.registry import Registration, Registry
 from tidectl.target import Target
@@ -92,6 +93,29 @@ def test_a_revoked_certificate_is_gone(deployed: Target) -> None:
     assert Registry(deployed).certificates("registry-5") == []
     assert registration.certificate_id not in contents(deployed)["certificates"]
     assert registration.certificate_arn not in contents(deployed)["targets"]
+
+
+def test_a_cloud_that_is_slow_to_let_go_is_asked_again(
+    deployed: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "DELETE_PAUSE_S", 0)
+    registration = registered(deployed, "registry-8")
+    slow = {"times": 3, "code": "DeleteConflictException"}
+    Registry(breaking(deployed, "iot", "delete_certificate", **slow)).revoke(
+        "registry-8", registration.certificate_arn
+    )
+    assert registration.certificate_id not in contents(deployed)["certificates"]
+
+
+@pytest.mark.parametrize("step", ["detach_thing_principal", "detach_policy", "delete_certificate"])
+def test_whoever_is_revoked_is_locked_out_whatever_fails_then(deployed: Target, step: str) -> None:
+    thing = f"registry-{step}".replace("_", "-")
+    registration = registered(deployed, thing)
+    with pytest.raises(ClientError, match="refused by the test"):
+        Registry(breaking(deployed, "iot", step)).revoke(thing, registration.certificate_arn)
+    iot = deployed.client("iot")
+    described = iot.describe_certificate(certificateId=registration.certificate_id)
+    assert described["certificateDescription"]["status"] == "INACTIVE"
 
 
 def test_no_more_things_are_named_than_asked_for(deployed: Target) -> None:

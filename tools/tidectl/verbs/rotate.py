@@ -10,6 +10,7 @@ from tidectl.job_report import waited
 from tidectl.jobs import Execution, Jobs
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import print_json, say
+from tidectl.registry import Registry
 from tidectl.target import Target, find_target
 from tidectl.thing import ThingFolder
 
@@ -53,10 +54,11 @@ def command(
     until the old one is revoked. It needs a section `control` in its configuration.
     """
     cloud = find_target(target, home, region=region)
+    before = () if job else tuple(Registry(cloud).certificates(thing))
     job = job or rotation.begin(cloud, thing, timeout_minutes)
     say(f"{job} is on its way; if this is interrupted: tidectl rotate {thing} --job {job}")
     execution = _of(thing, job, waited(Jobs(cloud), job, timeout_minutes * 60))
-    rotated = rotation.ended(cloud, job, execution)
+    rotated = rotation.ended(cloud, job, execution, before)
     rotation.note(cloud, ThingFolder(home.thing_folder(thing)), rotated.new)
     say(f"{thing} has connected with its new certificate {_short(rotated.new)}")
     revoked = rotated.old if _is_to_end(revoke_old, rotated, as_json) else ()
