@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.adapter_kind import find_kind
@@ -23,6 +23,7 @@ BROWSED = st.builds(
 )
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(BROWSED, min_size=1, max_size=30))
 def test_any_names_make_a_tag_map_that_reads_every_value(
     tmp_path_factory: object, found: list[Browsed]
