@@ -6,6 +6,7 @@ Topics: `cmd/tidegauge/<gateway>/<key>` of IoT Core, as boards have it, and
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -15,6 +16,7 @@ from typing import Any
 
 from tidegate.command import CommandError, Outcome, read_command
 from tidegate.ipc import IpcClient, IpcError
+from tidegate.ipc.client import Subscription
 from tidegate.writing import Writing
 
 log = logging.getLogger("tidegate.commands")
@@ -40,22 +42,25 @@ class CommandLink:
     def __init__(self, ipc: IpcClient, gateway: str, writing: Writing) -> None:
         self._ipc, self._gateway, self._writing = ipc, gateway, writing
         self._tasks: set[asyncio.Task[None]] = set()
+        self._subscriptions: list[Subscription] = []
         self.let_go = 0
-
-    def use(self, writing: Writing) -> None:
-        """Give the next commands to another writing, as after a change of the tag map."""
-        self._writing = writing
 
     async def open(self, who: CommandsFrom) -> None:
         """Begin to listen; raises `IpcError`."""
         if who in (CommandsFrom.LOCAL, CommandsFrom.BOTH):
-            await self._ipc.subscribe(f"{LOCAL_TOPIC}/+", self._from_local)
+            topic = f"{LOCAL_TOPIC}/+"
+            self._subscriptions.append(await self._ipc.subscribe(topic, self._from_local))
         if who in (CommandsFrom.CLOUD, CommandsFrom.BOTH):
             topic = f"{CLOUD_TOPIC}/{self._gateway}/+"
-            await self._ipc.subscribe_to_iot_core(topic, self._from_cloud)
+            subscription = await self._ipc.subscribe_to_iot_core(topic, self._from_cloud)
+            self._subscriptions.append(subscription)
 
     async def close(self) -> None:
-        """Wait for the commands that are under way."""
+        """Listen no more, and wait for the commands that are under way."""
+        for subscription in self._subscriptions:
+            with contextlib.suppress(IpcError):
+                await subscription.close()
+        self._subscriptions = []
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _from_local(self, topic: str, message: bytes | Mapping[str, Any]) -> None:

@@ -92,13 +92,14 @@ class _Program:
             component = Component(self._kind, settings, tag_map, outbox)
             await component.start()
             stack.push_async_callback(component.stop)
-            link = await self._listen(settings, component)
-            while not await self._wait():
-                await self._reload(component)
+            while True:
+                link = await self._listen(component)
+                is_end = await self._wait()
                 if link:
-                    link.use(component.writing)
-            if link:
-                await link.close()
+                    await link.close()
+                if is_end:
+                    break
+                await self._reload(component)
             log.info("ends")
 
     async def _follow(self, ipc: IpcClient) -> None:
@@ -112,10 +113,9 @@ class _Program:
         except IpcError as error:
             log.warning("changes of the configuration will not be heard: %s", error)
 
-    async def _listen(
-        self, settings: ComponentSettings, component: Component
-    ) -> CommandLink | None:
+    async def _listen(self, component: Component) -> CommandLink | None:
         """Take commands, where somebody may give them."""
+        settings = component.settings
         if self._ipc is None or settings.commands is CommandsFrom.NOBODY:
             return None
         gateway = os.environ.get("AWS_IOT_THING_NAME") or settings.thing

@@ -128,8 +128,7 @@ class KinesisClient:
                 now_s=self._clock_s() + self._skew_s,
                 path=self._path,
             )
-            self._connection.request("POST", self._path, body, headers)
-            response = self._connection.getresponse()
+            response = self._exchange(body, headers)
             answer = response.read(_ANSWER_BYTES_MAX)
             if not response.isclosed():  # an answer longer than any of AWS's
                 self._connection.close()
@@ -141,6 +140,19 @@ class KinesisClient:
             self._connection.close()
             raise KinesisBusyError(type(error).__name__, str(error)) from error
         return response.status, answer
+
+    def _exchange(self, body: bytes, headers: dict[str, str]) -> http.client.HTTPResponse:
+        """Send and return the answer; once more where the other end had closed while we idled."""
+        was_open = self._connection.sock is not None
+        try:
+            self._connection.request("POST", self._path, body, headers)
+            return self._connection.getresponse()
+        except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
+            self._connection.close()
+            if not was_open:
+                raise
+        self._connection.request("POST", self._path, body, headers)
+        return self._connection.getresponse()
 
     def _learn_time(self, date: str | None) -> None:
         """Sign by AWS's clock where this machine's is far off: a gateway's may be never set."""
