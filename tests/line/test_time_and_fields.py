@@ -1,0 +1,96 @@
+"""From boards to the store: times of before the time was known, and samples that are held back."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tests.firmware.lib.tidenode.image_files import change_files
+from tests.firmware.lib.tidenode.time_server import TimeServer
+from tests.line.line import SETTINGS, Line
+from tidectl.firmware_image import compiled_text
+from tidectl.instants import epoch_ms
+from tidectl.query_api import QueryApi
+from tidectl.simulated_board import BoardStats, SimulatedBoard
+from tidectl.tables import text
+from tidectl.thing import provision
+
+ERROR_MS_MAX = 50
+SAMPLED_S_MAX = 60.0  # on a machine that others keep busy
+# A chip that measures the host's time, which the board has no other way to know.
+TRUTH = """
+import cold_clock
+FIELDS = (("true_ms", 0),)
+OPTIONS = ()
+class Chip:
+    def read(self):
+        return (cold_clock.time.time_ns() // 1_000_000,)
+def create(options, hardware):
+    return Chip()
+"""
+DEADBAND = 0.1  # as much as the weather's noise: some samples are kept, most are held
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    with Line(tmp_path_factory.mktemp("line")) as line:
+        yield line
+
+
+def rows(line: Line, measurement: str, thing: str) -> list[dict[str, Any]]:
+    """Return the samples of `thing` in the store by column, in order of time."""
+    api = QueryApi(line.target)
+    table = api.tables.samples(measurement)
+    statement = f"SELECT * FROM {table} WHERE thing = {text(thing)} ORDER BY time"  # noqa: S608  a checked name, a quoted text
+    return api.ask(statement).dicts()
+
+
+def test_what_a_board_sampled_before_it_knew_the_time_is_stored_with_its_true_time(
+    line: Line,
+) -> None:
+    with TimeServer(unknowing=1) as server:
+        settings: dict[str, Any] = SETTINGS | {
+            "measurements": [{"name": "health", "driver": "chip", "period_ms": 50}],
+            "clock": {"sntp_host": "127.0.0.1", "sntp_port": server.port},
+        }
+        folder = provision(line.target, line.home, "cold", settings=settings)
+        driver: dict[str, bytes | None] = {
+            "/app_a/tidenode/drivers/chip.mpy": compiled_text(TRUTH, "chip")
+        }
+        change_files(folder.image_path, driver)
+        board = SimulatedBoard(
+            folder.image_path, log_path=folder.log_path, heap_bytes=110 * 1024, cold=True
+        )
+        line.boards.append(board)
+        board.start()
+        stats = board.wait_for(lambda stats: stats.acknowledged >= 150, SAMPLED_S_MAX)
+        line.drain(board)
+        learned_at_ms = server.answered_at_ms[0]
+    assert (stats.boot, stats.held) == (1, 0)
+    line.assert_whole()
+    found = [(epoch_ms(row["time"]), int(row["true_ms"])) for row in rows(line, "health", "cold")]
+    before = [time_ms for time_ms, true_ms in found if true_ms < learned_at_ms]
+    assert len(before) >= 50  # of the five seconds after the first answer
+    errors_ms = sorted(abs(time_ms - true_ms) for time_ms, true_ms in found)
+    print(f"{len(before)} of {len(found)} before the time, worst error {errors_ms[-1]} ms")
+    assert errors_ms[-1] <= ERROR_MS_MAX
+
+
+def test_of_a_board_with_a_deadband_less_is_stored_and_nothing_is_missing(line: Line) -> None:
+    band = {"humidity_percent": {"deadband": str(DEADBAND)}}
+    climate = SETTINGS["measurements"][0] | {"fields": band}
+    board = line.board("calm", measurements=[climate])
+
+    def has_enough(stats: BoardStats) -> bool:
+        return stats.held >= 30 and stats.acknowledged >= 5
+
+    board.wait_for(has_enough, SAMPLED_S_MAX)
+    stats = line.drain(board)
+    assert stats.sampled == stats.accepted == stats.acknowledged
+    assert stats.held > stats.sampled / 2, stats
+    line.assert_whole()
+    humidities = [float(row["humidity_percent"]) for row in rows(line, "climate", "calm")]
+    assert len(humidities) == stats.accepted
+    for before, after in pairwise(humidities):
+        assert abs(after - before) > DEADBAND - 1e-6
