@@ -11,6 +11,14 @@ from tidegate.streams.server import PORT_DEFAULT
 AUTHENTICATIONS = ("token-file", "nucleus", "none")
 _SERVICES = ("kinesis", "s3", "iotdata")
 _PORT_MAX = 65_535
+_KILOBITS_PER_S_MAX = 10_000_000
+_AWS_PREFIX = "STREAM_MANAGER_"
+_AWS_NAMES = {
+    "STREAM_MANAGER_SERVER_PORT": "port",
+    "STREAM_MANAGER_STORE_ROOT_DIR": "store",
+    "STREAM_MANAGER_EXPORTER_MAX_BANDWIDTH": "exportKilobitsPerSecondMax",
+}
+_AWS_OTHERS = ("JVM_ARGS", "LOG_LEVEL")
 _REGION_DEFAULT = "us-east-1"  # where neither the nucleus nor the settings name one
 
 
@@ -26,6 +34,8 @@ class ManagerSettings:
     region: str
     endpoints: Mapping[str, str]
     retry_s_max: float
+    export_bits_per_s_max: float | None
+    passed_over: tuple[str, ...]
 
 
 def settings_of(
@@ -34,11 +44,11 @@ def settings_of(
     """Read a component's configuration; raises `SettingsError` with all that is wrong.
 
     Where it does not name them, endpoints are those of AWS's usual variables, AWS_ENDPOINT_URL
-    and AWS_ENDPOINT_URL_<service>.
+    and AWS_ENDPOINT_URL_<service>. Settings of AWS's own stream manager are taken for ours that
+    mean the same, so that a device's configuration may stay; the rest of them is passed over.
     """
-    # What the nucleus itself keeps there.
-    left = {key: value for key, value in configuration.items() if key != "accessControl"}
-    reader = SettingReader(left)
+    ours, passed_over = _as_ours(configuration)
+    reader = SettingReader(ours)
     endpoints = SettingReader(reader.mapping("endpoints"), "endpoints")
     settings = ManagerSettings(
         port=reader.integer("port", PORT_DEFAULT, 0, _PORT_MAX),
@@ -53,10 +63,34 @@ def settings_of(
             if (url := endpoints.text(service, _endpoint(environment, service)))
         },
         retry_s_max=reader.number("retrySecondsMax", 300, 0.2, 300),
+        export_bits_per_s_max=1_000
+        * reader.number("exportKilobitsPerSecondMax", 0, 0, _KILOBITS_PER_S_MAX)
+        or None,
+        passed_over=passed_over,
     )
     endpoints.finish()
     reader.finish()
     return settings
+
+
+def _as_ours(configuration: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the settings under our names, and the names of AWS's that have no meaning here."""
+    ours: dict[str, Any] = {}
+    passed_over = []
+    for key, value in configuration.items():
+        name = _AWS_NAMES.get(key)
+        if key == "accessControl":  # what the nucleus itself keeps there
+            continue
+        if not key.startswith(_AWS_PREFIX) and key not in _AWS_OTHERS:
+            ours[key] = value
+        elif key == f"{_AWS_PREFIX}AUTHENTICATE_CLIENT":
+            if str(value).lower() == "false":
+                ours["authentication"] = "none"
+        elif name:
+            ours[name] = value
+        else:
+            passed_over.append(key)
+    return ours, tuple(sorted(passed_over))
 
 
 def _endpoint(environment: Mapping[str, str], service: str) -> str:

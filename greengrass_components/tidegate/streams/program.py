@@ -60,6 +60,8 @@ async def _serve(options: argparse.Namespace) -> None:
         if ipc:
             configuration = {**(await ipc.configuration() or {}), **configuration}
         settings = settings_of(configuration, environment)
+        if settings.passed_over:
+            log.warning("settings that have no meaning here: %s", ", ".join(settings.passed_over))
         await _run(settings, environment, ipc, options.facts)
     finally:
         if ipc:
@@ -84,7 +86,12 @@ async def _run(
             credentials=CredentialSource(environment, time.time),
             endpoints=settings.endpoints,
         )
-        exports = Exports(store, access, delay_s_max=settings.retry_s_max)
+        exports = Exports(
+            store,
+            access,
+            delay_s_max=settings.retry_s_max,
+            bits_per_s_max=settings.export_bits_per_s_max,
+        )
         port = await server.listen(settings.port, settings.socket)
         log.info(
             "listening port=%d socket=%s streams=%d authentication=%s",

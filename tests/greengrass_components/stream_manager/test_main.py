@@ -101,6 +101,15 @@ def test_settings_are_read_as_texts_and_as_numbers_and_all_mistakes_told() -> No
     assert settings_of({"endpoints": {"kinesis": "http://c"}}, environment).endpoints == {
         "kinesis": "http://c", "s3": "http://b", "iotdata": "http://a",
     }  # fmt: skip
+    aws = settings_of(
+        {"STREAM_MANAGER_SERVER_PORT": "9000", "STREAM_MANAGER_AUTHENTICATE_CLIENT": "false",
+         "STREAM_MANAGER_EXPORTER_MAX_BANDWIDTH": 500, "STREAM_MANAGER_STORE_ROOT_DIR": ".",
+         "JVM_ARGS": "", "STREAM_MANAGER_EXPORTER_THREAD_POOL_SIZE": "5"},
+        {},
+    )  # fmt: skip
+    assert (aws.port, aws.authentication, aws.store) == (9000, "none", Path())
+    assert aws.export_bits_per_s_max == 500_000
+    assert aws.passed_over == ("JVM_ARGS", "STREAM_MANAGER_EXPORTER_THREAD_POOL_SIZE")
     with pytest.raises(SettingsError) as error:
         settings_of({"port": 70_000, "authentication": "all", "prot": 1}, {})
     assert len(error.value.mistakes) == 3

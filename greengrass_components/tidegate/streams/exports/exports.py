@@ -11,6 +11,7 @@ from tidegate.kinesis.backoff import Backoff
 from tidegate.streams.errors import StreamRequestError
 from tidegate.streams.export_definition import Export
 from tidegate.streams.exports.aws_access import AwsAccess
+from tidegate.streams.exports.bandwidth import Bandwidth
 from tidegate.streams.exports.gate import SENDING_MAX, Gate
 from tidegate.streams.exports.http_sender import HttpSender
 from tidegate.streams.exports.iot_core_sender import IotCoreSender
@@ -42,13 +43,14 @@ class Exports:
         access: AwsAccess,
         *,
         delay_s_max: float = DELAY_S_MAX,
+        bits_per_s_max: float | None = None,
         clock_ms: Callable[[], int] = _now_ms,
     ) -> None:
         self._store, self._access, self._clock_ms = store, access, clock_ms
         self._delay_s_max = delay_s_max
         self.lost_reports = 0
         self._dice = random.Random()  # noqa: S311  spreads retries, keeps no secret
-        self._gate = Gate()
+        self._gate, self._bandwidth = Gate(), Bandwidth(bits_per_s_max)
         self._threads = ThreadPoolExecutor(SENDING_MAX, "export")
         self._workers: dict[tuple[str, str], tuple[Worker, asyncio.Task[None]]] = {}
         store.changed = self.reconcile
@@ -73,6 +75,7 @@ class Exports:
                     export=export,
                     sender=self._sender(export),
                     gate=self._gate,
+                    bandwidth=self._bandwidth,
                     threads=self._threads,
                     backoff=Backoff(self._dice, min_s=DELAY_S_MIN, max_s=self._delay_s_max),
                     report=self._report,

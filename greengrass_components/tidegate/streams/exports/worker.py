@@ -17,6 +17,7 @@ from tidegate.kinesis.backoff import Backoff
 from tidegate.segment_log import Cursor, LogError, Record
 from tidegate.streams.errors import StreamRequestError
 from tidegate.streams.export_definition import Export
+from tidegate.streams.exports.bandwidth import Bandwidth
 from tidegate.streams.exports.gate import Gate
 from tidegate.streams.exports.sender import Report, Sender, Sent
 from tidegate.streams.stream import Stream
@@ -40,6 +41,7 @@ class Worker:
         export: Export,
         sender: Sender,
         gate: Gate,
+        bandwidth: Bandwidth,
         threads: Executor,
         backoff: Backoff,
         report: Callable[[Export, Report], None],
@@ -47,6 +49,7 @@ class Worker:
     ) -> None:
         self.stream, self.export = stream, export
         self._sender, self._gate, self._threads = sender, gate, threads
+        self._bandwidth = bandwidth
         self._backoff, self._report, self._clock_ms = backoff, report, clock_ms
         self._appended = asyncio.Event()
         self._cursor = stream.log.cursors.get(export.identifier) or Cursor()
@@ -105,6 +108,9 @@ class Worker:
                 return self._failed(error.message)
             if not records:
                 return 0.0
+            wait_s = self._bandwidth.reserve_s(sum(len(record.payload) for record in records))
+            if wait_s:
+                await asyncio.sleep(wait_s)
             sent = await asyncio.get_running_loop().run_in_executor(
                 self._threads, self._sender.send, self.stream.definition.name, records
             )
