@@ -70,7 +70,7 @@ def test_a_board_in_safe_mode_is_updated_out_of_it(deployed: Target, tmp_path: P
         fallen_so_often(flash)
     with one:
         one.wait_for("safe mode", lambda: one.board.stats is not None and one.board.stats.safe_mode)
-        execution = one.ended(one.publish("8.0.0", program(tmp_path, "good")))
+        execution = one.ended(one.publish("8.0.0", program(tmp_path, "")))
         assert execution.status == "SUCCEEDED", (execution, one.log())
         assert one.resets == 1, "from safe mode into the new version"
         one.wait_for("samples", lambda: one.board.stats is not None and one.board.stats.sampled > 5)

@@ -107,6 +107,8 @@ def program(
 ) -> dict[str, bytes]:
     """Return the firmware as another program that `marker` tells from others in every file.
 
+    Without one it differs by what is replaced alone.
+
     `replaced` has, by module (dots as two underscores), what is to stand in place of what; `name`
     tells two of one marker apart, which have all other files in common.
     """
@@ -119,7 +121,7 @@ def program(
         path.write_text(text.replace(old, new))
     made = firmware_bundle(sources)
     return {
-        f"{made.path(module)}.mpy": compiled_text(text, f"{module}.{marker}")
+        f"{made.path(module)}.mpy": compiled_text(text, f"{module}.{marker}".rstrip("."))
         for module, text in made.texts.items()
     }
 
