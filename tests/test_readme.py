@@ -13,6 +13,7 @@ import click
 import pytest
 
 from tests.tools.tidectl.test_cli import parsed
+from tidectl.cache import cache_folder
 from tidectl.home import Home
 from tidectl.local_process import LocalProcess
 
@@ -42,6 +43,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
         **{name: text for name, text in os.environ.items() if not name.startswith("AWS_")},
         "PATH": f"{scripts}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(cache_folder().parents[1]),  # the firmware is compiled already
         "TIDEGAUGE_HOME": str(tmp_path / "home"),
         "AWS_EC2_METADATA_DISABLED": "true",
         **ports,

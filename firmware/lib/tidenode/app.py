@@ -122,11 +122,12 @@ def _clock(wall: WallClock) -> Clock:
 
 
 def _outbox(settings: "Any", clock: Clock) -> Outbox:
+    storage, sync_batches = _storage(settings)
     return Outbox(
-        storage=_storage(settings),
+        storage=storage,
         now_ms=clock.monotonic_ms,
         warn=log.warn,
-        sync_batches=settings.sync_batches,
+        sync_batches=sync_batches,
         sync_age_ms=settings.sync_age_ms,
     )
 
@@ -160,12 +161,12 @@ def _uplink(
 # What only some boards need is imported here and not above: a module is kilobytes of heap.
 
 
-def _storage(settings: "Any") -> "Any":
+def _storage(settings: "Any") -> "tuple[Any, int]":
     from tidenode.storage import storage_of
 
-    storage = storage_of(settings, OUTBOX)
+    chosen = storage_of(settings, OUTBOX)
     _forget("storage", "forgetting")
-    return storage
+    return chosen
 
 
 def _defender(settings: "Any", agent: Agent, uplink: Uplink, clock: Clock) -> "Any":

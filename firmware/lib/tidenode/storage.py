@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def storage_of(settings: "Any", folder: str) -> "Any":
-    """Return the storage for the section `outbox` of the settings; files lie in `folder`."""
+def storage_of(settings: "Any", folder: str) -> "tuple[Any, int]":
+    """Return the storage for the section `outbox` of the settings; files lie in `folder`.
+
+    And how many batches to gather for it: none on a ring, where a batch alone costs no more.
+    """
     if settings.partition:
         import esp32
 
@@ -23,7 +26,7 @@ def storage_of(settings: "Any", folder: str) -> "Any":
             ring = Ring(partition)
             take_over(ring, folder)
             forget("ring_recovery", "taking_over", "segments")
-            return ring
+            return ring, 1
     from tidenode.segments import Segments
 
-    return Segments(folder=folder, bytes_max=settings.bytes_max)
+    return Segments(folder=folder, bytes_max=settings.bytes_max), settings.sync_batches

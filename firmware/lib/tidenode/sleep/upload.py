@@ -58,7 +58,7 @@ class Upload:
         from tidenode.storage import storage_of
 
         self._outbox = Outbox(
-            storage=storage_of(settings.outbox, _OUTBOX),
+            storage=storage_of(settings.outbox, _OUTBOX)[0],
             now_ms=self._clock.monotonic_ms,
             warn=log.warn,
             sync_batches=_GATHERED,

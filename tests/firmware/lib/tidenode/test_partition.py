@@ -25,6 +25,15 @@ def test_power_cuts_lose_nothing_the_ring_took(bench: Bench) -> None:
     assert outbox_partition(image).read_bytes()[:2] == b"GT"
 
 
+def test_on_a_ring_each_batch_is_durable_at_once_whatever_files_would_gather(bench: Bench) -> None:
+    outbox = {"sync_batches": 64, "sync_age_ms": 3_600_000}
+    batch = {"samples_max": 20, "age_ms_max": 60_000}
+    board = bench.board(bench.image(partition_blocks=16, outbox=outbox, batch=batch))
+    stats = board.wait_for(lambda stats: stats.sampled >= 100, LATE_S_MAX)
+    assert stats.accepted >= 80
+    assert stats.queued_batches >= 4
+
+
 def test_a_full_ring_drops_the_oldest_and_counts_them_over_reboots(bench: Bench) -> None:
     image = bench.image(partition_blocks=4, batch={"samples_max": 1})  # many, soon
     board = bench.board(image, drain_timeout_ms=0)
