@@ -27,6 +27,7 @@ from tidegate.writing import Writing
 log = logging.getLogger("tidegate.component")
 
 MAINTAIN_S = 0.25
+CANCEL_AGAIN_S = 0.2
 AGAIN_S = 5.0  # after a bug of ours in a bus: the others run on
 SITE = "site"  # where neither the configuration nor the tag map names one
 
@@ -93,9 +94,12 @@ class Component:
 
     async def stop(self) -> None:
         """End reading; what is read is in the outbox, as batches."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        left = set(self._tasks)
+        while left:
+            for task in left:
+                task.cancel()
+            # Python 3.11's wait_for may swallow a cancellation that meets its answer.
+            _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
         self._tasks = []
         await self.page.close()
         self.intake.flush()

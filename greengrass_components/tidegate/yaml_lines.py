@@ -10,6 +10,8 @@ import yaml
 from tidegate.errors import GateError
 
 DEPTH_MAX = 32
+# libyaml's is ten times as fast; not every platform's wheel has it.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class YamlError(GateError):
@@ -44,7 +46,7 @@ class LinedList(list[Any]):
 
 def load(text: str) -> Any:
     """Return what `text` says; raises `YamlError`."""
-    loader = yaml.SafeLoader(text)
+    loader = _Loader(text)
     try:
         node = loader.get_single_node()
         return None if node is None else _value(loader, node, DEPTH_MAX)

@@ -6,13 +6,15 @@ of TCP devices many answer only the first of several.
 
 import asyncio
 import logging
+import struct
 import time
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from pymodbus import FramerType, ModbusException
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
-from pymodbus.exceptions import ConnectionException
+from pymodbus.exceptions import ConnectionException, ModbusIOException
+from pymodbus.pdu.register_message import ReadHoldingRegistersResponse
 
 from tidegate.errors import BusDownError, UnitSilentError
 from tidegate.modbus.address import Table
@@ -26,6 +28,20 @@ _PYMODBUS_S = 3_600.0  # our own deadlines are shorter, and differ from request 
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 Client = AsyncModbusTcpClient | AsyncModbusSerialClient
+
+
+class _HoldingRegisters(ReadHoldingRegistersResponse):
+    """An answer decoded by one call; pymodbus makes one for each register."""
+
+    def decode(self, data: bytes) -> None:
+        length = data[0]
+        if length % 2 or length >= len(data):
+            raise ModbusIOException(f"answer has {len(data) - 1} bytes and says {length}")
+        self.registers = list(struct.unpack_from(f">{length // 2}H", data, 1))
+
+
+class _InputRegisters(_HoldingRegisters):
+    function_code = 4
 
 
 class Link:
@@ -51,6 +67,8 @@ class Link:
         """Connect anew."""
         self.close()
         client = _client(self._settings)
+        for answer in (_HoldingRegisters, _InputRegisters):
+            client.register(answer)
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
                 connected = await client.connect()
