@@ -13,6 +13,7 @@ from tidegate.modbus.address import Table
 
 REGISTERS_MAX = 125
 BITS_MAX = 2_000
+_ANY_HOLE = 1_000_000  # a request costs more than all the holes it may have
 GAP_BITS = 16  # as many bits as a register take its place in an answer
 
 
@@ -51,7 +52,8 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one device takes. `gap_max` is in registers; `forbidden` has (table, first, last)."""
+    """What one device takes. `gap_max` is in registers, `REGISTERS_MAX` is whatever hole, so that
+    requests are the fewest; `forbidden` has (table, first, last)."""
 
     registers_max: int = REGISTERS_MAX
     bits_max: int = BITS_MAX
@@ -104,7 +106,9 @@ def split(block: Block) -> tuple[Block, Block] | None:
 def _cheapest(table: Table, spans: Sequence[Span], limits: Limits) -> list[Block]:
     """Cut the sorted spans where the sum of requests and holes is least."""
     count_max = limits.count_max(table)
-    request_cost = limits.gap_max * (GAP_BITS if table.is_bits else 1)
+    any_hole = limits.gap_max >= REGISTERS_MAX
+    gap_max = _ANY_HOLE if any_hole else limits.gap_max
+    request_cost = gap_max * (GAP_BITS if table.is_bits else 1)
     best = [0.0] * (len(spans) + 1)
     cuts = [0] * (len(spans) + 1)
     for end in range(1, len(spans) + 1):

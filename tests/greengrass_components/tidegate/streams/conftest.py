@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import stream_manager as sdk
 
+import stream_manager as sdk
 from tests.greengrass_components.tidegate.streams.manager import TOKEN, Manager
 
 

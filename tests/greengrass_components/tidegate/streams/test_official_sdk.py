@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import stream_manager as sdk
 from stream_manager.data import (
     AppendMessageRequest,
     MessageFrame,
@@ -16,6 +15,7 @@ from stream_manager.data import (
 )
 from stream_manager.utilinternal import UtilInternal
 
+import stream_manager as sdk
 from tests.greengrass_components.tidegate.streams.manager import Manager
 
 Connect = Callable[..., sdk.StreamManagerClient]

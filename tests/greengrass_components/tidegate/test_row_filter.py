@@ -1,0 +1,49 @@
+"""Rows: what rules let through, the value before a turn, and the quality of it all."""
+
+from tidegate.group import Group
+from tidegate.report import Report
+from tidegate.row_filter import Row, RowFilter
+from tidegate.sample import Sample, Value
+from tidegate.tag import Tag
+
+BAD = b"\x02\x02"
+
+
+def group(*reports: Report | None) -> Group:
+    tags = tuple(Tag(field=f"f{n}", address="", report=one) for n, one in enumerate(reports))
+    return Group(thing="t", measurement="m", tags=tags)
+
+
+def rows(one: Group, samples: list[tuple[tuple[Value, ...], bytes | None]]) -> list[Row]:
+    row_filter = RowFilter(one)
+    found: list[Row] = []
+    for second, (values, qualities) in enumerate(samples):
+        found += row_filter.take(Sample(one, second * 10**9, 0, values, qualities))
+    return [*found, *row_filter.flush()]
+
+
+def test_without_rules_every_sample_is_a_row_with_its_worst_quality() -> None:
+    found = rows(
+        group(None, None), [((1, 2), None), ((1, None), b"\x00\x02"), ((1, 2), b"\x01\x00")]
+    )
+    assert found == [(0, (1, 2, 0)), (1000, (1, None, 2)), (2000, (1, 2, 1))]
+
+
+def test_a_deadband_leaves_out_its_own_field_only_and_rows_of_nothing_are_none() -> None:
+    one = group(Report(deadband=1.0), Report(on_change=True))
+    values: list[tuple[Value, ...]] = [(5.0, True), (5.5, True), (5.5, False), (9.0, False)]
+    found = rows(one, [(row, None) for row in values])
+    assert found == [(0, (5.0, True, 0)), (2000, (None, False, 0)), (3000, (9.0, None, 0))]
+
+
+def test_a_swinging_door_keeps_the_corner_and_the_end() -> None:
+    one = group(Report(swinging_door=0.1))
+    values = [0.0, 1.0, 2.0, 3.0, 2.0, 1.0]
+    found = rows(one, [((value,), None) for value in values])
+    assert [(at_ms, row[0]) for at_ms, row in found] == [(0, 0.0), (3000, 3.0), (5000, 1.0)]
+
+
+def test_a_unit_going_silent_is_a_row_whatever_the_rules() -> None:
+    one = group(Report(deadband=10.0), Report(on_change=True))
+    found = rows(one, [((1.0, 1), None), ((None, None), BAD), ((1.0, 1), None)])
+    assert found == [(0, (1.0, 1, 0)), (1000, (None, None, 2)), (2000, (1.0, 1, 0))]
