@@ -116,7 +116,9 @@ def _cheapest(table: Table, spans: Sequence[Span], limits: Limits) -> list[Block
         last = 0
         for start in range(end - 1, -1, -1):
             first, last = spans[start].first, max(last, spans[start].last)
-            if last - first >= count_max or not _joins(table, spans, start, end, limits):
+            if last - first >= count_max or (
+                limits.forbidden and not _joins(table, spans, start, end, limits)
+            ):
                 break
             cost = best[start] + request_cost + (last - first + 1)
             if cost <= best[end]:
@@ -131,7 +133,7 @@ def _cheapest(table: Table, spans: Sequence[Span], limits: Limits) -> list[Block
 
 def _joins(table: Table, spans: Sequence[Span], start: int, end: int, limits: Limits) -> bool:
     """Whether the span at `start` may be read along with the next; a hole may be forbidden."""
-    if start + 1 >= end or not limits.forbidden:
+    if start + 1 >= end:
         return True
     here, following = spans[start], spans[start + 1]
     if following.first <= here.last + 1:

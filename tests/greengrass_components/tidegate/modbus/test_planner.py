@@ -11,17 +11,14 @@ from tidegate.modbus.address import Table
 from tidegate.modbus.planner import Block, Limits, Span, plan_blocks, split
 
 H = Table.HOLDING
+firsts = st.integers(0, 400)
 spans = st.lists(
-    st.builds(
-        lambda first, length: Span(H, first, first + length), st.integers(0, 400), st.integers(0, 3)
-    ),  # fmt: skip
+    st.builds(lambda first, more: Span(H, first, first + more), firsts, st.integers(0, 3)),
     min_size=1,
     max_size=40,
 )
 forbidden = st.lists(
-    st.builds(
-        lambda first, length: (H, first, first + length), st.integers(0, 400), st.integers(0, 9)
-    ),  # fmt: skip
+    st.builds(lambda first, more: (H, first, first + more), firsts, st.integers(0, 9)),
     max_size=4,
 )
 
