@@ -10,7 +10,9 @@ import ast
 import io
 import re
 import tokenize
+from functools import lru_cache
 
+_KEPT_MAX = 256  # texts: each start of a simulated board asks for the same stand-ins
 _TYPE_CHECKING = re.compile(r"^(?:TYPE_CHECKING = False|(if TYPE_CHECKING:))", re.MULTILINE)
 _INTEGER = re.compile(
     r"^(_[A-Z][A-Z0-9_]*) = (-?(?:0x[\dA-Fa-f]+|[\d_]+))(?= *(?:#|$))", re.MULTILINE
@@ -18,6 +20,7 @@ _INTEGER = re.compile(
 _PRIVATE = re.compile(r"_[A-Za-z]\w*(?<!__)")
 
 
+@lru_cache(maxsize=_KEPT_MAX)
 def shrunk(text: str) -> str:
     """Return the smaller source of the module `text`."""
     text = _TYPE_CHECKING.sub(lambda found: "if 0:" if found[1] else "", text)
