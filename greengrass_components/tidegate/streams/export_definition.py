@@ -1,6 +1,7 @@
 """Where a stream's messages go: each export of a definition, read from the wire and checked.
 
-`kinesis`, `http` and `s3TaskExecutor` are AWS's; `iotCore` (to an MQTT topic of AWS IoT) is ours.
+`kinesis`, `http`, `IotSitewise` and `s3TaskExecutor` are AWS's; `iotCore` (to an MQTT topic of
+AWS IoT) is ours.
 Unlike AWS's, a batch may wait less than a minute: `batchIntervalMillis` from 200 on.
 """
 
@@ -45,6 +46,7 @@ _KINDS: dict[str, dict[str, Number | Text | Flag]] = {
         "topic": Text(required=True, pattern=re.compile(r"[^+#\x00]{1,256}")),
         "qos": Number(0, 1, default=1),
     },
+    "IotSitewise": {**_STREAMED, "batchSize": Number(1, 10, default=10)},
     "s3TaskExecutor": {
         **_COMMON,
         "sizeThresholdForMultipartUploadBytes": Number(
@@ -56,7 +58,7 @@ _STATUS: dict[str, Number | Text | Flag] = {
     "statusLevel": Number(0, 4, default=0),
     "statusStreamName": Text(pattern=_NAME),
 }
-_NOT_OFFERED = ("iotAnalytics", "IotSitewise")
+_NOT_OFFERED = ("iotAnalytics",)
 
 
 @dataclass(frozen=True, slots=True)

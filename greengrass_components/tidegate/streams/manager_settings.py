@@ -9,7 +9,7 @@ from tidegate.setting_reader import SettingReader
 from tidegate.streams.server import PORT_DEFAULT
 
 AUTHENTICATIONS = ("token-file", "nucleus", "none")
-_SERVICES = ("kinesis", "s3", "iotdata")
+_SERVICES = ("kinesis", "s3", "iotdata", "iotsitewise")
 _PORT_MAX = 65_535
 _KILOBITS_PER_S_MAX = 10_000_000
 _AWS_PREFIX = "STREAM_MANAGER_"

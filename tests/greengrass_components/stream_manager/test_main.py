@@ -99,7 +99,7 @@ def test_settings_are_read_as_texts_and_as_numbers_and_all_mistakes_told() -> No
     assert (texts.port, texts.region, texts.endpoints) == (8089, "eu-west-1", {})
     environment = {"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_S3": "http://b"}
     assert settings_of({"endpoints": {"kinesis": "http://c"}}, environment).endpoints == {
-        "kinesis": "http://c", "s3": "http://b", "iotdata": "http://a",
+        "kinesis": "http://c", "s3": "http://b", "iotdata": "http://a", "iotsitewise": "http://a",
     }  # fmt: skip
     aws = settings_of(
         {"STREAM_MANAGER_SERVER_PORT": "9000", "STREAM_MANAGER_AUTHENTICATE_CLIENT": "false",

@@ -17,7 +17,7 @@ _FORBIDDEN = 403
 
 @dataclass(frozen=True, slots=True)
 class AwsAccess:
-    """Where AWS is; `endpoints` maps `kinesis`, `s3` and `iotdata` to another URL."""
+    """Where AWS is; `endpoints` maps `kinesis`, `s3`, `iotdata`, `iotsitewise` to another URL."""
 
     region: str
     credentials: CredentialSource

@@ -18,6 +18,7 @@ from tidegate.streams.exports.iot_core_sender import IotCoreSender
 from tidegate.streams.exports.kinesis_sender import KinesisSender
 from tidegate.streams.exports.s3_sender import S3Sender
 from tidegate.streams.exports.sender import Report, Sender
+from tidegate.streams.exports.sitewise_sender import SitewiseSender
 from tidegate.streams.exports.worker import Worker, report_bytes
 from tidegate.streams.store import Store
 
@@ -106,6 +107,8 @@ class Exports:
                 return HttpSender(options["uri"], options["exportFormat"])
             case "iotCore":
                 return IotCoreSender(self._access, options["topic"], options["qos"])
+            case "IotSitewise":
+                return SitewiseSender(self._access)
         part_bytes = options["sizeThresholdForMultipartUploadBytes"]
         return S3Sender(self._access, export.identifier, part_bytes)
 

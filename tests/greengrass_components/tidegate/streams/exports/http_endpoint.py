@@ -20,7 +20,11 @@ class Request:
 class HttpEndpoint:
     """Keeps requests that were answered with 200 in `taken`, all of them in `requests`."""
 
-    def __init__(self, status: Callable[[int], int] = lambda _number: 200) -> None:
+    def __init__(
+        self,
+        status: Callable[[int], int] = lambda _number: 200,
+        answer: Callable[[Request], bytes] = lambda _request: b"",
+    ) -> None:
         self.requests: list[Request] = []
         self.taken: list[Request] = []
         endpoint = self
@@ -37,8 +41,10 @@ class HttpEndpoint:
                 if code == 200:
                     endpoint.taken.append(request)
                 self.send_response(code)
-                self.send_header("Content-Length", "0")
+                data = answer(request)
+                self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
+                self.wfile.write(data)
 
             do_PUT = do_POST  # noqa: N815  as http.server names what it calls
 
