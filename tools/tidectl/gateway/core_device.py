@@ -148,7 +148,6 @@ def provision(
                 "lite.yaml": yaml.safe_dump(lite_config(facts), sort_keys=False).encode(),
             },
         )
-        GatewayList(target).allow(thing)  # ingest takes its batches from now on
         undo.pop_all()
     return device
 

@@ -23,6 +23,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the first that a zip can name: same sources, sa
 _READABLE = 0o100644 << 16
 PACKAGES = (ROOT / "greengrass_components" / "tidegate", ROOT / "firmware" / "lib" / "tidewire")
 # They run on laptops only.
+_SHIPPED = (".py", ".html")  # the status page is one of the latter
 _NOT_SHIPPED = ("nucleus", "simulators")
 DOWNLOAD_S_MAX = 900
 # Of the platforms a wheel may name for a machine, the oldest first; PyPI has few for armv7l.
@@ -59,7 +60,7 @@ def own_wheel(folder: Path) -> Path:
     number = version("tidegauge")
     files = {}
     for package in PACKAGES:
-        for source in sorted(package.rglob("*.py")):
+        for source in sorted(path for end in _SHIPPED for path in package.rglob(f"*{end}")):
             name = source.relative_to(package.parent)
             if name.parts[1] not in _NOT_SHIPPED:
                 files[name.as_posix()] = source.read_bytes()

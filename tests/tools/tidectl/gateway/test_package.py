@@ -103,6 +103,7 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / wheel) as archive:
         names = archive.namelist()
     assert "tidewire/__init__.py" in names
+    assert "tidegate/status_page/page.html" in names
     assert not [name for name in names if name.startswith(("tidegate/nucleus", "tidectl"))]
 
 
