@@ -6,6 +6,7 @@ from typing import Any
 from bacpypes3.basetypes import BinaryPV, ErrorType
 from bacpypes3.primitivedata import Boolean, CharacterString, Enumerated
 
+from tidegate.float32 import shortest
 from tidegate.quality import Quality
 from tidegate.sample import Value
 
@@ -22,7 +23,7 @@ def plain(raw: Any) -> Value:
     if isinstance(raw, CharacterString | str):
         return str(raw)
     if isinstance(raw, float):
-        return float(raw) if isfinite(raw) else None
+        return shortest(float(raw)) if isfinite(raw) else None  # most are single precision
     return int(raw) if isinstance(raw, Enumerated | int) else None
 
 

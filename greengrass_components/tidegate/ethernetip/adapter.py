@@ -20,6 +20,7 @@ from pycomm3.exceptions import PycommError
 
 from tidegate.adapter import Deliver
 from tidegate.errors import BusDownError, GateError
+from tidegate.float32 import shortest
 from tidegate.group import Group
 from tidegate.quality import Quality
 from tidegate.sample import Sample, Value
@@ -189,11 +190,13 @@ class EthernetIpAdapter:
 
 def _value(tag: Tag, result: Any) -> Value:
     """Return a result's value, scaled; None for errors, structures and whole arrays."""
-    value = result.value
+    value: Value = result.value
     if result.error or not isinstance(value, bool | int | float | str):
         return None
-    if isinstance(value, float) and not isfinite(value):
-        return None
+    if isinstance(value, float):
+        if not isfinite(value):
+            return None
+        value = shortest(value) if result.type == "REAL" else value
     if isinstance(value, int | float) and not isinstance(value, bool) and tag.is_scaled:
         return tag.real(value)
     return value

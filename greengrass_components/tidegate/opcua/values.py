@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
+from asyncua import ua
+
+from tidegate.float32 import shortest
 from tidegate.quality import Quality
 from tidegate.sample import Value
 from tidegate.tag import Tag
@@ -12,6 +15,7 @@ from tidegate.tag import Tag
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OVERFLOW = 0x480  # info type "data value" with the overflow bit, OPC 10000-4 7.39
 _SEVERITY_SHIFT = 30  # two bits: good, uncertain, bad
+_FLOAT = ua.VariantType.Float
 STATUS_TYPE = "status"  # a tag of this type is the status code itself, as a number
 
 
@@ -35,8 +39,11 @@ def value_of(tag: Tag, data: Any) -> tuple[Value, Quality]:
             return None, Quality.BAD
         raw = raw[int(index)]
     value = _plain(raw)
-    if isinstance(value, float) and not isfinite(value):
-        return None, Quality.BAD
+    if isinstance(value, float):
+        if not isfinite(value):
+            return None, Quality.BAD
+        if data.Value.VariantType is _FLOAT:
+            value = shortest(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and tag.is_scaled:
         value = tag.real(value)
     return value, quality if value is not None else Quality.BAD

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tidegate.errors import GateError
+from tidegate.float32 import shortest
 from tidegate.sample import Value
 
 STRING_CHARACTERS_MAX = 254
@@ -68,8 +69,9 @@ class S7Address:
             return bytes(data).decode("latin-1").rstrip("\x00 ")
         if self.kind == "DATE_AND_TIME":
             return _date(data)
-        value: int | float = struct.unpack(_FORMATS[self.kind], data)[0]
-        return value
+        form = _FORMATS[self.kind]
+        value: int | float = struct.unpack(form, data)[0]
+        return shortest(value) if form == ">f" else value
 
     def encode(self, value: Value) -> bytes:
         """Return the bytes of `value`, a bit as one byte; raises `S7AddressError`."""

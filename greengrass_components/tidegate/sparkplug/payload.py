@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from tidegate.errors import GateError
+from tidegate.float32 import shortest
 
 PAYLOAD_BYTES_MAX = 1 << 20  # a birth of thousands of metrics is a fifth of it
 METRICS_MAX = 20_000
@@ -295,7 +296,7 @@ def _value_bytes(metric: Metric) -> bytes:
 _VALUES: dict[int, Callable[[int | bytes], Value]] = {
     10: _integer,
     11: _integer,
-    12: lambda value: float(struct.unpack("<f", _fixed(value, 4))[0]),
+    12: lambda value: shortest(struct.unpack("<f", _fixed(value, 4))[0]),
     13: lambda value: float(struct.unpack("<d", _fixed(value, 8))[0]),
     14: lambda value: bool(_integer(value)),
     15: _text,

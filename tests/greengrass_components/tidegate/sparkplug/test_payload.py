@@ -8,6 +8,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidegate.float32 import shortest
 from tidegate.sparkplug.payload import (
     DataType,
     Metric,
@@ -69,7 +70,9 @@ _VALUES = st.one_of(
     st.tuples(st.sampled_from([DataType.UINT8]), st.integers(0, 255)),
     st.tuples(st.sampled_from([DataType.UINT32]), st.integers(0, (1 << 32) - 1)),
     st.tuples(st.sampled_from([DataType.UINT64, DataType.DATETIME]), st.integers(0, (1 << 64) - 1)),
-    st.tuples(st.sampled_from([DataType.FLOAT]), st.floats(width=32, allow_nan=False)),
+    st.tuples(
+        st.sampled_from([DataType.FLOAT]), st.floats(width=32, allow_nan=False).map(shortest)
+    ),
     st.tuples(st.sampled_from([DataType.DOUBLE]), st.floats(allow_nan=False)),
     st.tuples(st.sampled_from([DataType.BOOLEAN]), st.booleans()),
     st.tuples(st.sampled_from([DataType.STRING, DataType.TEXT]), st.text(max_size=20)),
