@@ -1,5 +1,6 @@
 """Boards that make their own keys, an operator's tidectl, and the real local cloud between them."""
 
+import hashlib
 import io
 import json
 import random
@@ -19,6 +20,7 @@ from tidectl.allow_list import AllowList
 from tidectl.boards import board_named
 from tidectl.cli import main
 from tidectl.identity import certificate_der
+from tidectl.jobs import Jobs
 from tidectl.registry import Registry
 from tidectl.simulated_board import SimulatedBoard
 from tidectl.thing import ThingFolder
@@ -166,6 +168,27 @@ def test_power_cuts_in_the_middle_of_a_claim_leave_a_board_that_becomes_its_thin
     assert "ACTIVE" in certificates(line, thing).values()
     files = read_files(ThingFolder(line.home.thing_folder(thing)).image_path)
     assert not [name for name in files if name.endswith(".draft") or "claim" in name]
+
+
+def test_power_cuts_in_the_middle_of_a_rotation_leave_a_board_that_connects(line: Line) -> None:
+    dice, jobs = random.Random(7), Jobs(line.target)
+    with claiming(line, "torn", control={}) as power:
+        sending(line, power, "torn", 1)
+        job = jobs.create("torn-", {"operation": "rotate"}, ["torn"], [])
+        for _ in range(4):
+            power.pause(dice.uniform(0.1, 0.9))
+            power.cut()
+        wait_until("its end", lambda: jobs.executions(job)[0].ended, within_s=LATE_S_MAX)
+        sending(line, power, "torn", 1)
+        drained(line, power)
+    folder = ThingFolder(line.home.thing_folder("torn"))
+    files = read_files(folder.image_path)
+    own = hashlib.sha256(files["cert.der"]).hexdigest()
+    assert certificates(line, "torn")[own] == "ACTIVE"
+    (execution,) = jobs.executions(job)
+    rotated = execution.status == "SUCCEEDED"
+    assert (own == execution.details.get("certificate")) is rotated, execution
+    assert not [name for name in files if name.endswith(".draft") or name.startswith("rotate.")]
 
 
 def test_an_operator_asks_sets_and_rotates_a_board_that_claimed(line: Line) -> None:
