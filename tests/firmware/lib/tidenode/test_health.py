@@ -73,7 +73,7 @@ def events(bench: Bench) -> list[tuple[str, str]]:
 
 def ended(board: SimulatedBoard) -> tuple[int, float]:
     """Return the exit code, and how long after the fault, at the least, it came."""
-    board.wait_for(lambda stats: stats.sampled > 0, LATE_S_MAX)
+    board.wait_for(lambda _: True, LATE_S_MAX)  # its first line: the driver was made before it
     began = time.monotonic()
     return board.wait(LATE_S_MAX), time.monotonic() - began - GOOD_S
 
