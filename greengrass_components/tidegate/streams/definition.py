@@ -11,7 +11,7 @@ from typing import Any
 from tidegate.segment_log import LogSettings, Sync, WhenFull
 from tidegate.streams.errors import StreamRequestError
 from tidegate.streams.export_definition import Export, exports_of
-from tidegate.streams.field import Flag, Mistakes, Number, Text, read_field
+from tidegate.streams.field import Field, Flag, Mistakes, Number, Text, read_field
 from tidegate.streams.status import Status
 
 NAME = re.compile(r"[\w ,.\-_]{1,255}")
@@ -22,7 +22,7 @@ TTL_MS_MIN, TTL_MS_MAX = 60_000, 9_223_372_036_854
 SEGMENTS_MIN = 4  # of a full stream, so that overwriting does not take all of it at once
 FILE, MEMORY = 0, 1
 _WHEN_FULL = {0: WhenFull.REJECT, 1: WhenFull.DROP_OLDEST}
-_FIELDS: dict[str, Number | Text | Flag] = {
+_FIELDS: dict[str, Field] = {
     "name": Text(required=True, pattern=NAME),
     "maxSize": Number(1_024, (1 << 63) - 1, default=SIZE_BYTES_DEFAULT),
     "streamSegmentSize": Number(

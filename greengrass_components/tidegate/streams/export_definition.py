@@ -10,24 +10,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.streams.field import Flag, Mistakes, Number, Text, read_field
+from tidegate.streams.field import Address, Field, Flag, Mistakes, Number, Text, read_field
 
 PRIORITY_LAST = 11  # of an export without one; 1 goes first
 EXPORTS_MAX = 50  # of one stream
 INTERVAL_MS_MIN, INTERVAL_MS_MAX = 200, 9_223_372_036_854
 S3_PART_BYTES_MIN = 5_242_880
 _NAME = re.compile(r"[\w ,.\-_]{1,255}")
-_COMMON: dict[str, Number | Text | Flag] = {
+_COMMON: dict[str, Field] = {
     "identifier": Text(required=True, pattern=_NAME),
     "priority": Number(1, 10),
     "disabled": Flag(),
 }
-_STREAMED: dict[str, Number | Text | Flag] = {
+_STREAMED: dict[str, Field] = {
     **_COMMON,
     "batchIntervalMillis": Number(INTERVAL_MS_MIN, INTERVAL_MS_MAX),
     "startSequenceNumber": Number(0, (1 << 63) - 1),
 }
-_KINDS: dict[str, dict[str, Number | Text | Flag]] = {
+_KINDS: dict[str, dict[str, Field]] = {
     "kinesis": {
         **_STREAMED,
         "batchSize": Number(1, 500, default=500),
@@ -37,7 +37,7 @@ _KINDS: dict[str, dict[str, Number | Text | Flag]] = {
     "http": {
         **_STREAMED,
         "batchSize": Number(1, 500, default=500),
-        "uri": Text(required=True, pattern=re.compile(r"https?://[^\s]{1,2040}")),
+        "uri": Address(required=True),
         "exportFormat": Number(0, 1, default=0),
     },
     "iotCore": {
@@ -54,7 +54,7 @@ _KINDS: dict[str, dict[str, Number | Text | Flag]] = {
         ),
     },
 }
-_STATUS: dict[str, Number | Text | Flag] = {
+_STATUS: dict[str, Field] = {
     "statusLevel": Number(0, 4, default=0),
     "statusStreamName": Text(pattern=_NAME),
 }

@@ -4,8 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 Mistakes = list[str]
+_URL_CHARACTERS_MAX = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,18 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """An http(s) URL with a host."""
+
+    default: str | None = None
+    required: bool = False
+
+    def wrong(self, value: object) -> str | None:
+        """Say what is wrong with `value`, None if nothing."""
+        return None if isinstance(value, str) and is_http_url(value) else "is no http(s) address"
+
+
+@dataclass(frozen=True, slots=True)
 class Flag:
     """True or false."""
 
@@ -53,9 +67,28 @@ class Flag:
         return None if isinstance(value, bool) else "is not true or false"
 
 
-def read_field(
-    wire: Mapping[str, Any], key: str, field: Number | Text | Flag, mistakes: Mistakes
-) -> Any:
+Field = Number | Text | Flag | Address
+
+
+def is_http_url(text: str) -> bool:
+    """Tell whether a connection can be made to `text`."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and port != 0
+        and text.isascii()
+        and text.isprintable()
+        and " " not in text
+        and len(text) <= _URL_CHARACTERS_MAX
+    )
+
+
+def read_field(wire: Mapping[str, Any], key: str, field: Field, mistakes: Mistakes) -> Any:
     """Return the value of `key` or its default; adds what is wrong to `mistakes`."""
     value = wire.get(key)
     if value is None:

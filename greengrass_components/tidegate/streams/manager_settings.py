@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.setting_reader import SettingReader
+from tidegate.streams.field import is_http_url
 from tidegate.streams.server import PORT_DEFAULT
 
 AUTHENTICATIONS = ("token-file", "nucleus", "none")
@@ -68,6 +69,9 @@ def settings_of(
         or None,
         passed_over=passed_over,
     )
+    for service, url in settings.endpoints.items():
+        if not is_http_url(url):
+            reader.mistake(f"endpoints.{service}", f"is {url!r}, no http(s) address")
     endpoints.finish()
     reader.finish()
     return settings

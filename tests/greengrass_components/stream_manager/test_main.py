@@ -111,8 +111,10 @@ def test_settings_are_read_as_texts_and_as_numbers_and_all_mistakes_told() -> No
     assert aws.export_bits_per_s_max == 500_000
     assert aws.passed_over == ("JVM_ARGS", "STREAM_MANAGER_EXPORTER_THREAD_POOL_SIZE")
     with pytest.raises(SettingsError) as error:
-        settings_of({"port": 70_000, "authentication": "all", "prot": 1}, {})
-    assert len(error.value.mistakes) == 3
+        settings_of(
+            {"port": 70_000, "authentication": "all", "prot": 1, "endpoints": {"s3": "h:80"}}, {}
+        )
+    assert len(error.value.mistakes) == 4
 
 
 def test_under_the_public_name_the_nucleus_vouches_for_components(tmp_path: Path) -> None:

@@ -111,9 +111,13 @@ class Worker:
             wait_s = self._bandwidth.reserve_s(sum(len(record.payload) for record in records))
             if wait_s:
                 await asyncio.sleep(wait_s)
-            sent = await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._sender.send, self.stream.definition.name, records
-            )
+            try:
+                sent = await asyncio.get_running_loop().run_in_executor(
+                    self._threads, self._sender.send, self.stream.definition.name, records
+                )
+            except Exception as error:  # the outermost loop of an export: it goes on trying
+                log.exception("an export met a bug of the server")
+                return self._failed(f"a bug of the stream manager: {error!r}")
         return self._account(records, sent)
 
     def _next_records(self) -> list[Record]:

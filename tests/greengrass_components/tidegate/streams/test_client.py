@@ -159,7 +159,15 @@ def wire(**fields: Any) -> dict[str, Any]:
         ),
         (
             wire(exportDefinition={"http": [{"identifier": "h", "uri": "ftp://x"}]}),
-            "http[0]: uri does not match",
+            "http[0]: uri is no http(s) address",
+        ),
+        (
+            wire(exportDefinition={"http": [{"identifier": "h", "uri": "http://[::1"}]}),
+            "http[0]: uri is no http(s) address",
+        ),
+        (
+            wire(exportDefinition={"http": [{"identifier": "h", "uri": "http://h:99999/"}]}),
+            "http[0]: uri is no http(s) address",
         ),
         (
             wire(exportDefinition={"iotCore": [{"identifier": "i", "topic": "a/#"}]}),

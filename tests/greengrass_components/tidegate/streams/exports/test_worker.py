@@ -1,0 +1,75 @@
+import asyncio
+import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.greengrass_components.tidegate.in_loop import in_loop
+from tidegate.kinesis.backoff import Backoff
+from tidegate.segment_log import Record
+from tidegate.streams.definition import definition_of
+from tidegate.streams.exports.bandwidth import Bandwidth
+from tidegate.streams.exports.gate import Gate
+from tidegate.streams.exports.sender import Sent
+from tidegate.streams.exports.worker import Worker
+from tidegate.streams.stream import Stream
+
+
+class Scripted:
+    """A sender that does with each batch what it is told to, then takes all."""
+
+    def __init__(self, *script: Sent | Exception) -> None:
+        self._script = list(script)
+        self.batches: list[list[int]] = []
+        self.closed = False
+
+    def send(self, stream: str, records: Sequence[Record]) -> Sent:
+        assert stream == "s"
+        self.batches.append([record.sequence for record in records])
+        act = self._script.pop(0) if self._script else Sent(len(records))
+        if isinstance(act, Exception):
+            raise act
+        return act
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@in_loop
+async def test_an_export_goes_on_from_where_it_is_whatever_its_sender_does() -> None:
+    http = {"identifier": "h", "uri": "http://h/", "batchSize": 4}
+    wire = {
+        "name": "s",
+        "strategyOnFull": 0,
+        "persistence": 1,
+        "exportDefinition": {"http": [http]},
+    }
+    definition = definition_of(wire)
+    stream = Stream(definition, None, lambda: 1_000)
+    sender = Scripted(Sent(0, "busy"), Sent(3, "one failed"), RuntimeError("a bug"), Sent(2))
+    with ThreadPoolExecutor(1) as threads:
+        worker = Worker(
+            stream=stream,
+            export=definition.exports[0],
+            sender=sender,
+            gate=Gate(),
+            bandwidth=Bandwidth(None),
+            threads=threads,
+            backoff=Backoff(random.Random(3), min_s=0.001, max_s=0.002),
+            report=lambda _export, _report: None,
+            clock_ms=lambda: 1_000,
+        )
+        running = asyncio.create_task(worker.run())
+        stream.append_many([b"x"] * 7)
+        async with asyncio.timeout(10):
+            while stream.info()["exportStatuses"][0]["exportedMessagesCount"] < 7:
+                await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert sender.batches == [
+        [0, 1, 2, 3], [0, 1, 2, 3], [3, 4, 5, 6], [3, 4, 5, 6], [5, 6],
+    ]  # fmt: skip
+    assert sender.closed
+    (status,) = stream.info()["exportStatuses"]
+    assert (status["lastExportedSequenceNumber"], status["lastExportTime"]) == (6, 1_000)
+    assert "errorMessage" not in status
+    assert not stream.watchers
