@@ -98,7 +98,7 @@ class _Reading:
             return None
         if self._path.suffix.lower() == ".csv":
             top = LinedMap(1)
-            top["csv"], top.lines["csv"] = self._path.name, 1
+            top["csv"] = self._path.name
         else:
             try:
                 top = load(text)

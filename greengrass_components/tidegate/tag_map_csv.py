@@ -39,6 +39,6 @@ def read_rows(text: str, file: str, mistakes: Mistakes) -> Iterator[LinedMap]:
             if len(cell) > CELL_BYTES_MAX:
                 mistakes.add(file, line, f"{name} is longer than {CELL_BYTES_MAX} characters")
             elif cell.strip():
-                lined[name], lined.lines[name] = cell.strip(), line
+                lined[name] = cell.strip()
         if lined:
             yield lined

@@ -54,11 +54,13 @@ class Mistakes:
 
 
 class Entry:
-    """Reads `mapping` key by key; `finish` tells of keys that nobody asked for."""
+    """Reads `mapping` key by key, and empties it; `finish` tells of keys that nobody asked for."""
+
+    __slots__ = ("_left", "_mistakes", "file", "line")
 
     def __init__(self, mapping: LinedMap, file: str, mistakes: Mistakes) -> None:
-        self._left = dict(mapping)
-        self._mapping, self.file, self._mistakes = mapping, file, mistakes
+        self._left = mapping
+        self.file, self._mistakes = file, mistakes
         self.line = mapping.line
         for key, line in mapping.doubled:
             mistakes.add(file, line, f"{key} stands twice")
@@ -148,7 +150,7 @@ class Entry:
 
     def mistake(self, key: str, text: str) -> None:
         """Note a mistake at the line of `key`."""
-        line = self._mapping.line_of(key)
+        line = self._left.line_of(key)
         self._mistakes.add(self.file, line, f"{key} {text}" if key else text)
 
     def finish(self, known: Sequence[str]) -> None:

@@ -108,6 +108,28 @@ def test_what_is_no_yaml_is_told_with_a_line(tmp_path: Path, text: str) -> None:
     assert ":1: " in mistakes(tmp_path, text)[0] or ":2: " in mistakes(tmp_path, text)[0]
 
 
+def test_tags_that_several_groups_share_are_written_once(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """
+connections: {l: {url: tcp://h}}
+groups:
+  - {measurement: a, unit: 1, tags: &tags [{field: x, address: 40001}, &y {field: y, address: 40002}]}
+  - {measurement: b, unit: 2, tags: *tags}
+  - {measurement: c, unit: 3, tags: [{<<: *y, field: z}]}
+""",
+    )
+    a, b, c = found.groups
+    assert a.tags == b.tags
+    assert [(tag.field, tag.address) for tag in c.tags] == [("z", "40002")]
+
+
+def test_aliases_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
+    layers = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 10)]
+    told = mistakes(tmp_path, "\n".join(["l0: &l0 [1, 2, 3]", *layers]))
+    assert "values" in told[0]
+
+
 def test_rows_of_a_csv_become_groups_by_measurement_and_unit(tmp_path: Path) -> None:
     found = read(
         tmp_path,
