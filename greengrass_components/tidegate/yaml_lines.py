@@ -11,7 +11,7 @@ import yaml
 from tidegate.errors import GateError
 
 DEPTH_MAX = 32
-VALUES_MAX = 4_000_000  # aliases counted as what they stand for
+VALUES_MAX = 500_000  # aliases counted as what they stand for
 _STR = "tag:yaml.org,2002:str"
 _MERGE = "tag:yaml.org,2002:merge"
 # libyaml's is ten times as fast; not every platform's wheel has it.

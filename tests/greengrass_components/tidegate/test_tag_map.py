@@ -114,7 +114,8 @@ def test_tags_that_several_groups_share_are_written_once(tmp_path: Path) -> None
         """
 connections: {l: {url: tcp://h}}
 groups:
-  - {measurement: a, unit: 1, tags: &tags [{field: x, address: 40001}, &y {field: y, address: 40002}]}
+  - measurement: a
+    tags: &tags [{field: x, address: 40001}, &y {field: y, address: 40002}]
   - {measurement: b, unit: 2, tags: *tags}
   - {measurement: c, unit: 3, tags: [{<<: *y, field: z}]}
 """,

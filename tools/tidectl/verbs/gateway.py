@@ -12,6 +12,7 @@ from tidectl.options import examples
 
 # In the order of a gateway's life: look, try here, carry to a device, watch.
 COMMANDS = {
+    "discover": "Ask devices what they have, and write a tag map of it.",
     "check": "Print a tag map's request plan and the load on its bus.",
     "lint": "Check recipes against what the classic nucleus and nucleus lite take.",
     "browse": "Print a tag map with everything that a device has.",
