@@ -1,4 +1,4 @@
-"""The whole line on this machine: boards and host, cloud, store, and the proof.
+"""The whole line on this machine: boards, host, if wanted a gateway; cloud, store, and the proof.
 
 Flow: firmware on MicroPython x 3, this machine's sensors -> local cloud -> store -> audit
 What was sent is counted by the devices, what is stored by querying the store: two accounts
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidectl.audit import Audit, Verdict
+from tidectl.demo_gateway import GATEWAY, DemoGateway
 from tidectl.errors import TidectlError
 from tidectl.home import Home
 from tidectl.host_thing import HostThing
@@ -49,12 +50,13 @@ _SHOW_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class ThingState:
-    """Where one thing is; counts are of samples."""
+    """Where one thing is; counts are of samples. What a gateway's part has sampled it keeps to
+    itself: the first three are None then."""
 
     thing: str
-    sampled: int
-    acknowledged: int
-    queued_batches: int
+    sampled: int | None
+    acknowledged: int | None
+    queued_batches: int | None
     connected: bool
     queryable: int
     newest: dict[str, Any]
@@ -71,6 +73,7 @@ class Report:
     latencies_ms: list[int] = field(repr=False)
     verdict: Verdict
     example: Answer | None  # None when nothing was stored
+    gateway: dict[str, int] | None = None  # samples in the store by thing; None without a gateway
 
     @property
     def lost(self) -> int:
@@ -86,8 +89,11 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """Return it for programs."""
+        with_gateway: dict[str, Any] = {}
+        if self.gateway is not None:
+            with_gateway["gateway"] = {"thing": GATEWAY, "samples_stored": self.gateway}
         return {
-            "things": len(self.sent),
+            "things": len(self.sent) + len(self.gateway or {}),
             "samples_sent": sum(self.sent.values()),
             "samples_stored": sum(self.stored.values()),
             "lost": self.lost,
@@ -107,6 +113,7 @@ class Report:
                 thing: {"sent": count, "stored": self.stored.get(thing, 0)}
                 for thing, count in self.sent.items()
             },
+            **with_gateway,
         }
 
 
@@ -120,8 +127,10 @@ class Demo:
         doing: Callable[[str], None],
         show: Callable[[float, list[ThingState]], None],
         keep: bool = False,
+        gateway: bool = False,
     ) -> None:
         self._home = home
+        self._with_gateway = gateway
         self._doing = doing
         self._show = show
         self._keep = keep
@@ -134,12 +143,16 @@ class Demo:
             target = self._cloud(ends)
             since_ms = now_ms()
             api = QueryApi(target)
-            watch = Watch(api, since_ms=since_ms)
+            watch = Watch(api, since_ms=since_ms, slow=GATEWAY)
+            field_ends = ends.enter_context(ExitStack())
+            if self._with_gateway:
+                field_ends.enter_context(DemoGateway(self._home, SITE, self._doing))
             host = self._things(target, ends)
             setup_s = time.monotonic() - self._began
             watch.start()
             ends.callback(watch.stop)
             ran_s = self._watch_them(seconds, host, watch)
+            field_ends.close()
             self._doing("ending the devices; they send what they have")
             sent = self._end(host)
             self._doing("waiting until the store has it all")
@@ -154,7 +167,8 @@ class Demo:
             except NothingStoredError:  # it was ended at once
                 example = None
             latencies_ms = watch.seen.latencies_ms
-            return Report(ran_s, setup_s, sent, stored, latencies_ms, verdict, example)
+            gateway = _of_gateway(watch) if self._with_gateway else None
+            return Report(ran_s, setup_s, sent, stored, latencies_ms, verdict, example, gateway)
 
     def _cloud(self, ends: ExitStack) -> Target:
         process = LocalProcess(self._home)
@@ -240,6 +254,10 @@ class Demo:
                 seen.samples[HOST_THING],
                 seen.newest.get(HOST_THING, {}),
             ),
+            *(
+                ThingState(thing, None, None, None, True, count, seen.newest.get(thing, {}))
+                for thing, count in _of_gateway(watch).items()
+            ),
         ]
 
     def _end(self, host: HostThing) -> dict[str, int]:
@@ -259,6 +277,12 @@ class Demo:
                 )
             sent[board.stats.thing] = board.stats.accepted
         return {**sent, HOST_THING: host.sampled}
+
+
+def _of_gateway(watch: Watch) -> dict[str, int]:
+    """Return the samples that queries returned of the gateway's parts."""
+    counts = watch.seen.samples
+    return {thing: counts[thing] for thing in sorted(counts) if thing.startswith(GATEWAY)}
 
 
 def _wait_until_stored(api: QueryApi, sent: dict[str, int], since_ms: int) -> dict[str, int]:

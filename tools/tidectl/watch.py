@@ -32,10 +32,12 @@ class Seen:
 class Watch:
     """Polls in a thread of its own, from `start` to `stop`, what arrived since it was made.
 
-    Samples taken before `since_ms` are passed over.
+    Samples taken before `since_ms` are passed over. Things whose names begin with `slow` count
+    in `samples` only: a gateway gathers before it sends, and would hide how quick the rest is.
     """
 
-    def __init__(self, api: QueryApi, *, since_ms: int) -> None:
+    def __init__(self, api: QueryApi, *, since_ms: int, slow: str = "") -> None:
+        self._slow = slow
         self.seen = Seen()
         self.error: TidectlError | None = None
         self._arrivals = Arrivals(api)
@@ -78,7 +80,8 @@ class Watch:
                     continue
                 thing = row["thing"]
                 self.seen.samples[thing] += 1
-                if len(self.seen.latencies_ms) < LATENCIES_MAX:
+                is_slow = bool(self._slow) and thing.startswith(self._slow)
+                if not is_slow and len(self.seen.latencies_ms) < LATENCIES_MAX:
                     self.seen.latencies_ms.append(seen_ms - sampled_ms)
                 if row["time"] >= self.seen.newest.get(thing, row)["time"]:
                     self.seen.newest[thing] = row

@@ -32,6 +32,7 @@ _NEXT = (
         "tidectl demo",
         "tidectl demo --seconds 30 --json      # headless: one JSON object last",
         "tidectl demo --keep                   # leave the local cloud running to look around",
+        "tidectl demo --gateway                # and a gateway that reads a simulated plant",
     )
 )
 @click.option(
@@ -39,19 +40,23 @@ _NEXT = (
     help="Run the devices so long; Ctrl-C ends them earlier.",
 )  # fmt: skip
 @click.option("--keep", is_flag=True, help="Leave the local cloud running.")
+@click.option("--gateway", is_flag=True, help="Add a simulated plant and a gateway that reads it.")
 @json_option
 @pass_home
-def command(home: Home, seconds: float, keep: bool, as_json: bool) -> None:
+def command(home: Home, seconds: float, keep: bool, gateway: bool, as_json: bool) -> None:
     """Run the whole line on this machine and watch it.
 
     Starts the local cloud, deploys the stack, provisions three boards that run the real firmware
-    on MicroPython, and this machine's own sensors as a fourth thing. At the end it tells what
-    was sent, stored, lost and stored twice, and how long a sample took until a query returned
-    it. Nothing is left running. Exit code 1 when anything was lost or doubled.
+    on MicroPython, and this machine's own sensors as a fourth thing. With --gateway there are a
+    pump, a tank, a valve and a heater too, simulated, which the components of a gateway read over
+    Modbus and OPC UA. At the end it tells what was sent, stored, lost and stored twice, and how
+    long a sample took until a query returned it. Nothing is left running. Exit code 1 when
+    anything was lost or doubled.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     with _Screen(seconds) as screen:
-        report = Demo(home, doing=screen.doing, show=screen.show, keep=keep).run(seconds)
+        demo = Demo(home, doing=screen.doing, show=screen.show, keep=keep, gateway=gateway)
+        report = demo.run(seconds)
     if as_json:
         print_json(report.document())
     else:
@@ -97,7 +102,9 @@ class _Screen:
             self._live.update(self._picture())
         elif ran_s >= self._told_s:
             self._told_s += _LINE_EVERY_S
-            counts = ", ".join(f"{s.thing} {s.sampled}/{s.queryable}" for s in states)
+            counts = ", ".join(
+                f"{s.thing} {'?' if s.sampled is None else s.sampled}/{s.queryable}" for s in states
+            )
             say(f"{ran_s:3.0f} s, samples taken/queryable: {counts}")
 
     def _picture(self) -> RenderableType:
@@ -120,10 +127,10 @@ def _things_table(states: list[ThingState]) -> Table:
         link = "" if state.connected else " [red]offline[/]"
         table.add_row(
             f"{state.thing}{link}",
-            str(state.sampled),
-            str(state.acknowledged),
+            cell_text(state.sampled),
+            cell_text(state.acknowledged),
             str(state.queryable),
-            str(state.queued_batches),
+            cell_text(state.queued_batches),
             _newest(state.newest),
         )
     return table
@@ -142,6 +149,7 @@ def _tell(report: Report, *, keep: bool) -> None:
     document = report.document()
     rows = [(thing, c["sent"], c["stored"]) for thing, c in document["by_thing"].items()]
     rows.append(("all", document["samples_sent"], document["samples_stored"]))
+    rows += [(thing, None, count) for thing, count in (report.gateway or {}).items()]
     print_table(("thing", "samples sent", "samples stored"), rows)
     latency = document["latency_ms"]
     print_table(

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from tidectl.demo import BOARDS, HOST_THING
+from tidectl.audit import Verdict
+from tidectl.demo import BOARDS, HOST_THING, Report
 
 SETUP_S_MAX = 60.0
 
@@ -62,3 +63,13 @@ def test_a_demo_that_is_told_to_end_reports_and_leaves_nothing_running(tmp_path:
     assert (document["lost"], document["duplicated"]) == (0, 0)
     assert document["seconds"] < 60
     assert running_in(tmp_path) == []
+
+
+def test_a_gateway_adds_its_things_and_one_key_and_changes_no_other() -> None:
+    sent, latencies = {"demo-1": 3, HOST_THING: 1}, [5, 7]
+    verdict = Verdict()
+    plain = Report(1.0, 2.0, sent, sent, latencies, verdict, None).document()
+    parts = {"demo-gateway:modbus": 4, "demo-gateway:opcua": 9}
+    with_gateway = Report(1.0, 2.0, sent, sent, latencies, verdict, None, parts).document()
+    assert with_gateway.pop("gateway") == {"thing": "demo-gateway", "samples_stored": parts}
+    assert with_gateway == {**plain, "things": plain["things"] + 2}
