@@ -6,6 +6,7 @@ sample is `age_ms_max` old; all together hold `open_values_max`, then the fulles
 Pure: it says what is due and makes bytes of it; who asks keeps them.
 """
 
+import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ SAMPLES_PER_BATCH = 120
 FIRST_AGE_MS_MAX = 2_000  # of a stream's first batch: who starts a gateway wants to see it work
 AGE_MS_MAX = 20_000  # what a value waits at most: a compromise of freshness and density
 VALUES_PER_BATCH = 16_384  # some 20 ms of encoding, and a payload of 20 to 40 KB
+_NEWEST = 32  # instants of a batch that a later sample may still be of
 OPEN_VALUES_MAX = 400_000  # some 15 MB of memory
 
 
@@ -78,13 +80,20 @@ class Batching:
     def __init__(self, settings: BatchSettings) -> None:
         self.settings = settings
         self._open: dict[Stream, Gathered] = {}
-        self._begun: set[Stream] = set()
+        self._newest: dict[Stream, frozenset[int]] = {}  # times of the batches before
         self._values = 0
 
     def add(
         self, stream: Stream, time_ms: int, row: Sequence[Value], number: int, now_ms: int
     ) -> None:
-        """Take one sample; `number` is the journal's. Times of a stream may go back."""
+        """Take one sample; `number` is the journal's. Times of a stream may go back.
+
+        One of the same millisecond as a sample of the batch before is put a millisecond later: the
+        store keeps samples of one batch apart, but of two batches the later would hide the other.
+        """
+        before = self._newest.get(stream, ())
+        while time_ms in before:
+            time_ms += 1
         gathered = self._open.get(stream)
         if gathered is None:
             gathered = self._open[stream] = Gathered(stream, now_ms)
@@ -132,11 +141,12 @@ class Batching:
 
     def _age_ms_max(self, stream: Stream) -> int:
         age_ms_max = self.settings.age_ms_max
-        return age_ms_max if stream in self._begun else min(age_ms_max, FIRST_AGE_MS_MAX)
+        return age_ms_max if stream in self._newest else min(age_ms_max, FIRST_AGE_MS_MAX)
 
     def _taken(self, stream: Stream) -> Gathered:
         gathered = self._open.pop(stream)
-        self._begun.add(stream)
+        newest = {*gathered.times_ms, *self._newest.get(stream, ())}
+        self._newest[stream] = frozenset(heapq.nlargest(_NEWEST, newest))
         self._values -= gathered.values
         return gathered
 

@@ -165,13 +165,14 @@ def test_sequences_go_on_when_all_was_sent_and_deleted(tmp_path: Path) -> None:
         assert sequences == list(range(len(sequences)))
 
 
-def small(when_full: WhenOutboxFull) -> OutboxSettings:
-    return OutboxSettings(bytes_max=256 * KIBIBYTE, when_full=when_full, batch=EACH.batch)
+def small(when_full: WhenOutboxFull, samples_max: int = 7) -> OutboxSettings:
+    batch = BatchSettings(samples_max=samples_max, age_ms_max=EACH.batch.age_ms_max)
+    return OutboxSettings(bytes_max=256 * KIBIBYTE, when_full=when_full, batch=batch)
 
 
 def test_reject_refuses_the_newest_and_keeps_what_it_took(tmp_path: Path) -> None:
     clock = Clock()
-    box = Outbox(tmp_path / "outbox", small(WhenOutboxFull.REJECT), clock_ms=clock)
+    box = Outbox(tmp_path / "outbox", small(WhenOutboxFull.REJECT, 2), clock_ms=clock)
     added: list[tuple[Any, ...]] = []
     refused = None
     while refused is None:
@@ -195,9 +196,9 @@ def test_reject_refuses_the_newest_and_keeps_what_it_took(tmp_path: Path) -> Non
 
 def test_drop_oldest_keeps_the_newest_and_counts_the_rest(tmp_path: Path) -> None:
     clock = Clock()
-    box = Outbox(tmp_path / "outbox", small(WhenOutboxFull.DROP_OLDEST), clock_ms=clock)
+    box = Outbox(tmp_path / "outbox", small(WhenOutboxFull.DROP_OLDEST, 2), clock_ms=clock)
     box.batches.join("cloud")
-    added = fill(box, clock, 12_000)
+    added = fill(box, clock, 5_000)
     box.maintain(flush=True)
     assert box.batches.log.size_bytes <= 256 * KIBIBYTE
     found, _ = content(box)
@@ -207,7 +208,7 @@ def test_drop_oldest_keeps_the_newest_and_counts_the_rest(tmp_path: Path) -> Non
     assert max(time_ms for *_, time_ms, _ in found) == clock.now_ms
     dropped = box.dropped
     box.close()
-    box = Outbox(tmp_path / "outbox", small(WhenOutboxFull.DROP_OLDEST), clock_ms=clock)
+    box = Outbox(tmp_path / "outbox", small(WhenOutboxFull.DROP_OLDEST, 2), clock_ms=clock)
     assert box.dropped == dropped  # counts survive a restart
     box.close()
 
@@ -216,7 +217,7 @@ def test_decimate_thins_the_old_and_leaves_no_hole_in_the_sequences(tmp_path: Pa
     clock = Clock()
     box = Outbox(tmp_path / "outbox", small(WhenOutboxFull.DECIMATE), clock_ms=clock)
     box.batches.join("cloud")
-    added = fill(box, clock, 12_000)
+    added = fill(box, clock, 9_000)
     box.maintain(flush=True)
     assert box.batches.log.size_bytes <= 256 * KIBIBYTE
     found, numbers = content(box)
@@ -313,4 +314,19 @@ def test_a_day_of_a_thousand_values_a_second_stays_under_250_megabytes(tmp_path:
     day_bytes = box.batches.log.size_bytes * 86_400 / seconds
     rows_bytes = box._journal.log.size_bytes
     assert day_bytes + rows_bytes < 250_000_000, f"{day_bytes / 1e6:.0f} MB"
+    box.close()
+
+
+def test_samples_of_one_millisecond_in_two_batches_do_not_hide_each_other(tmp_path: Path) -> None:
+    """As notifications of a server come, which stamps many changes alike."""
+    clock = Clock()
+    box = Outbox(tmp_path / "outbox", EACH, clock_ms=clock)
+    for number in range(20):
+        box.append(stream(), clock.now_ms, (number / 10, number, True))
+    box.maintain(flush=True)
+    batches = [decode(entry.payload) for entry in box.batches.peek(0)]
+    assert [len(batch.times_ms) for batch in batches] == [7, 7, 6]
+    times = [set(batch.times_ms) for batch in batches]
+    assert len(set.union(*times)) == sum(map(len, times)) == 3
+    assert max(times[2]) <= clock.now_ms + 2
     box.close()

@@ -77,8 +77,8 @@ async def test_all_batches_arrive_and_the_outbox_is_empty_then(
             client, clock, OutboxSource(box.batches, "cloud"),
             limits=Limits(aggregate_bytes_max=2_000),
         )  # fmt: skip
-        for first in range(0, 2_000, 500):
-            fill(box, now, 500, first=first)
+        for first in range(0, 1_000, 250):
+            fill(box, now, 250, first=first)
             await clock.sleep(1.0)
             await uplink.drain()
         box.maintain(flush=True)
@@ -122,8 +122,8 @@ async def test_the_outbox_of_another_process_is_followed_and_released(tmp_path: 
     with Endpoint() as endpoint:
         client = client_of(endpoint)
         uplink = uplink_of(client, clock, followed)
-        for first in range(0, 3_000, 500):
-            fill(box, now, 500, first=first)
+        for first in range(0, 1_000, 250):
+            fill(box, now, 250, first=first)
             await uplink.drain()
         box.maintain(flush=True)
         await uplink.drain()
