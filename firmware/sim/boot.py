@@ -8,7 +8,7 @@
     absent             names of measurements whose chip is not there
     drain_timeout_ms   how long the last batches may take after the stop
     reset_cause        why it boots, a number of `machine`
-    cold               whether its clock was never set: then it boots at 2000-01-01
+    behind_ns          how far its clock is behind the host's; null has it use the host's
 
 Boots as the chip does: file system at `/`, modules from it, then `/main.py`.
 """
@@ -43,10 +43,10 @@ vfs.mount(device, "/")
 os.chdir("/")
 sys.path[:] = ["/", ".frozen", "/lib", "/sim"]
 machine.cause = options["reset_cause"]
-if options.get("cold"):
+if options["behind_ns"] is not None:
     import cold_clock
 
-    cold_clock.install()
+    cold_clock.install(options["behind_ns"])
 
 
 def _solder() -> None:

@@ -1,4 +1,4 @@
-"""Stand in for the module `time` of a board whose clock was never set: it boots at 2000-01-01.
+"""Stand in for the module `time` of a board whose clock was without power: it is of its own.
 
 Only what `tidenode` imports is replaced. TLS checks dates by the host's clock all the same.
 """
@@ -6,23 +6,36 @@ Only what `tidenode` imports is replaced. TLS checks dates by the host's clock a
 import sys
 import time
 
-_EPOCH_2000_NS = 946_684_800_000_000_000
-
 
 class ColdTime:
     """The module `time` but for the time; on the unix port its epoch is 1970."""
 
-    def __init__(self) -> None:
-        self._behind_ns = time.time_ns() - _EPOCH_2000_NS
+    def __init__(self, behind_ns: int) -> None:
+        self.behind_ns = behind_ns
 
     def __getattr__(self, name: str) -> object:
         return getattr(time, name)
 
     def time_ns(self) -> int:
         """Return nanoseconds since 1970, as far as this board knows."""
-        return time.time_ns() - self._behind_ns
+        return time.time_ns() - self.behind_ns
 
 
-def install() -> None:
+def install(behind_ns: int) -> None:
     """Have what is imported from now on find this."""
-    sys.modules["time"] = ColdTime()  # type: ignore[assignment]  # it does as one
+    sys.modules["time"] = ColdTime(behind_ns)  # type: ignore[assignment]  # it does as one
+
+
+def set_clock(moment: "tuple[int, ...]") -> None:
+    """Set it to `moment`, as `machine.RTC.datetime` has it; it goes on through sleep and reset."""
+    import rtc_memory
+
+    year, month, day, _, hour, minute, second, microsecond = moment
+    if month < 3:
+        year, month = year - 1, month + 12
+    days = 365 * year + year // 4 - year // 100 + year // 400  # of the years before 1 March
+    days += (153 * month - 457) // 5 + day - 719_469  # 1970-01-01 is 0
+    utc_s = ((days * 24 + hour) * 60 + minute) * 60 + second
+    behind_ns = time.time_ns() - (utc_s * 1_000_000 + microsecond) * 1_000
+    sys.modules["time"].behind_ns = behind_ns  # type: ignore[attr-defined]  # as installed
+    rtc_memory.keep_clock(behind_ns)

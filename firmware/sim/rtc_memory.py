@@ -1,4 +1,7 @@
-"""The RTC's memory, in a file: it outlives the process, and the host removes it with the power."""
+"""The RTC's memory, in a file: it outlives the process, and the host removes it with the power.
+
+Likewise how far its clock is behind the host's, in a file beside it.
+"""
 
 import json
 import os
@@ -8,7 +11,7 @@ BYTES_MAX = 2_048
 
 def kept(data: "bytes | None" = None) -> "bytes | None":
     """Keep `data`, or return what was kept."""
-    path = json.loads(os.getenv("TIDEGAUGE_BOARD"))["rtc_memory"]
+    path = _path()
     if data is None:
         try:
             with open(_outside(path), "rb") as file:
@@ -20,6 +23,17 @@ def kept(data: "bytes | None" = None) -> "bytes | None":
     with open(_outside(path), "wb") as file:
         file.write(data)
     return None
+
+
+def keep_clock(behind_ns: int) -> None:
+    """Keep how far the clock is behind."""
+    with open(_outside(_path()[: -len(".rtc")] + ".clock"), "w") as file:
+        file.write(str(behind_ns))
+
+
+def _path() -> str:
+    path: str = json.loads(os.getenv("TIDEGAUGE_BOARD"))["rtc_memory"]
+    return path
 
 
 def _outside(path: str) -> str:

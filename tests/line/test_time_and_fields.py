@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.firmware.lib.tidenode.image_files import change_files
 from tests.firmware.lib.tidenode.time_server import TimeServer
+from tests.firmware.lib.tidenode.truth import with_truth
 from tests.line.line import SETTINGS, Line
-from tidectl.firmware_image import compiled_text
 from tidectl.instants import epoch_ms
 from tidectl.query_api import QueryApi
 from tidectl.simulated_board import BoardStats, SimulatedBoard
@@ -18,17 +17,6 @@ from tidectl.thing import provision
 
 ERROR_MS_MAX = 50
 SAMPLED_S_MAX = 60.0  # on a machine that others keep busy
-# A chip that measures the host's time, which the board has no other way to know.
-TRUTH = """
-import cold_clock
-FIELDS = (("true_ms", 0),)
-OPTIONS = ()
-class Chip:
-    def read(self):
-        return (cold_clock.time.time_ns() // 1_000_000,)
-def create(options, hardware):
-    return Chip()
-"""
 DEADBAND = 0.1  # as much as the weather's noise: some samples are kept, most are held
 
 
@@ -55,16 +43,15 @@ def test_what_a_board_sampled_before_it_knew_the_time_is_stored_with_its_true_ti
             "clock": {"sntp_host": "127.0.0.1", "sntp_port": server.port},
         }
         folder = provision(line.target, line.home, "cold", settings=settings)
-        driver: dict[str, bytes | None] = {
-            "/app_a/tidenode/drivers/chip.mpy": compiled_text(TRUTH, "chip")
-        }
-        change_files(folder.image_path, driver)
         board = SimulatedBoard(
-            folder.image_path, log_path=folder.log_path, heap_bytes=110 * 1024, cold=True
+            with_truth(folder.image_path),
+            log_path=folder.log_path,
+            heap_bytes=110 * 1024,
+            cold=True,
         )
         line.boards.append(board)
         board.start()
-        stats = board.wait_for(lambda stats: stats.acknowledged >= 150, SAMPLED_S_MAX)
+        stats = board.wait_for(lambda stats: stats.acknowledged >= 120, SAMPLED_S_MAX)
         line.drain(board)
         learned_at_ms = server.answered_at_ms[0]
     assert (stats.boot, stats.held) == (1, 0)

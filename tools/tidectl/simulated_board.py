@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ ROMFS_BYTES = 0x30000  # of the partition that the program is run from
 STAND_INS_ROMFS_BYTES = 0x10000
 _VARIABLE_BYTES = 0x1F000  # Linux takes no longer variables than 128 KB
 DRAIN_TIMEOUT_MS = 10_000
+_EPOCH_2000_NS = 946_684_800_000_000_000
 RESET_EXIT_CODE = 43  # the stand-in of `machine.reset()`
 DEEPSLEEP_EXIT_CODE = 44  # that of `machine.deepsleep()`: `start` is the end of the sleep
 PORTAL_PORTS = (8080, 8053)  # where a board's portal is on loopback, its page and its DNS
@@ -77,7 +79,8 @@ class SimulatedBoard:
     line, from a thread of the board's own; `stats` is the newest. One process at a time can
     have an image. A board that went to sleep has ended, and says by `asleep_ms` for how long it
     wants to. A portal is at `portal_ports` of loopback. Of the measurements named in `absent` the
-    chip is not there. A `cold` board boots at 2000-01-01, as a chip does whose power was off.
+    chip is not there. The clock of a `cold` board begins at 2000-01-01, as a chip's does whose
+    power was off, and goes on through resets and sleep.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class SimulatedBoard:
         self._portal_ports = portal_ports
         self._absent = absent
         self._cold = cold
+        self._behind_ns = 0
         self._on_stats = on_stats
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -128,8 +132,13 @@ class SimulatedBoard:
         if by_reset and before == DEEPSLEEP_EXIT_CODE:
             before = RESET_EXIT_CODE
         rtc_memory = self._image_path.with_suffix(".rtc")
+        clock = self._image_path.with_suffix(".clock")
         if before not in _RESET_CAUSES:
             rtc_memory.unlink(missing_ok=True)  # it was without power
+            clock.unlink(missing_ok=True)
+            self._behind_ns = time.time_ns() - _EPOCH_2000_NS
+        elif clock.exists():
+            self._behind_ns = int(clock.read_text())
         stand_ins = compile_folder(FIRMWARE / "sim")
         command = [
             _micropython(),
@@ -155,7 +164,7 @@ class SimulatedBoard:
                     "drain_timeout_ms": self._drain_timeout_ms,
                     "portal_ports": self._portal_ports,
                     "rtc_memory": str(rtc_memory.resolve()),
-                    "cold": self._cold,
+                    "behind_ns": self._behind_ns if self._cold else None,
                     "reset_cause": _RESET_CAUSES.get(before, _POWER_ON),
                 }
             ),

@@ -11,7 +11,7 @@ from tidenode import config, drivers, greeting, log
 from tidenode.agent import Agent
 from tidenode.batcher import Batcher
 from tidenode.boots import count_boot
-from tidenode.clock import FLOOR_MS, Clock
+from tidenode.clock import Clock
 from tidenode.link import Link
 from tidenode.outbox import Outbox
 from tidenode.resolver import Resolver
@@ -109,16 +109,16 @@ def _let_observe(samplers: "list[Any]", uplink: Uplink, outbox: Outbox) -> None:
 
 
 def _clock(wall: WallClock) -> Clock:
-    from tidenode.certificate_date import valid_since_ms
+    from tidenode.certificate_date import floor_ms
 
-    floor_ms = max(FLOOR_MS, valid_since_ms(_bytes_of("/cert.der")))
-    _forget("certificate_date")
-    return Clock(
+    clock = Clock(
         ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]
         ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]
         wall_ms=wall.read_ms(),
-        floor_ms=floor_ms,
+        floor_ms=floor_ms(_bytes_of("/cert.der")),
     )
+    _forget("certificate_date")
+    return clock
 
 
 def _outbox(settings: "Any", clock: Clock) -> Outbox:

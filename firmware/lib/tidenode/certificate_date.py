@@ -3,7 +3,14 @@
 It is made for the board before its image is, and TLS would refuse it earlier anyway.
 """
 
+from tidenode.clock import FLOOR_MS
+
 _DAYS_BEFORE_MONTH = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
+
+
+def floor_ms(certificate: bytes) -> int:
+    """Return the first instant that can be now where there is the DER `certificate`."""
+    return max(FLOOR_MS, valid_since_ms(certificate))
 
 
 def valid_since_ms(certificate: bytes) -> int:

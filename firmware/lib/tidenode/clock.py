@@ -39,7 +39,7 @@ class Clock:
         self._last_ticks = ticks_ms()
         self._monotonic_ms = 0
         self._floor_ms = floor_ms
-        self.trusted = self._can_be(wall_ms)
+        self.trusted = self.can_be(wall_ms)
         self._start_at_ms = wall_ms if self.trusted else UNSET_MS
         self._owed_ms = 0  # what is still to be corrected,
         self._owed_since_ms = 0  # from this monotonic instant on
@@ -71,7 +71,7 @@ class Clock:
         Time goes half as fast, or half as fast again, until a small correction is made; it
         steps by what is more than SLEWED_MS_MAX back or LEAPT_MS_MIN ahead.
         """
-        if not self._can_be(utc_ms):
+        if not self.can_be(utc_ms):
             return False
         before_ms = self.utc_ms()
         now_ms = self._monotonic_ms
@@ -85,5 +85,6 @@ class Clock:
         self.trusted = True
         return True
 
-    def _can_be(self, utc_ms: int) -> bool:
+    def can_be(self, utc_ms: int) -> bool:
+        """Return whether `utc_ms` may be an instant in the life of this board."""
         return self._floor_ms <= utc_ms < self._floor_ms + LIFE_MS

@@ -170,6 +170,11 @@ def parse(document: object, options_of: "Options") -> "Any":
     if lowest is not None and highest is not None and lowest > highest:
         mistakes.append("link.retry_delay_ms_min: is above link.retry_delay_ms_max, %d" % highest)
     measurements = _measurements(document.get("measurements"), options_of, mistakes)
+    for number, one in enumerate(measurements if parts["sleep"] else ()):
+        if one.conditions and one.conditions.count > 1:
+            mistakes.append(
+                "measurements[%d].fields: oversample is for boards without sleep" % number
+            )
     if mistakes:
         raise ConfigError(mistakes)
     return Config(

@@ -23,7 +23,7 @@ import struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     Sample = tuple[int, int, list[int | None]]  # number of the measurement, time, values
@@ -104,18 +104,27 @@ class Memory:
         for row in rest:
             self.add(*row)
 
+    def forget_impossible(self, can_be: "Callable[[int], bool]") -> None:
+        """Count as lost the samples of instants that can't be."""
+        rest = [row for row in self.all() if can_be(row[1])]
+        if len(rest) < self.samples:
+            self.lost += self.samples - len(rest)
+            self.forget()
+            for row in rest:
+                self.add(*row)
+
     def correct(self, now_ms: int, utc_ms: int) -> None:
         """The clock says `now_ms` while it is `utc_ms`: put the times right, once for all.
 
-        What it is wrong by grew evenly since it was set; if it never was, it was wrong from the
-        start.
+        What it is wrong by grew evenly since it was set; if it never was, or lost its time since,
+        it was wrong from the start.
         """
         wrong_ms, anchor_ms = utc_ms - now_ms, self.anchor_ms
         before, self._data = self._data, bytearray()
         self.samples = self._last_ms = 0
         for number, at_ms, values in self._rows(before):
             time_ms = at_ms
-            if not anchor_ms:
+            if not anchor_ms or at_ms <= now_ms < anchor_ms:
                 time_ms += wrong_ms
             elif anchor_ms < time_ms <= now_ms:  # else it is right already
                 time_ms += wrong_ms * (time_ms - anchor_ms) // (now_ms - anchor_ms)

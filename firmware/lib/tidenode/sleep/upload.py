@@ -49,11 +49,7 @@ class Upload:
         self._settings = settings
         self._rtc = rtc
         self._wall = wall
-        self._clock = Clock(
-            ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]
-            ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]
-            wall_ms=wall.read_ms(),
-        )
+        self._clock = _clock(wall)
         self._boot = count_boot(_OUTBOX)
         from tidenode.storage import storage_of
 
@@ -76,6 +72,7 @@ class Upload:
         memory.wakes = 0
         self._memory = memory
         self._samples = memory.samples
+        self._held = 0
         self._time_known = self._stopped = False
         self._uplink: Uplink | None = None
 
@@ -109,6 +106,7 @@ class Upload:
             "accepted": self._outbox.accepted,
             "acknowledged": uplink.acknowledged if uplink else 0,
             "dropped": self._outbox.dropped,
+            "held": self._held,
             "queued_batches": len(self._outbox),
             "connects": uplink.connects if uplink else 0,
             "connected": bool(uplink and uplink.connected),
@@ -167,6 +165,7 @@ class Upload:
         if not self._time_known and not memory.anchor_ms:
             memory.lost += memory.samples  # nobody will ever know when they were taken
             memory.forget()
+        memory.forget_impossible(self._clock.can_be)
         if memory.lost:
             self._outbox.lose(memory.lost)
             memory.lost = 0
@@ -185,6 +184,12 @@ class Upload:
 
     def _push(self, measurement: "Any", rows: "list[Any]") -> None:
         rows.sort(key=lambda row: row[1])  # a clock that was set back
+        if measurement.conditions:
+            from tidenode.sleep.conditioned import conditioned
+
+            before = len(rows)
+            rows = conditioned(rows, measurement.conditions, measurement.period_ms)
+            self._held += before - len(rows)
         times_ms: list[int] = []
         for _, time_ms, _ in rows:
             # A store keeps one sample per instant.
@@ -213,7 +218,7 @@ def run(memory: "Memory | None", rtc: "Any", hardware: "Any", wall: "WallClock")
     settings = config.load("/config.json", drivers.options_of)
     if settings.sleep is None:
         hardware.reset()  # it was taken out: the agent is what starts then
-    _forget("app", "config", "wifi_config")
+    _forget("app", "config", "field_options", "wifi_config")
     upload = Upload(settings, memory, rtc, wall)
     _forget("boots", "recovery", "storage", "forgetting")
     if asyncio.run(upload.run()):
@@ -259,6 +264,21 @@ def plan_of(settings: "Any") -> "dict[str, Any]":
 
 async def _ready() -> None:
     """Wait for nothing: network and time are there."""
+
+
+def _clock(wall: "WallClock") -> Clock:
+    from tidenode.certificate_date import floor_ms
+
+    with open("/cert.der", "rb") as file:
+        certificate = file.read()
+    clock = Clock(
+        ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]
+        ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]
+        wall_ms=wall.read_ms(),
+        floor_ms=floor_ms(certificate),
+    )
+    _forget("certificate_date")
+    return clock
 
 
 def _link(settings: "Any", resolver: Resolver) -> Link:

@@ -136,6 +136,16 @@ def test_a_mistake_is_named_with_its_path(fields: object, mistake: str) -> None:
     assert found.startswith("measurements[0].fields" + mistake)
 
 
+def test_a_board_that_sleeps_can_not_read_between_its_wakes() -> None:
+    asleep = document({"pressure_pa": {"oversample": {"count": 2}}})
+    asleep["sleep"] = {"period_s": 60}
+    with pytest.raises(ConfigError) as refused:
+        config.parse(asleep, drivers.options_of)
+    assert refused.value.mistakes == [
+        "measurements[0].fields: oversample is for boards without sleep"
+    ]
+
+
 @given(st.recursive(
     st.none() | st.booleans() | st.integers(-3, 200) | st.floats() | st.text("-.015%e", max_size=5),
     lambda inner: st.dictionaries(

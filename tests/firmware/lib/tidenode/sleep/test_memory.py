@@ -100,6 +100,27 @@ def test_a_clock_that_was_never_set_was_wrong_from_the_start() -> None:
     assert [row[1] for row in memory.all()] == [T0 - 60_000]
 
 
+def test_a_clock_that_lost_its_time_was_wrong_from_then_on() -> None:
+    """By a fault of its supply, say; what was taken before lies behind the anchor and is right."""
+    memory = Memory(PLAN)
+    memory.anchor_ms = T0
+    memory.add(1, T0 + 60_000, [1])
+    memory.add(1, 946_684_860_000, [2])
+    memory.correct(946_684_920_000, T0 + 180_000)
+    assert [row[1] for row in memory.all()] == [T0 + 60_000, T0 + 120_000]
+
+
+@given(samples)
+def test_samples_of_instants_that_can_not_be_are_counted_as_lost(
+    rows: list[tuple[int, int, list[int | None]]],
+) -> None:
+    memory = Memory(PLAN)
+    held = [row for row in rows if memory.add(*row)]
+    memory.forget_impossible(lambda at_ms: at_ms >= T0)
+    assert list(memory.all()) == [row for row in held if row[1] >= T0]
+    assert memory.samples + memory.lost == len(rows)
+
+
 def test_a_wake_comes_at_the_next_multiple_that_is_not_too_near() -> None:
     assert rest_ms(60_000, 120_000) == 60_000
     assert rest_ms(60_000, 130_000) == 50_000

@@ -12,6 +12,8 @@ import pytest
 
 from tests.firmware.lib.tidenode.bench import Bench
 from tests.firmware.lib.tidenode.broker import Faults
+from tests.firmware.lib.tidenode.time_server import TimeServer
+from tests.firmware.lib.tidenode.truth import with_truth
 from tidectl.simulated_board import DEEPSLEEP_EXIT_CODE, SimulatedBoard
 
 WAKES_PER_UPLOAD = 5
@@ -22,6 +24,7 @@ SLEEPING: dict[str, Any] = {
     "sleep": {"period_s": 1, "wakes_per_upload": WAKES_PER_UPLOAD, "upload_timeout_s": 10},
 }
 WAKE_S_MAX = 30.0
+ERROR_MS_MAX = 50
 
 
 def woken(board: SimulatedBoard) -> int:
@@ -97,6 +100,48 @@ def test_wakes_with_cuts_and_resets_leave_the_sequence_whole(
 def _struck(pid: int, fault: int) -> None:
     with suppress(ProcessLookupError):  # it sleeps already
         os.kill(pid, fault)
+
+
+def test_a_cold_board_that_sleeps_gives_its_samples_their_true_times(bench: Bench) -> None:
+    """Two uploads find no time; then the clock is set, and goes on through the sleep."""
+    bench.broker.resume()
+    with TimeServer(unknowing=2) as server:
+        settings = SLEEPING | {
+            "measurements": [{"name": "truth", "driver": "chip", "period_ms": 1_000}],
+            "sleep": SLEEPING["sleep"] | {"wakes_per_upload": 3},
+            "clock": {"sntp_host": "127.0.0.1", "sntp_port": server.port},
+        }
+        board = bench.board(with_truth(bench.image(**settings)), cold=True)
+        assert board.wait(WAKE_S_MAX) == DEEPSLEEP_EXIT_CODE, bench.log()
+        arrived = []
+        for _ in range(9):
+            assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+            arrived.append(len(received(bench)))
+    assert arrived == [0, 0, 0, 0, 0, 6, 6, 6, 9], bench.log()
+    assert bench.log().count("does not know the time") == 2
+    for batch in bench.batches():
+        for time_ms, true_ms in zip(batch.times_ms, batch.columns[0].values, strict=True):
+            assert isinstance(true_ms, int)
+            assert abs(time_ms - true_ms) <= ERROR_MS_MAX
+
+
+def test_what_a_board_kept_while_it_slept_is_corrected_and_held_back_as_asked(
+    bench: Bench,
+) -> None:
+    fields = {"temperature_c": {"calibration": {"offset": "100"}, "deadband": "50"}}
+    climate = SLEEPING["measurements"][0] | {"fields": fields}
+    bench.broker.resume()
+    board = bench.board(**SLEEPING | {"measurements": [climate]})
+    board.wait(WAKE_S_MAX)
+    for _ in range(WAKES_PER_UPLOAD):
+        assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+    (batch,) = bench.batches()
+    (temperature,) = [column for column in batch.columns if column.name == "temperature_c"]
+    (value,) = temperature.values  # the others were the same but for 50 degrees
+    assert isinstance(value, int)
+    assert 11_000 < value < 13_000
+    assert board.stats
+    assert (board.stats.held, board.stats.accepted) == (WAKES_PER_UPLOAD - 1, 1)
 
 
 def test_the_memory_is_gone_with_the_power(bench: Bench, tmp_path: Path) -> None:
