@@ -16,6 +16,7 @@ from tidegate.outbox import Outbox
 from tidegate.row_filter import RowFilter
 from tidegate.sample import Sample, Value
 from tidegate.stream import Stream
+from tidegate.totals import Totals
 
 log = logging.getLogger("tidegate.intake")
 
@@ -46,12 +47,14 @@ class Intake:
             )
             if group.alarms:
                 self.alarms[group] = Alarms(group.alarms, fields)
+        self.totals = Totals(outbox.folder / "counters.json", self._filters)
         self.latest: dict[Group, Sample] = {}
         self.samples = self.values = self.refused = 0
         self._is_refusing = False
 
     def take(self, sample: Sample) -> None:
         """Take one sample of a group that was named at the beginning."""
+        sample = self.totals.apply(sample)
         group = sample.group
         self.samples += 1
         self.values += len(sample.values)
@@ -78,6 +81,7 @@ class Intake:
 
     def flush(self) -> None:
         """Give to the outbox what rules hold back."""
+        self.totals.keep()
         for group, one in self._filters.items():
             for at_ms, row in one.flush():
                 self._keep(self._streams[group], at_ms, row)

@@ -12,7 +12,8 @@ class Tag:
     """`address` and `type` are read by the adapter; the field's value is raw * scale + offset.
 
     `bounds` are what the value lies between, in its unit. `write_bounds` are what may be written;
-    None where nothing may. `options` are the adapter's own, by name.
+    None where nothing may. `counter_bits` is the width of a counter that rolls over: its value is
+    the total then; 0 is none. `options` are the adapter's own, by name.
     """
 
     field: str
@@ -24,6 +25,7 @@ class Tag:
     bounds: tuple[float, float] | None = None
     write_bounds: tuple[float, float] | None = None
     report: Report | None = None
+    counter_bits: int = 0
     options: Mapping[str, str] = with_default(default_factory=dict)
 
     @property

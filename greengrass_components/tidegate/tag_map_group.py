@@ -20,7 +20,7 @@ _REPORTS = (
 )  # fmt: skip
 _TAG = (
     "field", "address", "type", "scale", "offset", "unit", "low", "high", "write_low",
-    "write_high", *_REPORTS,
+    "write_high", "counter_bits", *_REPORTS,
 )  # fmt: skip
 _GROUP = ("measurement", "connection", "thing", "unit", "period_ms", "urgency", "alarms", "tags")
 _ROW_GROUP = ("measurement", "connection", "thing", "unit_id", "period_ms", "urgency")
@@ -155,6 +155,7 @@ class GroupReader:
             bounds=bounds,
             write_bounds=_bounds(entry, "write_low", "write_high"),
             report=_report(entry, bounds),
+            counter_bits=entry.integer("counter_bits", 0, 0, 64),
             options=entry.rest(self._kind.tag_options),
         )
         opened.tags.append((tag, entry))
