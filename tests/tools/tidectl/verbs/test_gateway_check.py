@@ -1,0 +1,62 @@
+"""`tidectl gateway check`: the plan, the load, and every mistake before anything is deployed."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tools.tidectl.conftest import Run
+
+CHECK = ("gateway", "check")
+EXAMPLE = "greengrass_components/modbus_adapter/tags.yaml"
+
+
+def test_the_example_is_sound_and_its_plan_and_load_are_shown(tidectl: Run) -> None:
+    result = tidectl(*CHECK, EXAMPLE, "--json")
+    assert result.code == 0, result
+    (bus,) = result.json()["buses"]
+    assert [group["measurement"] for group in bus["groups"]] == ["pump", "tank"]
+    assert bus["groups"][0]["requests"][-1].startswith("read input:0-16, 17 values")
+    assert bus["load"]["requests_s"] == 9.0  # three a second, and three each half second
+    assert bus["load"]["busy_percent"] == pytest.approx(4.5)
+    assert "sound: 13 tags" in tidectl(*CHECK, EXAMPLE).err
+
+
+def test_a_bus_that_can_not_carry_its_tags_is_exit_code_1(tidectl: Run, tmp_path: Path) -> None:
+    line = '"rtu:///dev/ttyS0?baud_rate=1200",m,500,f{0},holding:{0}'
+    rows = [line.format(n) for n in range(100)]
+    path = tmp_path / "tags.csv"
+    path.write_text("connection,measurement,period_ms,field,address\n" + "\n".join(rows))
+    result = tidectl(*CHECK, str(path), "--json")
+    assert result.code == 1
+    (bus,) = result.json()["buses"]
+    assert bus["overloaded"]
+    characters = 8 + 5 + 200 + 7
+    assert bus["load"]["busy_percent"] == pytest.approx(
+        2 * 100 * (characters * 11 / 1200 + 3.5 * 11 / 1200 + 0.005), rel=0.01
+    )
+
+
+def test_mistakes_come_with_their_lines_and_exit_code_1(tidectl: Run, tmp_path: Path) -> None:
+    path = tmp_path / "tags.yaml"
+    path.write_text(
+        "connections: {l: {url: tcp://h}}\n"
+        "groups:\n- {measurement: M, tags: [{field: a, address: 1}]}\n"
+    )
+    result = tidectl(*CHECK, str(path), "--json")
+    assert result.code == 1
+    found = result.json()["mistakes"]
+    assert {(one["file"], one["line"]) for one in found} == {("tags.yaml", 3)}
+    result = tidectl(*CHECK, str(path))
+    assert result.code == 1
+    assert "tags.yaml:3: " in result.err
+
+
+def test_a_connection_that_can_not_be_is_told(tidectl: Run, tmp_path: Path) -> None:
+    path = tmp_path / "tags.yaml"
+    path.write_text(
+        "connections: {l: {url: 'ftp://h', speed: 3}}\n"
+        "groups:\n- {measurement: m, tags: [{field: a, address: 40001}]}\n"
+    )
+    result = tidectl(*CHECK, str(path))
+    assert result.code == 1
+    assert "connection l" in result.err
