@@ -3,14 +3,14 @@
 
     python3 install.py --bundle modbus_adapter.zip --venv .../venv-1.0.0
 
-Runs on the system's own Python, 3.9 or newer, and needs its `venv` (Debian and Raspberry Pi OS:
-`sudo apt-get install python3-venv`). It never touches the system's packages, which Debian 12 and
+Runs on the system's own Python, 3.9 or newer, and needs its module `venv`, which Debian and
+Raspberry Pi OS have with `python3`; the bundle brings its own pip. It never touches the system's packages, which Debian 12 and
 Raspberry Pi OS 12 refuse (PEP 668). It opens the zip itself, since nucleus lite does not unpack
 what is deployed locally. Safe to run again: at each start of Greengrass it is, and a bundle that
 is installed takes no time. What is half installed is begun anew.
 
-The bundle holds `bundle.json`, `wheels/` and `component/`; or, for a checkout on this machine,
-`bundle.json` alone, which names a Python and a folder.
+The bundle holds `bundle.json`, `pip/`, `wheels/` and `component/`; or, for a checkout on this
+machine, `bundle.json` alone, which names a Python and a folder.
 """
 
 import argparse
@@ -89,9 +89,12 @@ def _build(archive: zipfile.ZipFile, facts: dict, venv: Path) -> None:
         if size > UNPACKED_BYTES_MAX:
             raise InstallError(f"the bundle unpacks to {size} bytes, at most {UNPACKED_BYTES_MAX}")
         archive.extractall(folder)
-        _run([sys.executable, "-m", "venv", str(venv)], "making the virtual environment")
+        # The bundle brings its own pip: the system's ensurepip would take most of the time.
+        make = [sys.executable, "-m", "venv", "--without-pip", str(venv)]
+        _run(make, "making the virtual environment")
         wheels = Path(folder) / "wheels"
-        command = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+        (pip,) = (Path(folder) / "pip").glob("pip-*.whl")
+        command = [str(venv / "bin" / "python"), str(pip / "pip"), "install", "--quiet"]
         command += ["--no-index", "--find-links", str(wheels), "--no-cache-dir"]
         command += ["--disable-pip-version-check", *facts["requirements"]]
         _run(command, "installing the wheels")
@@ -124,7 +127,6 @@ def _check_python(facts: dict) -> None:
             f"package it again with --machine {machine}"
         )
     try:
-        import ensurepip  # noqa: F401, PLC0415
         import venv  # noqa: F401, PLC0415
     except ImportError:
         raise InstallError(

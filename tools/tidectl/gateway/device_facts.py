@@ -14,7 +14,7 @@ echo "bits=$(getconf LONG_BIT)"
 echo "system=$(. /etc/os-release 2>/dev/null; echo "$PRETTY_NAME")"
 [ -e /etc/rpi-issue ] && echo "raspberry_pi_os=yes"
 echo "python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)"
-python3 -c 'import ensurepip, venv' 2>/dev/null && echo "venv=yes"
+python3 -c 'import venv' 2>/dev/null && echo "venv=yes"
 sudo -n true 2>/dev/null && echo "sudo=yes"
 sudo -n test -x {CLASSIC_CLI} 2>/dev/null && echo "classic=yes"
 command -v ggl-cli >/dev/null 2>&1 && echo "lite=yes"
@@ -41,9 +41,7 @@ def look(shell: DeviceShell, nucleus: str | None = None) -> DeviceFacts:
         system = f"Raspberry Pi OS ({system})"
     host = shell.host
     if not facts.get("python"):
-        raise TidectlError(
-            f"{host} has no python3", f"ssh {host} sudo apt-get install -y python3 python3-venv"
-        )
+        raise TidectlError(f"{host} has no python3", f"ssh {host} sudo apt-get install -y python3")
     if not facts.get("venv"):
         raise TidectlError(
             f"{host} ({system}) can't make virtual environments, and its own Python takes no "

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tidectl.errors import TidectlError
 from tidectl.gateway.component_source import INSTALLER, ComponentSource
-from tidectl.gateway.wheel_house import Device, own_wheel, wheels_for, write_zip
+from tidectl.gateway.wheel_house import Device, own_wheel, pip_wheel, wheels_for, write_zip
 from tidectl.home import Home
 from tidectl.recipe_lint import ERROR, lint
 
@@ -61,6 +61,8 @@ def pack(source: ComponentSource, folder: Path, home: Home, devices: Sequence[De
     with tempfile.TemporaryDirectory() as scratch:
         wheels = [*wheels_for(home, requirements, devices), own_wheel(Path(scratch))]
         files = {"bundle.json": json.dumps(facts, indent=2).encode()}
+        pip = pip_wheel()
+        files[f"pip/{pip.name}"] = pip.read_bytes()
         files |= {f"wheels/{path.name}": path.read_bytes() for path in wheels}
         files |= {
             f"component/{path.relative_to(source.folder).as_posix()}": path.read_bytes()

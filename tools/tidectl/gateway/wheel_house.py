@@ -5,6 +5,7 @@ Kept in `<home>/wheels/`, so that packing again asks no index.
 """
 
 import base64
+import ensurepip
 import hashlib
 import json
 import subprocess
@@ -53,6 +54,18 @@ def wheels_for(home: Home, requirements: Sequence[str], devices: Sequence[Device
         for path in _downloaded(home, requirements, device):
             found[path.name] = path
     return [found[name] for name in sorted(found)]
+
+
+def pip_wheel() -> Path:
+    """Return the wheel of pip that this Python has; raises `TidectlError`."""
+    places = [Path(ensurepip.__file__).parent / "_bundled", Path("/usr/share/python-wheels")]
+    found = [wheel for place in places for wheel in place.glob("pip-*.whl")]
+    if not found:
+        raise TidectlError(
+            "this Python has no wheel of pip to put into bundles",
+            "sudo apt-get install python3-venv",
+        )
+    return found[0]
 
 
 def own_wheel(folder: Path) -> Path:

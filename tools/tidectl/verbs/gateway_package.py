@@ -43,7 +43,8 @@ def command(
     """Build components for devices without a way to the package index, in GDK's layout.
 
     Every wheel goes along, for each machine and Python named. Debian 12 and Raspberry Pi OS 12
-    have Python 3.11, Debian 13 and Raspberry Pi OS 13 have 3.13. The devices need python3-venv.
+    have Python 3.11, Debian 13 and Raspberry Pi OS 13 have 3.13. A bundle
+    brings its own pip.
     """
     sources = [find_source(name) for name in components] or all_sources()
     devices = [

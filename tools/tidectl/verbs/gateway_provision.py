@@ -49,7 +49,7 @@ def command(
     say(f"{name} made in {cloud}, of the group {group}; its files are in {device.path}")
     files = "cert.pem key.pem root.pem"
     say("on the device, for nucleus lite (Debian 12, Raspberry Pi OS 12, Ubuntu 22.04, or newer):")
-    say(f"  sudo apt-get install python3-venv; copy {files} to {LITE_ROOT}/,")
+    say(f"  copy {files} to {LITE_ROOT}/,")
     say("  lite.yaml to /etc/greengrass/config.yaml, then install aws-greengrass-lite")
     say("or for the classic nucleus (Java 8 or newer):")
     say(f"  copy {files} to {CLASSIC_ROOT}/, and install it with classic.yaml as --init-config")

@@ -100,7 +100,7 @@ def test_a_raspberry_pi_without_venv_is_told_so_before_anything_is_copied(tmp_pa
     root = tmp_path / "device"
     ssh = make_device(root, "lite")
     python = root / "bin" / "python3"
-    python.write_text('#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; esac\necho 3.11\n')
+    python.write_text('#!/bin/sh\ncase "$2" in *venv*) exit 1;; esac\necho 3.11\n')
     python.chmod(0o755)
     with pytest.raises(TidectlError, match="PEP 668") as caught:
         look(DeviceShell("pi", (str(ssh),)))
