@@ -64,16 +64,22 @@ class FollowedOutbox:
         return self._cursor.next_sequence
 
     def read(self, number: int, *, bytes_max: int = MEBIBYTE) -> list[Entry]:
-        """Return batches from `number` on, or from the oldest there is; none where none is."""
-        settled_before_ms = self._clock_ms() - self._settled_ms
+        """Return batches from `number` on, or from the oldest there is; none where none is.
+
+        Where its owner began anew, with an empty folder, so does this: then from the oldest.
+        """
+        if self._folder.is_dir() and not self._path.exists():
+            number, self._place = self.join(), None
+        now_ms = self._clock_ms()
+        settled_before_ms = now_ms - self._settled_ms
         found: list[Entry] = []
         for base in self._from(number):
             start = self._place[1] if self._place and self._place[::2] == (base, number) else 0
             data = self._bytes(base, start, bytes_max)
             expected = number if start else base
             for offset, record in sound(data, expected):
-                if record.at_ms > settled_before_ms:
-                    return found
+                if settled_before_ms < record.at_ms <= now_ms:
+                    return found  # one that seems to come is older than a clock that went back
                 if record.sequence >= number:
                     found.append(entry_of(record))
                     number = record.sequence + 1

@@ -171,6 +171,9 @@ class Uplink:
                     break
                 if not entries:
                     break
+                if entries[0].number < reading.next_number:  # its owner has begun anew
+                    reading.on_their_way.clear()  # of the old life: no number of this one
+                    reading.arrived_to = reading.finished_to = entries[0].number
                 for entry in entries:
                     self.producer.add(entry.payload, self._token)
                     reading.on_their_way.append((self._token, entry.number))

@@ -150,6 +150,39 @@ def test_what_its_owner_may_not_have_synced_is_not_followed_yet(tmp_path: Path) 
     box.close()
 
 
+@in_loop
+async def test_an_outbox_that_its_owner_began_anew_is_followed_from_there(tmp_path: Path) -> None:
+    now, clock = Clock(), VirtualClock()
+    folder = tmp_path / "adapter" / "outbox"
+    with Endpoint() as endpoint:
+        client = client_of(endpoint)
+        uplink = uplink_of(client, clock, FollowedOutbox(folder, "kinesis", settled_ms=-60_000))
+        for _ in range(2):
+            box = Outbox(folder, EACH, clock_ms=now)
+            fill(box, now, 100)
+            box.maintain(flush=True)
+            await uplink.drain()
+            count = box.batches.log.next_sequence
+            box.maintain()
+            assert box.batches.waiting("kinesis") == 0
+            box.close()
+            shutil.rmtree(folder)
+        client.close()
+    assert uplink.batches_arrived == 2 * count
+
+
+def test_a_clock_that_goes_back_does_not_hold_batches_up(tmp_path: Path) -> None:
+    now = Clock()
+    box = Outbox(tmp_path / "outbox", EACH, clock_ms=now)
+    fill(box, now, 50)
+    written_at_ms = box.batches.log.read(0)[0].at_ms
+    yesterday = FollowedOutbox(
+        tmp_path / "outbox", "kinesis", clock_ms=lambda: written_at_ms - 86_400_000
+    )
+    assert yesterday.read(0) == box.batches.peek(0)
+    box.close()
+
+
 def test_an_outbox_that_is_not_there_yet_is_followed_from_its_beginning(tmp_path: Path) -> None:
     folder = tmp_path / "late" / "outbox"
     followed = FollowedOutbox(folder, "kinesis", settled_ms=-60_000)
