@@ -6,7 +6,7 @@ One write, one sync and one answer of many frames: that is where the server's sp
 from collections.abc import Callable
 
 from tidegate.streams.answers import answer, request_id_of
-from tidegate.streams.append_frames import append_answer
+from tidegate.streams.append_frames import append_answers
 from tidegate.streams.errors import StreamFrameError, StreamRequestError
 from tidegate.streams.frame import body_of, request_id_in
 from tidegate.streams.status import Operation, Status
@@ -64,8 +64,7 @@ class AppendRun:
                 self._run = [one]
                 self.store()
             return
-        answers = [append_answer(request_id, first + n) for n, (request_id, _) in enumerate(run)]
-        self._send(b"".join(answers))
+        self._send(append_answers((request_id for request_id, _ in run), first))
 
 
 def _message_in(value: object) -> bytes:

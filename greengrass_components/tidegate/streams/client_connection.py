@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from tidegate.streams.append_frames import append_request, append_to
+from tidegate.streams.append_frames import append_requests, append_to
 from tidegate.streams.errors import StreamConnectionError, StreamFrameError, StreamRequestError
 from tidegate.streams.frame import CONNECT_VERSION, FrameReader, Oversize, body_of, packed
 from tidegate.streams.status import Operation, Status
@@ -48,16 +48,16 @@ class ClientConnection(asyncio.Protocol):
 
     def greet(self) -> None:
         """Send what stands before the first frame."""
-        self._write([bytes([CONNECT_VERSION])])
+        self._write(bytes([CONNECT_VERSION]))
 
     async def call(self, operation: Operation, body: dict[str, Any]) -> dict[str, Any]:
         """Make a request and return its answer; raises its refusal, and `TimeoutError`."""
-        waiter = _Waiter(1)
+        waiter = self._waiter(1)
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._have_room()
-                request_id = self._register(waiter, 0)
-                self._write([packed(operation, {"requestId": request_id, **body})])
+                (request_id,) = self._register(waiter, 0, 1)
+                self._write(packed(operation, {"requestId": request_id, **body}))
                 await waiter.done
         finally:
             self._forget(waiter)
@@ -68,33 +68,34 @@ class ClientConnection(asyncio.Protocol):
 
     async def append_many(self, stream: str, payloads: Sequence[bytes]) -> list[Answer]:
         """Append all, in their order, and return an answer for each; raises `TimeoutError`."""
-        waiter, middle = _Waiter(len(payloads)), append_to(stream)
+        waiter, middle = self._waiter(len(payloads)), append_to(stream)
         try:
             async with asyncio.timeout(self._timeout_s):
                 for start in range(0, len(payloads), WRITE_RECORDS):
                     await self._have_room()
                     some = payloads[start : start + WRITE_RECORDS]
-                    self._write(
-                        [
-                            append_request(self._register(waiter, place), middle, payload)
-                            for place, payload in enumerate(some, start)
-                        ]
-                    )
+                    request_ids = self._register(waiter, start, len(some))
+                    self._write(append_requests(request_ids, middle, some))
                 await waiter.done
         finally:
             self._forget(waiter)
         return [answer for answer in waiter.answers if answer is not None]
 
-    def _register(self, waiter: "_Waiter", place: int) -> str:
-        request_id = str(self._next_id)
-        self._next_id += 1
-        self._waiting[request_id] = waiter
-        waiter.places[request_id] = place
-        return request_id
+    def _waiter(self, count: int) -> "_Waiter":
+        waiter = _Waiter(self._next_id, count)
+        self._next_id += count
+        return waiter
+
+    def _register(self, waiter: "_Waiter", place: int, count: int) -> list[str]:
+        first = waiter.first_id + place
+        request_ids = [str(number) for number in range(first, first + count)]
+        self._waiting.update(dict.fromkeys(request_ids, waiter))
+        return request_ids
 
     def _forget(self, waiter: "_Waiter") -> None:
-        for request_id in waiter.places:
-            self._waiting.pop(request_id, None)
+        if waiter.missing:
+            for number in range(waiter.first_id, waiter.first_id + len(waiter.answers)):
+                self._waiting.pop(str(number), None)
         if waiter.done.done() and not waiter.done.cancelled():
             waiter.done.exception()  # seen, even where something else was raised first
         self._room.set()
@@ -111,10 +112,10 @@ class ClientConnection(asyncio.Protocol):
             else:
                 return
 
-    def _write(self, parts: list[bytes]) -> None:
+    def _write(self, data: bytes) -> None:
         if self._lost or not self._transport or self._transport.is_closing():
             raise self._lost or StreamConnectionError("not connected")
-        self._transport.write(b"".join(parts))
+        self._transport.write(data)
 
     # What the event loop calls.
 
@@ -157,13 +158,14 @@ class ClientConnection(asyncio.Protocol):
 
     def _take(self, body: dict[str, Any]) -> None:
         request_id = body.get("requestId")
-        if not isinstance(request_id, str) or request_id not in self._waiting:
+        waiter = self._waiting.pop(request_id, None) if isinstance(request_id, str) else None
+        if waiter is None or not isinstance(request_id, str):
             return
         status = body.get("status", Status.UNKNOWN_FAILURE)
         answer: Answer = body
         if status != Status.SUCCESS:
             answer = StreamRequestError(status, body.get("errorMessage") or "")
-        self._waiting.pop(request_id).take(request_id, answer)
+        waiter.take(int(request_id), answer)
 
     def _break(self, why: str) -> None:
         if self._transport:
@@ -181,18 +183,17 @@ class ClientConnection(asyncio.Protocol):
 
 
 class _Waiter:
-    """Waits for the answers to one call, which may be many requests."""
+    """Waits for the answers to one call, which may be many requests, with ids in a row."""
 
-    __slots__ = ("answers", "done", "missing", "places")
+    __slots__ = ("answers", "done", "first_id", "missing")
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, first_id: int, count: int) -> None:
+        self.first_id, self.missing = first_id, count
         self.answers: list[Answer | None] = [None] * count
-        self.places: dict[str, int] = {}
-        self.missing = count
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def take(self, request_id: str, answer: Answer) -> None:
-        self.answers[self.places.pop(request_id)] = answer
+    def take(self, request_id: int, answer: Answer) -> None:
+        self.answers[request_id - self.first_id] = answer
         self.missing -= 1
         if self.missing == 0 and not self.done.done():
             self.done.set_result(None)

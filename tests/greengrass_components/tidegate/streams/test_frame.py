@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.streams.append_frames import append_answer, append_request, append_to
+from tidegate.streams.append_frames import append_answers, append_requests, append_to
 from tidegate.streams.errors import StreamFrameError
 from tidegate.streams.frame import FrameReader, Oversize, body_of, packed, request_id_in
 
@@ -27,13 +27,13 @@ def test_frames_are_those_of_the_protocol() -> None:
     bodies = [body_of(frame[1]) for frame in frames if not isinstance(frame, Oversize)]
     assert bodies[0]["otherSupportedProtocolVersions"] == ["1.0.0"]
     assert bodies[1] == {"requestId": "r2", "name": "s", "payload": b"hi"}
-    assert packed(4, bodies[1]) == append_request("r2", append_to("s"), b"hi") == APPEND
-    assert append_answer("r2", 0) == APPENDED
+    assert packed(4, bodies[1]) == append_requests(["r2"], append_to("s"), [b"hi"]) == APPEND
+    assert append_answers(["r2"], 0) == APPENDED
 
 
 @given(st.text(min_size=1, max_size=400), st.integers(0, (1 << 63) - 1))
 def test_the_fast_answer_to_an_append_reads_as_any_other(request_id: str, sequence: int) -> None:
-    (frame,) = FrameReader().feed(append_answer(request_id, sequence))
+    (frame,) = FrameReader().feed(append_answers([request_id], sequence))
     assert not isinstance(frame, Oversize)
     expected = {"requestId": request_id, "status": 0, "sequenceNumber": sequence}
     assert (frame[0], body_of(frame[1])) == (9, expected)
