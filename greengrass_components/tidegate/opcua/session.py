@@ -40,7 +40,9 @@ class Session:
     async def open(self) -> None:
         """Connect; raises `OpcuaError`."""
         settings = self._settings
-        client = Client(settings.url, timeout=settings.timeout_ms / 1000)
+        timeout_s = settings.timeout_ms / 1000
+        # Its watchdog gives up after one second, which a server that makes a thousand items needs.
+        client = Client(settings.url, timeout=timeout_s, watchdog_intervall=timeout_s)
         client.application_uri = f"{APPLICATION_URI_PREFIX}{socket.gethostname()}"
         client.session_timeout = _SESSION_MS
         client.connection_lost_callback = self._on_lost

@@ -227,9 +227,14 @@ def test_what_can_not_be_opened_is_told(tmp_path: Path) -> None:
         asyncio.run(adapter.connect())
 
 
-def test_settings_take_several_files_and_tell_all_mistakes() -> None:
-    settings = read_settings({"channel": "can0", "dbc": "a.dbc, b.dbc", "j1939": "true"})
-    assert settings.dbc == (Path("a.dbc"), Path("b.dbc"))
+def test_settings_take_files_from_here_or_from_beside_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(DBC.parent / "main.py")])
+    Path("own.dbc").write_text("")
+    settings = read_settings({"channel": "can0", "dbc": "own.dbc, plant.dbc", "j1939": "true"})
+    assert settings.dbc == (Path("own.dbc"), DBC)
     assert settings.j1939 is True
     with pytest.raises(SettingsError, match=r"interface is 'x', not.*; channel is missing; dbc is"):
         read_settings({"interface": "x"})
