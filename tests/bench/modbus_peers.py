@@ -48,6 +48,8 @@ def start_thingsboard(
     """Start ThingsBoard's gateway: a slave for each unit, a tag for each register, once a second.
 
     It sends one request for each tag whatever the configuration; there is no setting to merge.
+    Timeout and retries are those that it ships with: with a second and none it delivers nothing
+    at 5 ms, since its own requests wait for each other for longer than that.
     """
     python = peer_python("thingsboard")
     package = next((PEERS / "thingsboard").glob("lib/*/site-packages/thingsboard_gateway"))
@@ -61,8 +63,8 @@ def start_thingsboard(
     slaves = [
         {
             "host": "127.0.0.1", "port": device_port, "type": "tcp", "method": "socket",
-            "unitId": unit, "deviceName": f"unit{unit}", "deviceType": "default", "timeout": 1,
-            "byteOrder": "BIG", "wordOrder": "BIG", "retries": 0, "pollPeriod": 1000,
+            "unitId": unit, "deviceName": f"unit{unit}", "deviceType": "default", "timeout": 35,
+            "byteOrder": "BIG", "wordOrder": "BIG", "retries": 3, "pollPeriod": 1000,
             "connectAttemptTimeMs": 1000, "connectAttemptCount": 5,
             "waitAfterFailedAttemptsMs": 30_000, "attributes": [], "attributeUpdates": [],
             "rpc": [],

@@ -72,7 +72,7 @@ class TelemetryServer:
                     writer.write(bytes([0x90, len(packet)]) + packet)
                 elif kind == 12:
                     writer.write(b"\xd0\0")
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             writer.close()
 
     def _publish(self, head: int, body: bytes, version: int, writer: asyncio.StreamWriter) -> None:
