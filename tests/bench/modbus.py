@@ -1,9 +1,10 @@
 """The Modbus gateway against peers: values delivered, requests, CPU and memory, same devices.
 
 A thousand tags once a second, of 10 and of 20 units behind one connection, whose devices take 0,
-5 and 20 ms to answer; then as fast as it goes; then one of ten units dies. Peers are measured in the
-shape that suits them, too: all tags of one unit. What counts is what is stored: for us what lies in the outbox on the disk, for peers what has arrived at a stand-in for
-their server. CPU is of one core, memory the largest resident size.
+5 and 20 ms to answer; then as fast as it goes; then one of ten units dies. Peers are measured in
+the shape that suits them, too: all tags of one unit. What counts is what is stored: for us what
+lies in the outbox on the disk, for peers what has arrived at a stand-in for their server. CPU is of
+one core, memory the resident size.
 """
 
 import os
