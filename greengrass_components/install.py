@@ -4,10 +4,11 @@
     python3 install.py --bundle modbus_adapter.zip --venv .../venv-1.0.0
 
 Runs on the system's own Python, 3.9 or newer, and needs its module `venv`, which Debian and
-Raspberry Pi OS have with `python3`; the bundle brings its own pip. It never touches the system's packages, which Debian 12 and
-Raspberry Pi OS 12 refuse (PEP 668). It opens the zip itself, since nucleus lite does not unpack
-what is deployed locally. Safe to run again: at each start of Greengrass it is, and a bundle that
-is installed takes no time. What is half installed is begun anew.
+Raspberry Pi OS have with `python3`; the bundle brings its own pip. It never touches the system's
+packages, which Debian 12 and Raspberry Pi OS 12 refuse (PEP 668). It opens the zip itself, since
+nucleus lite does not unpack what is deployed locally. Safe to run again: at each start of
+Greengrass it is, and a bundle that is installed takes no time. What is half installed is begun
+anew.
 
 The bundle holds `bundle.json`, `pip/`, `wheels/` and `component/`; or, for a checkout on this
 machine, `bundle.json` alone, which names a Python and a folder.

@@ -34,6 +34,7 @@ from tidelocal.greengrass import (
     Deployments,
     DeviceDoor,
     DevicePlane,
+    DeviceSessions,
     Documents,
     RoleAliases,
 )
@@ -134,7 +135,11 @@ class LocalCloud:
         broker = Broker(host)
         await broker.open(self._doors.mqtt)
         stack.push_async_callback(broker.close)
-        door = DeviceDoor(host, DevicePlane(host=host, components=components, aliases=aliases))
+        folder = directory.folder("greengrass")
+        sessions = DeviceSessions(host, Documents(folder / "device-sessions.json"))
+        sessions.restore(self._settings.account, self._settings.region)
+        plane = DevicePlane(host=host, components=components, aliases=aliases, sessions=sessions)
+        door = DeviceDoor(host, plane)
         await door.open(self._doors.device)
         stack.push_async_callback(door.close)
         write_whole(directory.path / "ca.pem", host.ca_certificate_pem().encode())

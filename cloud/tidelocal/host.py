@@ -732,10 +732,10 @@ class Host:
             )
         )
 
-    def device_credentials(
+    def device_session(
         self, identity: Identity, role_arn: str, duration_s: int
-    ) -> tuple[str, str, str]:
-        """Return access key, secret and token of a role, for a device; `ServiceCallError`."""
+    ) -> tuple[str, dict[str, Any]]:
+        """Return access key and session of a role, for a device; raises `ServiceCallError`."""
         service = "credentials.iot.amazonaws.com"
         with self.scope(identity.account, identity.region):
             role = self._iam._roles.get(role_arn.rpartition("/")[2])
@@ -745,25 +745,23 @@ class Host:
         assumed_arn, refused = self._sts._assumed_role_arn(role_arn, session_name)
         if refused:
             raise ServiceCallError("sts", "ValidationError", f"{role_arn} is no role")
-        access_key = str(self._sts._gen_session_access_key())
-        secret, token = str(self._sts._gen_secret()), str(self._sts._gen_session_token())
-        self._sts.register_session(
-            access_key,
-            {
-                "Arn": assumed_arn,
-                "UserId": f"{self._sts._role_id(role_arn)}:{session_name}",
-                "SecretAccessKey": secret,
-                "SessionToken": token,
-                "Expiration": time.time() + duration_s,
-                "AccountId": identity.account,
-                "PrincipalType": "AssumedRole",
-                "SourceAccessKeyId": "",
-                "SourcePrincipalArn": "",
-                "SessionTags": [],
-                "SessionPolicies": None,
-            },
-        )
-        return access_key, secret, token
+        return str(self._sts._gen_session_access_key()), {
+            "Arn": assumed_arn,
+            "UserId": f"{self._sts._role_id(role_arn)}:{session_name}",
+            "SecretAccessKey": str(self._sts._gen_secret()),
+            "SessionToken": str(self._sts._gen_session_token()),
+            "Expiration": time.time() + duration_s,
+            "AccountId": identity.account,
+            "PrincipalType": "AssumedRole",
+            "SourceAccessKeyId": "",
+            "SourcePrincipalArn": "",
+            "SessionTags": [],
+            "SessionPolicies": None,
+        }
+
+    def register_session(self, access_key: str, session: dict[str, Any]) -> None:
+        """Take requests that are signed with a session's keys."""
+        self._sts.register_session(access_key, dict(session))
 
     def send_message(self, account: str, region: str, queue_url: str, body: str) -> None:
         """Send to a queue."""

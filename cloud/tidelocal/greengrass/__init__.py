@@ -6,6 +6,7 @@ from tidelocal.greengrass.core_devices import CoreDevices
 from tidelocal.greengrass.deployments import Deployments
 from tidelocal.greengrass.device_door import DeviceDoor
 from tidelocal.greengrass.device_plane import DevicePlane
+from tidelocal.greengrass.device_sessions import DeviceSessions
 from tidelocal.greengrass.documents import Documents
 from tidelocal.greengrass.role_aliases import RoleAliases
 
@@ -17,6 +18,7 @@ __all__ = [
     "Deployments",
     "DeviceDoor",
     "DevicePlane",
+    "DeviceSessions",
     "Documents",
     "RoleAliases",
 ]

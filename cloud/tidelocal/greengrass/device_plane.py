@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from tidelocal.errors import ServiceCallError
 from tidelocal.greengrass.component_versions import ComponentVersions
+from tidelocal.greengrass.device_sessions import DeviceSessions
 from tidelocal.greengrass.errors import DENIED, NOT_FOUND, VALIDATION, GreengrassRefusedError
 from tidelocal.greengrass.role_aliases import RoleAliases
 from tidelocal.host import Host, Identity
@@ -26,8 +27,16 @@ URL_S = 900
 class DevicePlane:
     """Answers a device; raises `GreengrassRefusedError`."""
 
-    def __init__(self, *, host: Host, components: ComponentVersions, aliases: RoleAliases) -> None:
-        self._host, self._components, self._aliases = host, components, aliases
+    def __init__(
+        self,
+        *,
+        host: Host,
+        components: ComponentVersions,
+        aliases: RoleAliases,
+        sessions: DeviceSessions,
+    ) -> None:
+        self._host, self._components = host, components
+        self._aliases, self._sessions = aliases, sessions
 
     def answer(self, identity: Identity, method: str, path: str, body: bytes) -> dict[str, Any]:
         """Return the document of an answer."""
@@ -51,7 +60,7 @@ class DevicePlane:
             raise GreengrassRefusedError(NOT_FOUND, f"there is no role alias {alias}")
         duration_s = int(found["credentialDurationSeconds"])
         try:
-            access_key, secret_key, token = self._host.device_credentials(
+            access_key, secret_key, token = self._sessions.make(
                 identity, str(found["roleArn"]), duration_s
             )
         except ServiceCallError as error:

@@ -86,15 +86,14 @@ class Nucleus:
             except NucleusError as error:
                 log.error("%s can't be started: %s", name, error)
         self._groups = self._kept()["groups"]
-        for name in start_order(self._recipes()):
+        for name in self._order():
             self._components[name].start()
 
     async def stop(self) -> None:
         """Stop every component, the last one first."""
         for task in list(self._tasks):
             task.cancel()
-        order = start_order(self._recipes())
-        for name in reversed(order):
+        for name in reversed(self._order()):
             await self._components[name].stop()
             self._components[name].close()
 
@@ -373,6 +372,14 @@ class Nucleus:
         return recipe
 
     # ---- parts ----
+
+    def _order(self) -> list[str]:
+        """Return who starts after whom; a need that is gone keeps nobody else from starting."""
+        try:
+            return start_order(self._recipes())
+        except DeploymentError as error:
+            log.error("%s", error)
+            return sorted(self._components)
 
     def _recipes(self) -> dict[str, Recipe]:
         return {name: component.recipe for name, component in self._components.items()}

@@ -217,12 +217,27 @@ def test_a_device_resolves_versions_and_fetches_artifacts(local_cloud: CloudProc
     assert status == 403
 
 
-def test_greengrass_is_kept_over_a_kill(own_cloud: Any) -> None:
+def test_greengrass_is_kept_over_a_kill_and_so_are_the_devices_credentials(own_cloud: Any) -> None:
     cloud = own_cloud()
     made = cloud.client("greengrassv2").create_component_version(inlineRecipe=_recipe("kept"))
-    role = cloud.role("kept", "credentials.iot")
-    cloud.client("iot").create_role_alias(roleAlias="kept", roleArn=role)
+    role = cloud.role("kept", "credentials.iot", "s3:ListAllMyBuckets")
+    alias = cloud.client("iot").create_role_alias(roleAlias="kept", roleArn=role)["roleAliasArn"]
+    cloud.policy("kept", {"Action": "iot:AssumeRoleWithCertificate", "Resource": alias})
+    device = cloud.provision("kept-1", "kept")
+    status, answer = _ask(cloud, device, "GET", "/role-aliases/kept/credentials")
+    assert status == 200, answer
+    cloud.wait_until_kept()
     cloud.kill()
     cloud.start()
     assert cloud.client("greengrassv2").describe_component(arn=made["arn"])
     assert cloud.client("iot").describe_role_alias(roleAlias="kept")
+    got = answer["credentials"]
+    client = boto3.client(
+        "s3",
+        endpoint_url=cloud.facts["http_url"],
+        region_name=cloud.facts["region"],
+        aws_access_key_id=got["accessKeyId"],
+        aws_secret_access_key=got["secretAccessKey"],
+        aws_session_token=got["sessionToken"],
+    )
+    assert client.list_buckets()["ResponseMetadata"]["HTTPStatusCode"] == 200
