@@ -27,7 +27,9 @@ class AdapterKind:
     `subscribes`: the device tells changes, and is not polled. `check` yields what is wrong with a
     group, as (field, or "" for the group, text). `tag_options` and `group_options` are the names
     of the adapter's own columns and keys. `default_connection`: settings where a tag map needs
-    to name none, as of a machine that reads itself.
+    to name none, as of a machine that reads itself. `file_settings` are settings that name files,
+    parted by commas: those that the working directory does not have are looked for beside the tag
+    map.
     """
 
     name: str
@@ -37,6 +39,7 @@ class AdapterKind:
     tag_options: frozenset[str] = frozenset()
     group_options: frozenset[str] = frozenset()
     default_connection: Mapping[str, Any] | None = None
+    file_settings: frozenset[str] = frozenset()
 
 
 def find_kind(name: str) -> AdapterKind:

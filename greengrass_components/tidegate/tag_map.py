@@ -202,10 +202,23 @@ class _Reading:
                 if chosen is None:
                     chosen = {"url": name} if "://" in name else dict(kind.default_connection or {})
                 groups = tuple(record.group for record in records)
-                yield Bus(name=name, settings=chosen, groups=groups)
+                yield Bus(name=name, settings=self._with_files(kind, chosen), groups=groups)
         for name in sorted(set(settings) - set(by_name)):
             if not self._mistakes and name not in self._over:
                 self._mistakes.add(self._path.name, 0, f"connection {name} has no group")
+
+    def _with_files(self, kind: AdapterKind, settings: dict[str, Any]) -> dict[str, Any]:
+        """Return the settings with the files found that lie beside the tag map."""
+        found = dict(settings)
+        for name in kind.file_settings & set(settings):
+            parts = [part.strip() for part in str(settings[name]).split(",")]
+            found[name] = ",".join(
+                str(beside)
+                if not Path(part).exists() and (beside := self._path.parent / part).exists()
+                else part
+                for part in parts
+            )
+        return found
 
     def _connection_of(
         self, record: GroupRecord, kind: AdapterKind, settings: dict[str, dict[str, Any]]

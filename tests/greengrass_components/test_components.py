@@ -35,10 +35,7 @@ def test_a_component_installs_the_versions_that_the_project_is_tested_with(folde
 
 
 @pytest.mark.parametrize("folder", ADAPTERS, ids=lambda folder: folder.name)
-def test_an_example_of_a_tag_map_is_one_that_its_adapter_takes(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.argv", [str(folder / "main.py")])
+def test_an_example_of_a_tag_map_is_one_that_its_adapter_takes(folder: Path) -> None:
     tag_map = read_tag_map(folder / "tags.yaml")
     main = (folder / "main.py").read_text()
     assert re.search(rf"from tidegate\.{tag_map.kind.name}\.kind import KIND", main)

@@ -6,7 +6,6 @@ group of which nothing was heard is silent. Listens only unless told otherwise.
 """
 
 import asyncio
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,8 +30,7 @@ INTERFACES = ("socketcan", "virtual", "udp_multicast", "slcan", "pcan", "kvaser"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanSettings:
-    """`dbc` are the files that say what frames mean, of the working directory or shipped with the
-    component; `sends`: commands may be sent."""
+    """`dbc` are the files that say what frames mean; `sends`: commands may be sent."""
 
     interface: str
     channel: str
@@ -49,7 +47,7 @@ def read_settings(mapping: Mapping[str, Any]) -> CanSettings:
     settings = CanSettings(
         interface=reader.choice("interface", INTERFACES, "socketcan"),
         channel=reader.text("channel"),
-        dbc=tuple(_file(one.strip()) for one in reader.text("dbc").split(",") if one.strip()),
+        dbc=tuple(Path(one.strip()) for one in reader.text("dbc").split(",") if one.strip()),
         bitrate=reader.integer("bitrate", 0, 0, 8_000_000),
         j1939=reader.flag("j1939", False),
         stale_ms=reader.integer("stale_ms", 5_000, 10, 3_600_000),
@@ -57,12 +55,6 @@ def read_settings(mapping: Mapping[str, Any]) -> CanSettings:
     )
     reader.finish()
     return settings
-
-
-def _file(name: str) -> Path:
-    """Return a file of the working directory if it is there, else the one beside the program."""
-    path = Path(name)
-    return path if path.exists() else Path(sys.argv[0]).resolve().parent / path
 
 
 class CanAdapter:

@@ -22,4 +22,4 @@ def _check(group: Group) -> Iterator[tuple[str, str]]:
             yield tag.field, str(error)
 
 
-KIND = AdapterKind(name="can", make=_make, check=_check)
+KIND = AdapterKind(name="can", make=_make, check=_check, file_settings=frozenset({"dbc"}))

@@ -23,7 +23,7 @@ REQUESTS_SHOWN_MAX = 50
         "tidectl gateway check tags.yaml --round-trip-ms 20   # what if devices are slower",
     )
 )
-@click.argument("tag_map", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("tag_map", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--adapter", help="The adapter, where the tag map does not name it.")
 @click.option("--thing", default="gateway", show_default=True, help="The gateway's name.")
 @click.option(

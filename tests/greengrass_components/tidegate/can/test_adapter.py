@@ -17,6 +17,7 @@ from tidegate.group import Group
 from tidegate.quality import Quality
 from tidegate.setting_reader import SettingsError
 from tidegate.tag import Tag
+from tidegate.tag_map import read_tag_map
 
 DBC = Path(__file__).parents[4] / "greengrass_components/can_adapter/plant.dbc"
 DATABASE = cantools.database.load_file(DBC)
@@ -227,13 +228,14 @@ def test_what_can_not_be_opened_is_told(tmp_path: Path) -> None:
         asyncio.run(adapter.connect())
 
 
-def test_settings_take_files_from_here_or_from_beside_the_program(
+def test_a_file_is_taken_from_here_or_from_beside_the_tag_map(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", [str(DBC.parent / "main.py")])
     Path("own.dbc").write_text("")
-    settings = read_settings({"channel": "can0", "dbc": "own.dbc, plant.dbc", "j1939": "true"})
+    connections = {"can0": {"dbc": "own.dbc, plant.dbc"}}
+    (bus,) = read_tag_map(DBC.parent / "tags.yaml", connections=connections).buses
+    settings = read_settings(bus.settings)
     assert settings.dbc == (Path("own.dbc"), DBC)
     assert settings.j1939 is True
     with pytest.raises(SettingsError, match=r"interface is 'x', not.*; channel is missing; dbc is"):
