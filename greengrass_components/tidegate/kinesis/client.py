@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from tidegate.errors import GateError
 from tidegate.kinesis.credentials import CredentialSource
 from tidegate.kinesis.errors import CredentialsError, KinesisBusyError, KinesisRefusedError
+from tidegate.kinesis.proxy import Proxy
 from tidegate.kinesis.shut import shut
 from tidegate.kinesis.sigv4 import signed_headers
 from tidegate.kinesis.trust import trust
@@ -55,6 +56,20 @@ class InThread:
         return await asyncio.to_thread(self._client.put_records, records)
 
 
+def _connection(
+    scheme: str, host: str, port: int | None, timeout_s: float, proxy: Proxy | None
+) -> http.client.HTTPConnection:
+    to, at = (proxy.host, proxy.port) if proxy else (host, port)
+    connection: http.client.HTTPConnection
+    if scheme == "https":
+        connection = http.client.HTTPSConnection(to, at, timeout=timeout_s, context=trust())
+    else:
+        connection = http.client.HTTPConnection(to, at, timeout=timeout_s)
+    if proxy:
+        connection.set_tunnel(host, port, dict(proxy.headers))
+    return connection
+
+
 class KinesisClient:
     """Puts records into one stream (a name or an ARN), one request at a time."""
 
@@ -66,19 +81,14 @@ class KinesisClient:
         credentials: CredentialSource,
         endpoint_url: str | None = None,
         timeout_s: float = REQUEST_TIMEOUT_S,
+        proxy: Proxy | None = None,
         clock_s: Callable[[], float] = time.time,
     ) -> None:
         url = urlsplit(endpoint_url or f"https://kinesis.{region}.amazonaws.com")
         if url.scheme not in ("http", "https") or not url.hostname:
             raise GateError(f"the Kinesis endpoint is {endpoint_url!r}, not an http(s) URL")
         self._host, self._path = url.netloc, url.path or "/"
-        self._connection: http.client.HTTPConnection
-        if url.scheme == "https":
-            self._connection = http.client.HTTPSConnection(
-                url.hostname, url.port, timeout=timeout_s, context=trust()
-            )
-        else:
-            self._connection = http.client.HTTPConnection(url.hostname, url.port, timeout=timeout_s)
+        self._connection = _connection(url.scheme, url.hostname, url.port, timeout_s, proxy)
         self._stream = {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
         self._region = region
         self._credentials = credentials

@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tidegate import component_configuration as configuration
 from tidegate.errors import GateError
@@ -26,6 +27,7 @@ from tidegate.kinesis.by_stream_manager import ByStreamManager
 from tidegate.kinesis.client import InThread, KinesisClient
 from tidegate.kinesis.credentials import CredentialSource
 from tidegate.kinesis.producer import Producer, PutClient
+from tidegate.kinesis.proxy import proxy_for
 from tidegate.kinesis.shard_budget import ShardRate
 from tidegate.kinesis.uplink_settings import NAMES, UplinkSettings, Via, read_uplink_settings
 from tidegate.kinesis.uplink_view import UplinkView
@@ -150,13 +152,20 @@ class UplinkProgram:
             if await self._answers(by_stream_manager, settings) or settings.via is not Via.AUTO:
                 log.info("puts by stream manager stream=%s", settings.stream_manager.stream)
                 return by_stream_manager
-        log.info("puts directly stream=%s gateway=%s", settings.stream, settings.gateway)
+        host = urlsplit(settings.endpoint).hostname or f"kinesis.{settings.region}.amazonaws.com"
+        is_secure = not settings.endpoint or settings.endpoint.startswith("https:")
+        proxy = proxy_for(host, os.environ) if is_secure else None
+        log.info(
+            "puts directly stream=%s gateway=%s proxy=%s",
+            settings.stream, settings.gateway, proxy.host if proxy else None,
+        )  # fmt: skip
         return InThread(
             KinesisClient(
                 stream=settings.stream,
                 region=settings.region,
                 credentials=CredentialSource(os.environ, time.time),
                 endpoint_url=settings.endpoint or None,
+                proxy=proxy,
             )
         )
 
