@@ -10,7 +10,7 @@ from tidenode.together import run_together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from typing import Any
 
     from tidenode.outbox import Outbox
@@ -53,6 +53,8 @@ class Agent:
         self._waiting_bytes_max = waiting_bytes_max  # negative: the time is known
         self.safe_mode = False  # without sensors, after too many starts that came to nothing
         self.alone = False  # without them since an update asked for their heap
+        self.proving = False  # whether it is a new version, which has yet to prove itself
+        self.proved: Callable[[], None] = _nobody  # called when it has
         self.watchdog: Watchdog | None = None
         self.beside: list[Coroutine[Any, Any, None]] = []  # what runs with the stages
         self._stop_sampling = asyncio.Event()
@@ -137,3 +139,7 @@ class Agent:
             self._outbox.sync_if_old()
             if self.watchdog is not None:
                 self.watchdog.turn()
+
+
+def _nobody() -> None:
+    pass

@@ -9,23 +9,22 @@ import machine
 
 from tidenode import config, drivers, greeting, log
 from tidenode.agent import Agent
-from tidenode.batcher import Batcher
 from tidenode.boots import count_boot
 from tidenode.clock import Clock
 from tidenode.link import Link
 from tidenode.outbox import Outbox
 from tidenode.resolver import Resolver
-from tidenode.sampler import Sampler
 from tidenode.timekeeper import Timekeeper
 from tidenode.topics import Topics
 from tidenode.uplink import Uplink
 from tidenode.wall_clock import WallClock
-from tidewire.encoder import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from typing import Any
+
+    from tidenode.sampler import Sampler
 
 OUTBOX = "/outbox"
 
@@ -41,7 +40,7 @@ def build() -> Agent:
     _forget("config", "field_options")  # 8 KB, which the stages of many sensors need
     wall = WallClock(time, machine)
     clock = _clock(wall)
-    outbox = _outbox(settings.outbox, clock)
+    outbox = _no_outbox() if alone else _outbox(settings.outbox, clock)
     resolver = Resolver()
     timekeeper = _timekeeper(settings, wall, clock, resolver)
     uplink = _uplink(settings, outbox, clock, timekeeper, resolver)
@@ -58,8 +57,7 @@ def build() -> Agent:
     )
     _let_observe(samplers, uplink, outbox)
     if feed:
-        parts = [("link", uplink), ("time", timekeeper)]
-        parts.extend([(sampler.name, sampler) for sampler in samplers])
+        parts = [("link", uplink), ("time", timekeeper)] + [(one.name, one) for one in samplers]
         agent.watchdog = _watchdog(parts, feed, clock, settings.watchdog_s)
     agent.safe_mode, agent.alone = safe_mode, alone
     agent.beside.append(_safe_mode(agent) if safe_mode else _proof(boot, uplink))
@@ -67,8 +65,9 @@ def build() -> Agent:
         agent.beside.append(_control(settings, boot, clock, uplink, agent, samplers, on_trial))
         if settings.control.defender_s:
             agent.beside.append(_defender(settings, agent, uplink, clock))
-    agent.beside.extend(_proving(settings.thing, clock, uplink, safe_mode))
-    agent.beside.extend(_news(settings, boot, outbox, clock, timekeeper))
+    _let_prove(agent, settings.thing, clock, uplink)
+    if not alone:
+        agent.beside.extend(_news(settings, boot, outbox, clock, timekeeper))
     return agent
 
 
@@ -130,6 +129,12 @@ def _outbox(settings: "Any", clock: Clock) -> Outbox:
         sync_batches=sync_batches,
         sync_age_ms=settings.sync_age_ms,
     )
+
+
+def _no_outbox() -> "Any":
+    from tidenode.no_outbox import NoOutbox
+
+    return NoOutbox()
 
 
 def _timekeeper(settings: "Any", wall: WallClock, clock: Clock, resolver: Resolver) -> Timekeeper:
@@ -294,22 +299,21 @@ def _control(  # noqa: PLR0917  # each is another stage
         warn=log.warn,
     )
     control.agent = agent
+    agent.proved = control.begin
     return control.run()
 
 
-def _proving(
-    thing: str, clock: Clock, uplink: Uplink, safe_mode: bool
-) -> "list[Coroutine[Any, Any, None]]":
-    """Return what proves what the board was updated to, if it still has to prove itself."""
+def _let_prove(agent: Agent, thing: str, clock: Clock, uplink: Uplink) -> None:
+    """Have what the board was updated to prove itself, if it still has to."""
     try:
         notes = os.listdir("/update")
     except OSError:
-        return []
+        return
     if [note for note in notes if note.endswith(".trial") or note.startswith("switched.")]:
         from tidenode.update import proving
 
-        return [proving.proof(thing, clock, uplink, safe_mode)]
-    return []
+        agent.proving = True
+        agent.beside.append(proving.proof(thing, clock, uplink, agent.safe_mode))
 
 
 def _online(settings: "Any") -> "Callable[[], Awaitable[None]] | None":
@@ -345,7 +349,11 @@ def _link(settings: "Any", resolver: Resolver) -> Link:
     )
 
 
-def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Clock) -> Sampler:
+def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Clock) -> "Sampler":
+    from tidenode.batcher import Batcher
+    from tidenode.sampler import Sampler
+    from tidewire.encoder import encode
+
     driver = drivers.find(one.driver)
     # No more than become `age_ms_max` old: what a batch may hold is reserved from the start.
     samples_max = min(settings.batch.samples_max, settings.batch.age_ms_max // one.period_ms + 2)

@@ -3,9 +3,9 @@
 Flow: firmware/lib -> [bundle] -> mpy-cross
 A module costs an object, a table of its names and code that imports; a name costs a place in
 the VM's table of names, for ever. So the modules that stay are laid one behind another into
-RESIDENT, line by line as they were, without what nobody uses; integers that never change are
-folded into the code; names become short ones. Modules that come and go stay modules, import
-from RESIDENT, and their names become the same few short ones in all of them.
+RESIDENT and SENSING, line by line as they were, without what nobody uses; integers that never
+change are folded into the code; names become short ones. Modules that come and go stay modules,
+import from these two, and their names become the same few short ones in all of them.
 """
 
 import ast
@@ -26,6 +26,8 @@ from tidectl.bundle.walk import Quoted, binding, in_f_strings, symbols_in, walk
 
 RESIDENT = "tidenode.resident"
 START = "tidenode.app"  # imports all that is resident, and forgets the rest
+SENSING = "tidenode.sensing"  # likewise one module, which a board without its sensors never loads
+_SENSES = ("tidenode.sampler", "tidenode.batcher", "tidewire.encoder")  # with what they import
 ERRORS = "tidenode.errors"  # also a module of its own, for drivers that a user copies to a board
 # What drivers are built on: a user's call their methods by name.
 _FOR_DRIVERS = ("tidenode.edge_counter", "tidenode.i2c_chip")
@@ -40,13 +42,13 @@ class BundleError(Exception):
 class Bundle:
     """`texts` by name of the module; `packages` are those with modules in them.
 
-    `sources` are what they were made of; `lines`: (first line, module) of RESIDENT's parts.
+    `sources` are what they were made of; `lines`: (RESIDENT or SENSING, first line, module).
     """
 
     texts: Mapping[str, str]
     sources: Mapping[str, str]
     packages: frozenset[str]
-    lines: tuple[tuple[int, str], ...]
+    lines: tuple[tuple[str, int, str], ...]
 
     def path(self, name: str) -> str:
         """Return the path of the module `name`, without suffix."""
@@ -73,7 +75,8 @@ def bundled(
 
 class _Bundler:
     def __init__(self, modules: dict[str, Module], foreign: frozenset[str]) -> None:
-        self._resident = _resident(modules)
+        self._homes = _homes(modules)  # of each module that becomes part of one
+        self._resident = list(self._homes)
         self._modules = {name: modules[name] for name in _wanted(modules, self._resident)}
         self._quoted = {name: quoted_names(module.tree) for name, module in self._modules.items()}
         kept = foreign_names() | foreign | set().union(*self._quoted.values())
@@ -101,21 +104,19 @@ class _Bundler:
         self._foreign_imports: dict[str, str] = {}
         self._imported: set[str] = set()
 
-    def bundle(self) -> tuple[dict[str, str], tuple[tuple[int, str], ...]]:
+    def bundle(self) -> tuple[dict[str, str], tuple[tuple[str, int, str], ...]]:
         texts = {
             name: self._rewritten(module)
             for name, module in self._modules.items()
             if name not in self._resident
         }
-        parts: list[str] = []
-        lines: list[tuple[int, str]] = []
-        at = 1
-        for name in self._resident:
-            text = self._rewritten(self._modules[name]).rstrip("\n") + "\n"
-            lines.append((at, name))
-            parts.append(text)
-            at += text.count("\n")
-        texts[RESIDENT] = "".join(parts)
+        lines: list[tuple[str, int, str]] = []
+        for home in dict.fromkeys((RESIDENT, *self._homes.values())):
+            whole = ""
+            for name in [one for one in self._resident if self._homes[one] == home]:
+                lines.append((home, whole.count("\n") + 1, name))
+                whole += self._rewritten(self._modules[name]).rstrip("\n") + "\n"
+            texts[home] = whole
         if ERRORS in self._resident:
             errors = ", ".join(self._modules[ERRORS].definitions)
             texts[ERRORS] = f"from {RESIDENT} import {errors}\n"
@@ -289,7 +290,7 @@ class _Bundler:
     def _rewrite_import(
         self, module: Module, node: ast.ImportFrom | ast.Import, scope: Scope, edits: Edits
     ) -> None:
-        wanted: dict[str, None] = {}
+        wanted: dict[str, dict[str, None]] = {}
         rest: list[str] = []
         for alias in node.names:
             bound = alias.asname or alias.name
@@ -298,14 +299,17 @@ class _Bundler:
                 name = self._symbols.get(symbol, alias.name) if symbol else alias.name
                 if symbol not in self._constants:
                     rest.append(name if name == bound else f"{name} as {bound}")
-            elif module.name not in self._resident:
-                wanted |= dict.fromkeys(self._names_used(module, symbol))
+            elif self._homes.get(module.name) != self._homes[symbol.module]:
+                names = wanted.setdefault(self._homes[symbol.module], {})
+                names |= dict.fromkeys(self._names_used(module, symbol))
         head = f"from {node.module} import " if isinstance(node, ast.ImportFrom) else "import "
         if module.name in self._resident and scope is module.top:
-            rest = [one for one in rest if not self._is_imported(head, one)]
+            rest = [one for one in rest if not self._is_imported(module, head, one)]
         as_they_are = [_text(alias) for alias in node.names]
         if rest != as_they_are:
-            parts = [f"from {RESIDENT} import {', '.join(wanted)}"] if wanted else []
+            parts = [
+                f"from {home} import {', '.join(names)}" for home, names in wanted.items() if names
+            ]
             if rest:
                 parts.append(head + ", ".join(rest))
             edits.replace(node, "; ".join(parts) or "pass")
@@ -318,9 +322,9 @@ class _Bundler:
             symbols = {one for one in symbols if one.module == imported.module}
         return sorted(self._symbols[one] for one in symbols if one in self._symbols)
 
-    def _is_imported(self, head: str, text: str) -> bool:
+    def _is_imported(self, module: Module, head: str, text: str) -> bool:
         """Return whether a module before this one imported the same; remember it if not."""
-        bound = text.rsplit(" as ", maxsplit=1)[-1]
+        bound = f"{self._homes[module.name]} {text.rsplit(' as ', maxsplit=1)[-1]}"
         before = self._foreign_imports.setdefault(bound, head + text)
         if before != head + text:
             raise BundleError(f"`{head}{text}` and `{before}` give one name two meanings")
@@ -330,10 +334,10 @@ class _Bundler:
         return False
 
 
-def _resident(modules: Mapping[str, Module]) -> list[str]:
-    """Return the modules that the start imports and does not forget, in order of import.
+def _homes(modules: Mapping[str, Module]) -> dict[str, str]:
+    """Return RESIDENT or SENSING by module, in order of import.
 
-    What a forgotten one imports stays as well.
+    Resident is what the start imports and does not forget, and what a forgotten one imports.
     """
     forgotten = {START} | {
         f"tidenode.{argument.value}"
@@ -342,18 +346,21 @@ def _resident(modules: Mapping[str, Module]) -> list[str]:
         for argument in node.args
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
     }
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     seen: set[str] = set()
 
-    def visit(name: str) -> None:
+    def visit(name: str, home: str) -> None:
         seen.add(name)
         for imported in modules[name].imports():
             if imported not in seen:
-                visit(imported)
-        found[name] = None
+                visit(imported, home)
+        found[name] = home
 
-    visit(START)
-    return [name for name in found if name not in forgotten]
+    visit(START, RESIDENT)
+    for name in _SENSES:
+        if name in modules and name not in seen:
+            visit(name, SENSING)
+    return {name: home for name, home in found.items() if name not in forgotten}
 
 
 def _wanted(modules: Mapping[str, Module], resident: list[str]) -> list[str]:

@@ -46,7 +46,7 @@ def _kept(
         made = bundled(texts, packages, foreign)
         disk.keep(path, json.dumps({"texts": dict(made.texts), "lines": made.lines}).encode())
         return made
-    lines = tuple((int(line), str(module)) for line, module in document["lines"])
+    lines = tuple((str(home), int(line), str(module)) for home, line, module in document["lines"])
     return Bundle(document["texts"], texts, packages, lines)
 
 

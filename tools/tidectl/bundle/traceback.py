@@ -1,13 +1,13 @@
 """Say in a board's tracebacks where in the sources they point.
 
-A board tells lines of RESIDENT and short names of functions. Lines stay what they are within
-each module, so the place of a line is known from the checkout that the program was built of.
+A board tells lines of modules that hold many, and short names of functions. Lines stay what they
+are within each module, so the place of a line is known from the checkout of the program.
 """
 
 import ast
 import re
 
-from tidectl.bundle.bundle import RESIDENT, Bundle
+from tidectl.bundle.bundle import Bundle
 
 _FRAME = re.compile(r'File "(tidenode|tidewire)([\w.]*)", line (\d+), in ([\w<>]+)')
 
@@ -19,8 +19,9 @@ def in_sources(text: str, bundle: Bundle) -> str:
 
 def _frame(found: re.Match[str], bundle: Bundle) -> str:
     name, line, function = found[1] + found[2], int(found[3]), found[4]
-    if name == RESIDENT:
-        first, name = max(part for part in bundle.lines if part[0] <= line)
+    parts = [part for part in bundle.lines if part[0] == name and part[1] <= line]
+    if parts:
+        _, first, name = max(parts)
         line -= first - 1
     source = bundle.sources.get(name)
     if source is None:

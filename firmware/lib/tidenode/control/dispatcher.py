@@ -166,5 +166,6 @@ class Control:
         self._ask_for_job()
 
     def _ask_for_job(self) -> None:
-        if not self.job and not self.on_trial and not self._asked:
+        # A version that has yet to prove itself takes no job: that needs heap, and may end it.
+        if not self.job and not self.on_trial and not self.agent.proving and not self._asked:
             self._asked = self.talk.publish(self.things + "jobs/start-next", "{}")

@@ -53,13 +53,18 @@ def _settle() -> None:
         if image is not None and image.on_trial():
             image.settle()
     log.warn("the new version has proved itself")
+    from tidenode.agent import running  # here, since it changes: a name that is imported does not
+
+    if running is not None:
+        running.proving = False
+        running.proved()
 
 
 def _give_up(why: str) -> None:
     log.warn("the new version is given up: %s" % why)
     if slots.state()[2] == slots.TRIAL:
         slots.end_trial(why)
-    from tidenode.agent import running  # here, since it changes: a name that is imported does not
+    from tidenode.agent import running  # here for the same reason
 
     if running is not None:
         running.restart()  # of a MicroPython the boot loader takes care

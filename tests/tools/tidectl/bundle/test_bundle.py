@@ -32,7 +32,7 @@ def test_what_the_start_imports_is_one_module() -> None:
         "from tidenode.pump import Pump\n", pump="from tidenode import tank\n", tank="", idle=""
     )
     assert set(made.texts) == {"tidenode", APP, "tidenode.idle", RESIDENT}
-    assert [name for _, name in made.lines] == ["tidenode.tank", "tidenode.pump"]
+    assert [name for _, _, name in made.lines] == ["tidenode.tank", "tidenode.pump"]
 
 
 def test_what_the_start_forgets_stays_a_module_of_its_own() -> None:
@@ -70,7 +70,7 @@ def test_lines_stay_where_they_are_within_their_module() -> None:
     }
     made = bundle("from tidenode.pump import run\n\ndef result():\n    run()\n", **sources)
     whole = made.texts[RESIDENT].splitlines()
-    for first, name in made.lines:
+    for _, first, name in made.lines:
         text = sources[name.removeprefix("tidenode.")]
         for at, line in enumerate(text.splitlines()):
             if "class" in line or "raise" in line:

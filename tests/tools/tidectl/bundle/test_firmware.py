@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from tests.firmware.lib.tidewire.strategies import batches
 from tests.tools.tidectl.bundle.program import Program
-from tidectl.bundle import RESIDENT, bundled, firmware_bundle
+from tidectl.bundle import RESIDENT, SENSING, bundled, firmware_bundle
 from tidectl.firmware_image import FIRMWARE
 from tidewire import Batch, encode
 
@@ -35,7 +35,7 @@ def test_the_bundled_encoder_writes_the_same_bytes(batch: Batch) -> None:
 
 
 def test_each_module_is_in_it_once() -> None:
-    resident = {name for _, name in BUNDLE.lines}
+    resident = {name for _, _, name in BUNDLE.lines}
     assert {"tidenode.uplink", "tidewire.encoder"} <= resident
     left_out = set(BUNDLE.sources) - resident - set(BUNDLE.texts)
     assert left_out
@@ -44,16 +44,26 @@ def test_each_module_is_in_it_once() -> None:
 
 
 def test_each_module_keeps_its_lines() -> None:
-    ends = [first for first, _ in BUNDLE.lines[1:]] + [BUNDLE.texts[RESIDENT].count("\n") + 1]
-    for (first, name), end in zip(BUNDLE.lines, ends, strict=True):
-        # Blank lines at the end go.
-        assert end - first <= BUNDLE.sources[name].count("\n"), name
-    for name in set(BUNDLE.texts) - {RESIDENT, "tidenode.errors"}:
+    for home in (RESIDENT, SENSING):
+        parts = [(first, name) for one, first, name in BUNDLE.lines if one == home]
+        assert parts
+        ends = [first for first, _ in parts[1:]] + [BUNDLE.texts[home].count("\n") + 1]
+        for (first, name), end in zip(parts, ends, strict=True):
+            # Blank lines at the end go.
+            assert end - first <= BUNDLE.sources[name].count("\n"), name
+    for name in set(BUNDLE.texts) - {RESIDENT, SENSING, "tidenode.errors"}:
         assert BUNDLE.texts[name].count("\n") == BUNDLE.sources[name].count("\n"), name
 
 
+def test_what_samples_is_loaded_with_the_first_sensor_only() -> None:
+    homes = {name: home for home, _, name in BUNDLE.lines}
+    for name in ("tidenode.sampler", "tidenode.batcher", "tidewire.encoder", "tidewire.packer"):
+        assert homes[name] == SENSING
+    assert SENSING not in BUNDLE.texts[RESIDENT]
+
+
 def test_it_imports_nothing_of_the_firmware_that_is_in_it() -> None:
-    resident = {name for _, name in BUNDLE.lines}
+    resident = {name for _, _, name in BUNDLE.lines}
     for text in (text for name, text in BUNDLE.texts.items() if name != "tidenode.errors"):
         for statement in ast.parse(text).body:
             if isinstance(statement, ast.If):

@@ -55,7 +55,8 @@ def control(line: Line) -> Control:
         on_trial=False,
         warn=lambda _message: None,
     )
-    control.agent = SimpleNamespace(alone=False)  # type: ignore[assignment]  # all it is asked
+    facts = SimpleNamespace(alone=False, proving=False)
+    control.agent = facts  # type: ignore[assignment]  # all it is asked
     return control
 
 
@@ -131,4 +132,13 @@ def test_a_board_that_left_its_sensors_out_for_an_update_that_is_over_starts_ane
     control._ask_for_job()
     asyncio.run(control._hear_of_job(True, b"{}"))  # no job is next
     assert bool(restarts) is alone
+    assert line.asked == 1
+
+
+def test_a_version_that_has_yet_to_prove_itself_takes_no_job(control: Control, line: Line) -> None:
+    control.agent.proving = True
+    control.job_ended()
+    assert line.asked == 0
+    control.agent.proving = False
+    control.job_ended()
     assert line.asked == 1

@@ -9,7 +9,7 @@ from tests.firmware.lib.tidenode.update.updated import LATE_S_MAX, Updated, prog
 from tidectl.simulated_board import RESET_EXIT_CODE
 from tidectl.target import Target
 
-SHORT_HEAP_BYTES = 12 * 1024  # too few for an update beside sensors
+SHORT_HEAP_BYTES = 8 * 1024  # too few for an update beside sensors
 
 
 def test_a_board_takes_an_update_refuses_a_downgrade_and_goes_back_from_bad_ones(
