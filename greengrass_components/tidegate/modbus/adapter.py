@@ -80,9 +80,14 @@ class ModbusAdapter:
         began_ns = self._clock_ns()
         parts: list[tuple[Block, Answer]] = []
         lessons = Lessons()
+        lost = 0
         for block in plan.blocks:
             try:
-                parts.append((block, await self._read(plan.unit, block, is_first=not parts)))
+                # One block may be lost; a unit that dies on the way must not cost more than that.
+                may_be_dead = not parts or lost > 0
+                answer = await self._read(plan.unit, block, may_be_dead=may_be_dead)
+                lost += answer is None
+                parts.append((block, answer))
             except ModbusExceptionError as error:
                 self.exceptions += 1
                 if error.code in REFUSALS:
@@ -138,7 +143,7 @@ class ModbusAdapter:
             "round_trip_ms_max": round(self._slowest_s * 1000, 1),
         }
 
-    async def _read(self, unit: int, block: Block, *, is_first: bool) -> Answer:
+    async def _read(self, unit: int, block: Block, *, may_be_dead: bool) -> Answer:
         """Read one block; a unit that has answered in this poll gets a second chance.
 
         Not on RTU: without transaction numbers its late answer would be taken for the next one.
@@ -146,7 +151,7 @@ class ModbusAdapter:
         try:
             return await self._ask(unit, block)
         except UnitSilentError:
-            if is_first or self._settings.transport != TCP:
+            if may_be_dead or self._settings.transport != TCP:
                 self._silent.add(unit)
                 raise
         try:
@@ -171,7 +176,7 @@ class ModbusAdapter:
         """Return the parts of a refused block that the device answers; adds to `lessons`."""
 
         async def read(half: Block) -> Answer:
-            return await self._read(unit, half, is_first=False)
+            return await self._read(unit, half, may_be_dead=False)
 
         bisection = Bisection(read)
         await bisection.run(block)

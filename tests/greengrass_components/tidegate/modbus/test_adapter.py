@@ -114,6 +114,22 @@ async def test_one_block_without_an_answer_is_asked_for_again_and_spoils_no_othe
         await adapter.close()
 
 
+@in_loop
+async def test_a_unit_that_dies_within_a_reading_costs_three_timeouts_at_most() -> None:
+    async with ModbusServer({1: filled_unit()}) as server:
+        adapter = await connected(server)
+        blocks = [f"{table}:{n}" for table in ("holding", "input") for n in (0, 200, 400, 600)]
+        group = group_of(*tags_of(["coil:0", *blocks]))
+        answer = server.answer
+        server.answer = lambda unit, pdu: (  # type: ignore[method-assign]  # it dies after one
+            answer(unit, pdu) if pdu[0] == Table.COIL else None
+        )
+        with pytest.raises(UnitSilentError):
+            await adapter.poll(group)
+        assert adapter.health()["requests"] == 1 + 3
+        await adapter.close()
+
+
 @pytest.mark.parametrize("rtu", [False, True])
 @in_loop
 async def test_a_silent_unit_is_an_error_and_gets_less_time_when_asked_again(rtu: bool) -> None:
