@@ -6,6 +6,7 @@ group of which nothing was heard is silent. Listens only unless told otherwise.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from tidegate.quality import Quality
 from tidegate.sample import Sample, Value
 from tidegate.setting_reader import SettingReader
 from tidegate.tag import Tag
+
+logging.getLogger("can").setLevel(logging.WARNING)  # at INFO it tells of every bus
 
 INTERFACES = ("socketcan", "virtual", "udp_multicast", "slcan", "pcan", "kvaser", "gs_usb")
 

@@ -7,6 +7,7 @@ pycomm3 blocks, so it has a thread of its own. Bounded: one request at a time.
 
 import asyncio
 import contextlib
+import logging
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,8 @@ from tidegate.quality import Quality
 from tidegate.sample import Sample, Value
 from tidegate.setting_reader import SettingReader
 from tidegate.tag import Tag
+
+logging.getLogger("pycomm3").setLevel(logging.WARNING)  # at INFO it tells of every message
 
 _T = TypeVar("_T")
 _URL = re.compile(r"enip://(?P<host>[^/:\s]+)(?::(?P<port>\d{1,5}))?(?:/(?P<slot>\d{1,2}))?/?")

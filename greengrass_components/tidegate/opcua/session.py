@@ -17,6 +17,7 @@ from tidegate.opcua.errors import OpcuaDownError, OpcuaError
 from tidegate.opcua.settings import OpcuaSettings
 
 log = logging.getLogger("tidegate.opcua")
+logging.getLogger("asyncua").setLevel(logging.WARNING)  # at INFO it tells of every publish
 
 NODES_PER_CALL = 1000  # where the server tells no limit
 _CLOSE_S_MAX = 3.0

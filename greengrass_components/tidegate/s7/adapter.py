@@ -1,12 +1,12 @@
 """S7 as the poller sees it: a group is read in the fewest requests, one after the other.
 
 Works with S7-300, 400, 1200, 1500 and LOGO! where PUT/GET is permitted and data blocks are not
-"optimized" (their values have no addresses then). A
-block that the controller refuses is read value by value from then on, so that one wrong address
-does not cost its neighbours.
+"optimized" (their values have no addresses then). A block that the controller refuses is read value
+by value from then on, so that one wrong address does not cost its neighbours.
 """
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +25,8 @@ from tidegate.s7.address import S7Address, S7AddressError, parse_address
 from tidegate.s7.planner import Block, blocks_of
 from tidegate.sample import Sample, Value
 from tidegate.setting_reader import SettingReader
+
+logging.getLogger("snap7").setLevel(logging.WARNING)  # at INFO it tells of every connection
 
 _PDU_BYTES_PLANNED = 240  # what every controller grants; the real one is known when connected
 _AREAS = {"DB": Area.DB, "MK": Area.MK, "PE": Area.PE, "PA": Area.PA}
