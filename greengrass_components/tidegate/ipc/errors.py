@@ -39,5 +39,4 @@ UNAUTHORIZED = "UnauthorizedError"
 NOT_FOUND = "ResourceNotFoundError"
 SERVICE = "ServiceError"
 INVALID = "InvalidArgumentsError"
-CONFLICT = "ConflictError"
 INVALID_TOKEN = "InvalidTokenError"  # noqa: S105  an error's name
