@@ -3,7 +3,8 @@
 Flow: sample -> [row filter] -> outbox
 Pure. A row has the group's values in order, None where a value is missing or is not reported,
 and behind them the worst quality of all. Bounded: where a swinging door is among the rules, one
-sample is held back; `flush` gives it out.
+sample is held back; `flush` gives it out. Of samples without any value only the first is a row: it
+tells that there is none from then on.
 """
 
 from collections.abc import Iterator
@@ -35,10 +36,15 @@ class RowFilter:
             tag.report is not None and tag.report.swinging_door is not None for tag in group.tags
         )
         self._held: _Held | None = None
+        self._was_empty = False
         self.let_go = 0
 
     def take(self, sample: Sample) -> Iterator[Row]:
         """Yield rows as (epoch milliseconds, values and quality), oldest first."""
+        was_empty, self._was_empty = self._was_empty, _is_empty(sample)
+        if was_empty and self._was_empty:
+            self.let_go += len(sample.values)
+            return
         if self._passes:
             worst = 0 if sample.qualities is None else max(sample.qualities)
             yield sample.at_ns // _NS_PER_MS, (*sample.values, worst)
@@ -78,3 +84,7 @@ class RowFilter:
                 value if keep else None for value, keep in zip(sample.values, kept, strict=True)
             )
             yield sample.at_ns // _NS_PER_MS, (*values, worst)
+
+
+def _is_empty(sample: Sample) -> bool:
+    return sample.qualities is not None and all(value is None for value in sample.values)

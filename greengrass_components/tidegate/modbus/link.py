@@ -194,4 +194,4 @@ def _client(settings: ModbusSettings) -> Client:
 def _advice(settings: ModbusSettings) -> str:
     if settings.transport == RTU:
         return "is it plugged in, and may this user open it (group dialout)?"
-    return "is the device on, the address right, and port 502 not taken by another master?"
+    return "is the device on, the address right, and no other master on its port?"

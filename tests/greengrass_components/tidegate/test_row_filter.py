@@ -47,3 +47,13 @@ def test_a_unit_going_silent_is_a_row_whatever_the_rules() -> None:
     one = group(Report(deadband=10.0), Report(on_change=True))
     found = rows(one, [((1.0, 1), None), ((None, None), BAD), ((1.0, 1), None)])
     assert found == [(0, (1.0, 1, 0)), (1000, (None, None, 2)), (2000, (1.0, 1, 0))]
+
+
+def test_a_device_without_any_value_is_told_once_until_it_has_one() -> None:
+    samples: list[tuple[tuple[Value, ...], bytes | None]] = [
+        ((None, None), BAD), ((None, None), BAD), ((1, None), b"\0\2"), ((None, None), BAD),
+        ((None, None), BAD), ((1, 2), None),
+    ]  # fmt: skip
+    for one in (group(None, None), group(Report(on_change=True), Report(swinging_door=0.0))):
+        found = rows(one, samples)
+        assert [at_ms for at_ms, _ in found] == [0, 2000, 3000, 5000]
