@@ -166,7 +166,8 @@ def _wait_for_values(target: Target, from_ms: int) -> list[str]:
     deadline = time.monotonic() + VALUES_S_MAX
     with err.status("waiting for the first values"):
         while time.monotonic() < deadline:
-            entries = arrivals.poll()
+            # Arrivals looks back, for what comes late; what was there before is no answer.
+            entries = [entry for entry in arrivals.poll() if entry.stored_at_ms >= from_ms]
             if entries:
                 return sorted({f"{entry.thing}/{entry.measurement}" for entry in entries})
             time.sleep(_POLL_S)
