@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tidectl.stack import deploy
 from tidectl.target import Target, local_target
 from tidectl.thing import DEFAULT_SITE
 from tidectl.verbs.deploy import EventLine
+from tidegate.nucleus.settings import Settings
 
 # Runs on any machine: its own sensors, and the way to the cloud.
 DEFAULT_COMPONENTS = ("host_metrics", "kinesis_uplink")
@@ -76,13 +78,7 @@ def command(
     GatewayList(target).allow(thing, [name for source in sources for name in source.things()])
     local = LocalNucleus(device.nucleus_root)
     with err.status("starting the nucleus"):
-        facts = local.start(
-            device.settings(
-                nucleus,
-                aws_url=target.local.http_url if target.local else "",
-                path_prefix=str(Path(sys.executable).parent),
-            )
-        )
+        facts = local.start(_nucleus_settings(device, target, nucleus))
     say(f"nucleus {facts.nucleus} runs, process {facts.pid}")
     with err.status(f"deploying {len(sources)} components"):
         _deploy(local, device, sources, target)
@@ -111,6 +107,25 @@ def command(
         say(escape(f"values in the store after {(now_ms() - began_ms) / 1000:.1f} s: "
                    f"{', '.join(found)}"))  # fmt: skip
         say("next: tidectl status, tidectl gateway logs")
+
+
+def _nucleus_settings(device: CoreDevice, target: Target, nucleus: str) -> Settings:
+    """Return what the nucleus is told; where the cloud is, the cloud of now says."""
+    known = device.facts()["target"]
+    if known != target.name or target.local is None:
+        raise TidectlError(
+            f"{device.thing} is a gateway of {known}, and runs on its device",
+            "take another --thing for this machine",
+        )
+    return replace(
+        device.settings(nucleus),
+        mqtt_host=target.local.mqtt_host,
+        mqtt_port=target.local.mqtt_port,
+        device_url=target.local.device_url,
+        root_ca_path=target.local.ca_path,
+        aws_url=target.local.http_url,
+        path_prefix=str(Path(sys.executable).parent),
+    )
 
 
 def _sources(names: tuple[str, ...]) -> list[ComponentSource]:

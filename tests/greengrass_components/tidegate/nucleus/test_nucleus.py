@@ -1,6 +1,7 @@
 """The local nucleus: what it starts, what it forgives, and what it takes back."""
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -287,6 +288,26 @@ def test_processes_of_a_killed_nucleus_are_ended_by_the_next(root: Root) -> None
         assert nucleus.components() == []
 
     root.run(scene)
+
+
+def test_a_component_that_knows_only_awsiotsdk_runs_unchanged(root: Root) -> None:
+    program = root.source.parent / "component.py"
+    program.write_text(
+        "from awsiot.greengrasscoreipc.clientv2 import GreengrassCoreIPCClientV2\n"
+        "client = GreengrassCoreIPCClientV2()\n"
+        "site = client.get_configuration(key_path=['site']).value\n"
+        "client.update_state(state='RUNNING')\n"
+        "print('found', site)\n"
+    )
+    root.add("a", {"run": f'exec "{sys.executable}" "{program}"'}, defaults={"site": "plant1"})
+
+    async def scene(nucleus: Nucleus) -> None:
+        await root.deploy(nucleus, rootComponentVersionsToAdd={"a": "1.0.0"})
+        await until(lambda: nucleus.component("a").state in (FINISHED, BROKEN), 20)
+
+    root.run(scene)
+    assert "found {'site': 'plant1'}" in root.log("a")
+    assert "the component says RUNNING" in root.log("a")
 
 
 def _needs(**requirements: str) -> dict[str, Any]:

@@ -50,3 +50,14 @@ def test_without_a_gateway_each_verb_says_how_to_get_one(tidectl: Run) -> None:
     for words in (("down",), ("status",), ("logs",), ("config", "x")):
         assert "there is no gateway" in tidectl("gateway", *words).complaint()
     assert "no component" in tidectl("gateway", "up", "no-such-component").complaint()
+
+
+def test_a_gateway_of_another_cloud_is_not_run_here(
+    tidectl: Run, shared_home: Home, tmp_path: Path
+) -> None:
+    device = core_device(shared_home, "verbs-elsewhere")
+    device.path.mkdir(parents=True)
+    (device.path / "gateway.json").write_text('{"target": "aws"}')
+    folder = str(write_probe(tmp_path / "probe"))
+    done = tidectl("gateway", "up", folder, "--thing", "verbs-elsewhere", home=shared_home.path)
+    assert "is a gateway of aws" in done.complaint()
