@@ -5,6 +5,8 @@ Only measurements whose configuration has `fields` load this. Integers only. Bou
 readings of one sample, 64 at most. What is held back is counted in `held`.
 """
 
+from tidenode.clock import SLEWED_MS_MAX
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +60,7 @@ class Conditioner:
         self._part_ms = period_ms // conditions.count
         self._clock = clock
         self._readings: list[Values] = []
-        self._read_at_ms = 0  # the time of the newest
+        self._read_at_ms = self._read_monotonic_ms = 0  # the time of the newest
         self._window = 0
         self._origin_ms = 0
         self._kept: list[int | None] | None = None
@@ -79,10 +81,13 @@ class Conditioner:
         window = since_ms // self._period_ms + 1
         went = False
         if self._readings and window != self._window:  # its last reading never came
+            shift_ms = (time_ms - now_ms) - (self._read_at_ms - self._read_monotonic_ms)
+            if abs(shift_ms) > SLEWED_MS_MAX:  # the clock was set since
+                self._read_at_ms += shift_ms
             went = self._merge(now_ms)
         self._window = window
         self._readings.append(values)
-        self._read_at_ms = time_ms
+        self._read_at_ms, self._read_monotonic_ms = time_ms, now_ms
         if not went and since_ms % self._period_ms >= self._period_ms - self._part_ms:
             went = self._merge(now_ms)
         return went

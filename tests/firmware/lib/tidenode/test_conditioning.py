@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidenode import config, drivers
+from tidenode.clock import SLEWED_MS_MAX
 from tidenode.conditioning import Calibrated, Conditioner, corrected, merged, passes
 from tidenode.errors import ConfigError
 from tidenode.field_options import HOWS
@@ -320,6 +321,20 @@ def test_readings_of_a_period_are_one_sample_with_the_time_of_the_last() -> None
     went = [bench.read(number, number, number, passed_ms=250) for number in range(12)]
     assert went == [False, False, False, True] * 3
     assert bench.kept == [(750, [2, 3, 3]), (1_750, [6, 7, 7]), (2_750, [10, 11, 11])]
+
+
+@pytest.mark.parametrize("behind_ms", [1_700_000_000_000, -100_000, 0, 40_000])
+def test_readings_from_before_the_clock_was_set_never_went_out_with_the_time_of_then(
+    behind_ms: int,
+) -> None:
+    """The last one of their period failed, so that they became a sample later."""
+    bench = Bench(conditions(temperature_c={"oversample": {"count": 4}}))
+    for number in range(3):
+        bench.read(number, number, number, passed_ms=250)
+    bench.now_ms = 1_000
+    bench.conditioner.add(1_000 + behind_ms, (9, 9, 9))
+    stepped = abs(behind_ms) > SLEWED_MS_MAX  # else time went faster meanwhile, or slower
+    assert bench.kept == [(500 + behind_ms * stepped, [1, 2, 2])]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 100)), min_size=40, max_size=80))
