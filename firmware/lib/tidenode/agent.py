@@ -4,7 +4,6 @@ Flow: samplers -> batchers -> outbox -> uplink
 """
 
 import asyncio
-import sys
 
 from tidenode.together import run_together
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from tidenode.sampler import Sampler
     from tidenode.timekeeper import Timekeeper
     from tidenode.uplink import Uplink
-    from tidenode.waiting import Waiting
     from tidenode.watchdog import Watchdog
 
 # The agent of this program, for a console beside it to watch and stop.
@@ -49,7 +47,6 @@ class Agent:
         self._outbox = outbox
         self._uplink = uplink
         self._timekeeper = timekeeper
-        self._waiting: Waiting | None = None
         self._waiting_bytes_max = waiting_bytes_max  # negative: the time is known
         self.safe_mode = False  # without sensors, after too many starts that came to nothing
         self.alone = False  # without them since an update asked for their heap
@@ -75,7 +72,10 @@ class Agent:
         global running
         running = self
         if self._waiting_bytes_max >= 0:
-            self._wait_for_time()
+            # Not before: while the agent is built its heap is full of what only that needs.
+            from tidenode import waiting
+
+            waiting.begin(self._batchers, self._outbox, self._timekeeper, self._waiting_bytes_max)
         ended = asyncio.Event()
         stages = [self._uplink.run(), self._timekeeper.run(), self._sample_then_drain(ended)]
         await run_together(stages + self.beside, ended)
@@ -98,32 +98,14 @@ class Agent:
             "safe_mode": self.safe_mode,
         }
 
-    def _wait_for_time(self) -> None:
-        # Not before: while the agent is built its heap is full of what only that needs.
-        from tidenode import log
-        from tidenode.waiting import Waiting
-
-        self._waiting = Waiting(
-            outbox=self._outbox, bytes_max=self._waiting_bytes_max, warn=log.warn
-        )
-        for batcher in self._batchers:
-            self._waiting.join(getattr(batcher, "after", batcher))
-        self._timekeeper.learned = self._learned
-
-    def _learned(self, shift_ms: int) -> None:
-        if self._waiting:
-            self._waiting.release(shift_ms)
-            self._waiting = None
-            sys.modules.pop("tidenode.waiting", None)
-
     async def _sample_then_drain(self, ended: asyncio.Event) -> None:
         stages = [self._flush_old()]
         stages.extend([sampler.run() for sampler in self._samplers])
         await run_together(stages, self._stop_sampling)
         for batcher in self._batchers:
             batcher.flush()
-        if self._waiting and not self._timekeeper.known.is_set():
-            self._waiting.give_up()
+        if self._timekeeper.learned:
+            self._timekeeper.learned(None)
         self._outbox.sync()
         for _ in range(self._drain_timeout_ms // _DRAIN_CHECK_MS):
             if not len(self._outbox):

@@ -24,7 +24,7 @@ class Timekeeper:
 
     `online()` waits for the network; None means that there is nothing to wait for. `learned`,
     if set, is called once with the milliseconds by which the clock was behind, before `known`
-    is set and before anything else happens.
+    is set and before anything else happens; with None by whoever stops sampling before that.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Timekeeper:
         self.known = asyncio.Event()
         self.due_ms: int | None = None  # for the watchdog
         self.failures = 0
-        self.learned: Callable[[int], None] | None = None
+        self.learned: Callable[[int | None], None] | None = None
         self._clock = clock
         self._ask = ask
         self._online = online

@@ -7,16 +7,31 @@ UNSET_MS, and a batch holds one of them, its first: the rest are offsets. Bounde
 it learned the time. A power cut loses them as it does all that is not on flash yet.
 """
 
+import sys
+
+from tidenode import log
 from tidenode.errors import OutboxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from tidenode.batcher import Batcher
     from tidenode.outbox import Outbox
+    from tidenode.timekeeper import Timekeeper
 
 _MARK = b"\x06\x1b\x00\x00\x00"  # the key of the time, 8 bytes to come, how all from 1987 begin
+
+
+def begin(
+    batchers: "Sequence[Any]", outbox: "Outbox", timekeeper: "Timekeeper", bytes_max: int
+) -> None:
+    """Hold what `batchers`, or those behind conditioners, make until `timekeeper` knows."""
+    waiting = Waiting(outbox=outbox, bytes_max=bytes_max, warn=log.warn)
+    for batcher in batchers:
+        waiting.join(getattr(batcher, "after", batcher))
+    timekeeper.learned = waiting.release
 
 
 class Waiting:
@@ -61,25 +76,24 @@ class Waiting:
         """Take note of a batch that never became a payload."""
         self._held.append(("", samples, b""))
 
-    def release(self, shift_ms: int) -> None:
-        """Let all go to the outbox, `shift_ms` later than they believe, and batches henceforth."""
+    def release(self, shift_ms: "int | None") -> None:
+        """Let all go to the outbox, `shift_ms` later than they believe, and batches henceforth.
+
+        With None, where nobody will know the time, all are counted as dropped.
+        """
         for batcher in self._batchers:
             batcher.flush()
             batcher.outbox = self._outbox
+        sys.modules.pop(__name__, None)  # it has done its part
         held, self._held = self._held, []
         for measurement, samples, payload in held:
-            if not payload:
+            if not payload or shift_ms is None:
                 self._outbox.lose(samples)
                 continue
             try:
                 self._outbox.push(measurement, samples, shifted(payload, shift_ms))
             except OutboxError as error:
                 self._warn("batch dropped measurement=%s: %s" % (measurement, error))
-
-    def give_up(self) -> None:
-        """Count all as dropped."""
-        while self._held:
-            self._drop()
 
     def _drop(self) -> None:
         _, samples, payload = self._held.pop(0)

@@ -127,7 +127,7 @@ def test_what_never_learned_its_time_is_counted_and_not_sent(bench: Bench) -> No
     for _ in range(7):
         bench.pass_and_sample(100, 0)
     bench.batchers[0].flush()
-    bench.waiting.give_up()
+    bench.waiting.release(None)
     assert (bench.batches(), bench.outbox.dropped, bench.outbox.next_sequence) == ([], 7, 2)
 
 
