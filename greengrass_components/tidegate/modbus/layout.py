@@ -13,6 +13,7 @@ from fractions import Fraction
 from operator import itemgetter
 from typing import Any
 
+from tidegate.float32 import shortest
 from tidegate.modbus.planner import Block
 from tidegate.modbus.value_type import Coding, decimals_of
 from tidegate.quality import Quality
@@ -219,6 +220,8 @@ def _steps(tag: Tag, coding: Coding) -> Iterator[Callable[[Any], Value]]:
         yield _text
     elif coding.type.startswith("bcd"):
         yield _bcd
+    elif coding.type == "float32":
+        yield shortest
     if tag.is_scaled:
         yield _scaling(tag, coding)
     decimals = decimals_of(tag)
