@@ -39,6 +39,7 @@ _POLL_S = 0.5
     epilog=examples(
         "tidectl gateway up                             # this machine's own sensors",
         "tidectl gateway up modbus_adapter kinesis_uplink --nucleus lite",
+        "tidectl gateway up modbus_adapter --restart --no-wait",
     )
 )
 @click.argument("components", nargs=-1, metavar="[COMPONENT]...")
@@ -48,6 +49,7 @@ _POLL_S = 0.5
     "--nucleus", type=click.Choice(["classic", "lite"]), default="classic", show_default=True,
     help="Whose limits the components meet.",
 )  # fmt: skip
+@click.option("--restart", is_flag=True, help="Start the components anew, as after an edit.")
 @click.option("--wait/--no-wait", default=True, help="Until the first values are in the store.")
 @json_option
 @pass_home
@@ -57,6 +59,7 @@ def command(
     thing: str,
     site: str,
     nucleus: str,
+    restart: bool,
     wait: bool,
     as_json: bool,
 ) -> None:
@@ -82,6 +85,8 @@ def command(
     say(f"nucleus {facts.nucleus} runs, process {facts.pid}")
     with err.status(f"deploying {len(sources)} components"):
         _deploy(local, device, sources, target)
+        for source in sources if restart else ():
+            local.ask("RestartComponent", {"componentName": source.name})
     deployed_ms = now_ms()
     found = _wait_for_values(target, began_ms) if wait else []
     states = local.components()

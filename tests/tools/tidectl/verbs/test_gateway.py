@@ -33,8 +33,11 @@ def test_one_command_brings_values_into_the_store(
         done = tidectl(*words, "--reset", "/mode", home=shared_home.path)
         assert (done.json()["mode"], done.json()["site"]) == ("publish", "farm")
 
-        again = tidectl("gateway", "up", folder, "--thing", thing, "--no-wait", "--json",
-                        home=shared_home.path)  # fmt: skip
+        again = tidectl("gateway", "up", folder, "--thing", thing, "--no-wait", "--restart",
+                        "--json", home=shared_home.path)  # fmt: skip
+        assert LocalNucleus(core_device(shared_home, thing).nucleus_root).components()[0][
+            "starts"
+        ] == 2  # fmt: skip
         assert again.json()["pid"] == document["pid"]
         assert "deep" in tidectl(*words, home=shared_home.path).json()
     finally:
