@@ -45,7 +45,8 @@ def payload(chance: random.Random) -> bytes:
 def test_fuzzed_messages_leave_the_board_running_its_configuration(bench: Bench) -> None:
     chance = random.Random(SEED)
     bench.broker.resume()
-    image = bench.image(control={})
+    # Many batches: one after each message tells that the board goes on.
+    image = bench.image(control={}, batch={"samples_max": 3})
     board = bench.board(image)
     for number in range(MESSAGES):
         bench.wait_for_batches(1)
