@@ -43,13 +43,19 @@ def peer_python(name: str) -> Path:
 
 
 def start_thingsboard(
-    folder: Path, mqtt_port: int, device_port: int, units: int, tags_per_unit: int
+    folder: Path,
+    mqtt_port: int,
+    device_port: int,
+    units: int,
+    tags_per_unit: int,
+    *,
+    period_ms: int = 1000,
 ) -> "subprocess.Popen[bytes]":
-    """Start ThingsBoard's gateway: a slave for each unit, a tag for each register, once a second.
+    """Start ThingsBoard's gateway: a slave for each unit, a tag for each register.
 
     It sends one request for each tag whatever the configuration; there is no setting to merge.
-    Timeout and retries are those that it ships with: with a second and none it delivers nothing
-    at 5 ms, since its own requests wait for each other for longer than that.
+    Timeout and retries are those that it ships with. With a period shorter than all its requests
+    take it delivers nothing at all: it begins anew each period.
     """
     python = peer_python("thingsboard")
     package = next((PEERS / "thingsboard").glob("lib/*/site-packages/thingsboard_gateway"))
@@ -64,7 +70,7 @@ def start_thingsboard(
         {
             "host": "127.0.0.1", "port": device_port, "type": "tcp", "method": "socket",
             "unitId": unit, "deviceName": f"unit{unit}", "deviceType": "default", "timeout": 35,
-            "byteOrder": "BIG", "wordOrder": "BIG", "retries": 3, "pollPeriod": 1000,
+            "byteOrder": "BIG", "wordOrder": "BIG", "retries": 3, "pollPeriod": period_ms,
             "connectAttemptTimeMs": 1000, "connectAttemptCount": 5,
             "waitAfterFailedAttemptsMs": 30_000, "attributes": [], "attributeUpdates": [],
             "rpc": [],
