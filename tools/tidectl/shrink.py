@@ -2,8 +2,8 @@
 
 A board's heap holds every name a program uses once, in a table that doubles when it is full.
 So private integer constants are folded into the code (MicroPython's `const`), imports for
-the type checker go, and private names, which are private to their file, are the same few
-short ones in every file. Line numbers stay, so that tracebacks still point at the source.
+the type checker go, and private names, which are private to their file, become words that a VM
+has anyway. Line numbers stay, so that tracebacks still point at the source.
 """
 
 import ast
@@ -11,12 +11,16 @@ import io
 import re
 import tokenize
 from functools import lru_cache
+from itertools import count
+
+from tidectl.bundle.names import free_names
 
 _KEPT_MAX = 256  # texts: each start of a simulated board asks for the same stand-ins
 _TYPE_CHECKING = re.compile(r"^(?:TYPE_CHECKING = False|(if TYPE_CHECKING:))", re.MULTILINE)
 _INTEGER = re.compile(
     r"^(_[A-Z][A-Z0-9_]*) = (-?(?:0x[\dA-Fa-f]+|[\d_]+))(?= *(?:#|$))", re.MULTILINE
 )
+_FOLDED = re.compile(r"^(_\w+) = const\(", re.MULTILINE)
 _PRIVATE = re.compile(r"_[A-Za-z]\w*(?<!__)")
 
 
@@ -36,7 +40,12 @@ def _with_short_names(text: str) -> str:
         for name in _PRIVATE.findall(token.string)
     }
     names = sorted(_defined(text) - quoted)
-    short = {name: f"_{position}" for position, name in enumerate(names)}
+    # A constant leaves no name behind, if it is private; other names cost nothing if others have
+    # them already.
+    folded = set(_FOLDED.findall(text))
+    numbers = map("_{}".format, count())
+    words = (word for word in free_names(text) if not word.startswith("_"))
+    short = {name: next(numbers if name in folded else words) for name in names}
     lines = text.splitlines(keepends=True)
     for token in reversed(tokens):
         if token.type == tokenize.NAME and token.string in short:

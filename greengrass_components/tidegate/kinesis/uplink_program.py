@@ -1,17 +1,14 @@
 """The program of the component kinesis_uplink: everything is wired here.
 
-Started by a nucleus it reads its configuration there, and again when that changes; else from
-`--configuration FILE`. It ends on SIGTERM, with what is on its way put if that takes no longer
-than five seconds; the rest is in the outboxes. Exit code 2: the configuration is wrong.
+Options, signals and exit codes are those of `tidegate.process`. At its end, what is on its way is
+put if that takes no longer than five seconds; the rest is in the outboxes.
 """
 
-import argparse
 import asyncio
 import contextlib
 import logging
 import os
 import random
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -19,10 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tidegate import component_configuration as configuration
 from tidegate.errors import GateError
 from tidegate.followed_outbox import FollowedOutbox
-from tidegate.ipc import IpcClient, IpcError
+from tidegate.ipc import IpcError
 from tidegate.kinesis.by_stream_manager import ByStreamManager
 from tidegate.kinesis.client import InThread, KinesisClient
 from tidegate.kinesis.credentials import CredentialSource
@@ -33,6 +29,7 @@ from tidegate.kinesis.uplink_settings import NAMES, UplinkSettings, Via, read_up
 from tidegate.kinesis.uplink_view import UplinkView
 from tidegate.local_samples import LocalSamples
 from tidegate.outbox import Outbox
+from tidegate.process import Process, exit_code_of, log_refused, parsed, parser_of
 from tidegate.status_page import StatusPage
 from tidegate.streams import StreamsError
 from tidegate.uplink import OutboxSource, SystemClock, Uplink
@@ -42,7 +39,6 @@ log = logging.getLogger("tidegate.kinesis.uplink")
 SINK = "kinesis"
 LOOK_S = 2.0  # between two looks for outboxes that are new
 MAINTAIN_S = 0.25
-SETTLE_S = 0.5  # a deployment changes many values: one reading after the last of them
 STARTS_S = 10  # what a stream manager that is installed may take to start
 REFUSED_FILES_MAX = 100
 _UNBOUND = ShardRate(1e9, 1e12)  # Stream Manager keeps to the shard's rate itself
@@ -50,52 +46,34 @@ _UNBOUND = ShardRate(1e9, 1e12)  # Stream Manager keeps to the shard's rate itse
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the component until it is told to end, and exit the process."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    parser = argparse.ArgumentParser(description="Carry the outboxes of this gateway to Kinesis.")
-    parser.add_argument(
-        "--configuration", type=Path, help="settings in YAML or JSON, without a nucleus"
-    )
-    parser.add_argument(
-        "--state", type=Path, default=Path(), help="folder for what is kept; default: here"
-    )
-    options = parser.parse_args(arguments)
-    if options.configuration and not options.configuration.exists():
-        parser.error(f"{options.configuration} is not there")
-    try:
-        asyncio.run(UplinkProgram(options.state, options.configuration).run())
-    except GateError as error:
-        for line in str(error).split("; "):
-            log.error("%s", line)
-        sys.exit(2)
-    sys.exit(0)
+    options = parsed(parser_of("Carry the outboxes of this gateway to Kinesis."), arguments)
+
+    async def program(process: Process) -> None:
+        await UplinkProgram(options.state, process).run()
+
+    sys.exit(exit_code_of(program, options.configuration))
 
 
 class UplinkProgram:
     """One run of the component, over changes of its configuration."""
 
-    def __init__(self, state: Path, configuration_path: Path | None) -> None:
-        self._state, self._configuration_path = state, configuration_path
-        self._ipc: IpcClient | None = None
-        self._ending = asyncio.Event()
-        self._changed = asyncio.Event()
+    def __init__(self, state: Path, process: Process) -> None:
+        self._state, self._process = state, process
 
     async def run(self) -> None:
         """Run until a signal; raises `GateError` for a configuration that is wrong at the start."""
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, self._ending.set)
-        loop.add_signal_handler(signal.SIGHUP, self._changed.set)
-        async with contextlib.AsyncExitStack() as stack:
-            if configuration.has_nucleus() and not self._configuration_path:
-                self._ipc = await stack.enter_async_context(IpcClient.from_environment())
-                await self._follow(self._ipc)
-            outbox = Outbox(self._state / "samples")
-            stack.callback(outbox.close)
+        outbox = Outbox(self._state / "samples")
+        try:
             settings = await self._read()
-            while not self._ending.is_set():
+            while not self._process.stopping.is_set():
                 await self._serve(settings, outbox)
-                settings = await self._read_again(settings)
-        log.info("ends")
+                await self._process.settled()
+                try:
+                    settings = await self._read()
+                except GateError as error:
+                    log_refused(error)
+        finally:
+            outbox.close()
 
     async def _serve(self, settings: UplinkSettings, outbox: Outbox) -> None:
         """Carry until the end, or until the configuration has changed."""
@@ -112,7 +90,7 @@ class UplinkProgram:
             await page.try_open(settings.status_port)
         carrying = asyncio.create_task(uplink.run())
         try:
-            await self._until_told(carrying)
+            await self._process.told(carrying)
             uplink.stop()
             await carrying
         finally:
@@ -185,10 +163,10 @@ class UplinkProgram:
         return False
 
     async def _subscribe(self, settings: UplinkSettings, local: LocalSamples) -> Any:
-        if self._ipc is None:
+        if self._process.ipc is None:
             return None
         try:
-            return await self._ipc.subscribe(settings.samples_topic, local.take)
+            return await self._process.ipc.subscribe(settings.samples_topic, local.take)
         except IpcError as error:
             log.warning("samples of other components are not heard: %s", error)
             return None
@@ -204,40 +182,8 @@ class UplinkProgram:
                     log.info("outbox found name=%s", followed.name)
             await asyncio.sleep(LOOK_S)
 
-    async def _until_told(self, carrying: asyncio.Task[None]) -> None:
-        waits = [asyncio.create_task(one.wait()) for one in (self._ending, self._changed)]
-        await asyncio.wait([*waits, carrying], return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-
-    async def _follow(self, ipc: IpcClient) -> None:
-        """Hear of changes; a nucleus that tells none restarts the component instead."""
-
-        def changed(_component: str, _path: tuple[str, ...]) -> None:
-            self._changed.set()
-
-        try:
-            await ipc.subscribe_to_configuration_updates(changed)
-        except IpcError as error:
-            log.warning("changes of the configuration will not be heard: %s", error)
-
     async def _read(self) -> UplinkSettings:
-        mapping: dict[str, Any] = {}
-        if self._configuration_path:
-            mapping = configuration.from_file(self._configuration_path)
-        elif self._ipc:
-            mapping = await configuration.from_nucleus(self._ipc, NAMES)
-        return read_uplink_settings(mapping, os.environ)
-
-    async def _read_again(self, before: UplinkSettings) -> UplinkSettings:
-        while self._changed.is_set() and not self._ending.is_set():
-            self._changed.clear()
-            await asyncio.sleep(SETTLE_S)
-        try:
-            return await self._read()
-        except GateError as error:
-            log.error("configuration stays as it was: %s", error)
-            return before
+        return read_uplink_settings(await self._process.settings(NAMES), os.environ)
 
     def _keep_refused(self, data: bytes, why: str) -> None:
         """Write down a record that Kinesis never takes; the log has why."""

@@ -1,32 +1,22 @@
-"""The program of the component mqtt_bridge.
-
-Started by a nucleus it reads its configuration there, and again when that changes; else from
-`--configuration FILE`. It ends on SIGTERM with exit code 0; exit code 2: the configuration is
-wrong, and the log says all that is.
-"""
+"""The program of the component mqtt_bridge; options, signals, exit codes: `tidegate.process`."""
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
-from tidegate import component_configuration as configuration
 from tidegate.component_settings import ComponentSettings
 from tidegate.component_settings import read_settings as read_component_settings
 from tidegate.errors import GateError
-from tidegate.ipc import IpcClient, IpcError
 from tidegate.mqtt.bridge import Bridge
 from tidegate.mqtt.intake import MessageIntake
 from tidegate.mqtt.set_aside import SetAside
 from tidegate.mqtt.settings import MqttSettings, read_settings
 from tidegate.outbox import Outbox
+from tidegate.process import Process, exit_code_of, log_refused, parsed, parser_of
 from tidegate.stream import Stream, Value
 
 log = logging.getLogger("tidegate.mqtt")
@@ -38,65 +28,34 @@ _SITE = "site"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until told to end; return the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    parser = argparse.ArgumentParser(description="Bridge a local MQTT broker to the cloud.")
-    parser.add_argument(
-        "--configuration", type=Path, help="settings in YAML or JSON, without a nucleus"
-    )
-    parser.add_argument(
-        "--state", type=Path, default=Path(), help="folder that keeps samples; default: here"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        asyncio.run(_Program(options).run())
-    except GateError as error:
-        for line in str(error).splitlines():
-            log.error("%s", line)
-        return 2
-    return 0
+    options = parsed(parser_of("Bridge a local MQTT broker to the cloud."), arguments)
+
+    async def program(process: Process) -> None:
+        await _Program(options, process).run()
+
+    return exit_code_of(program, options.configuration)
 
 
 class _Program:
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._options = options
-        self._ipc: IpcClient | None = None
-        self._stopping, self._changed = asyncio.Event(), asyncio.Event()
+    def __init__(self, options: argparse.Namespace, process: Process) -> None:
+        self._options, self._process = options, process
 
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._changed.set)
-        async with contextlib.AsyncExitStack() as stack:
-            if configuration.has_nucleus() and not self._options.configuration:
-                self._ipc = await stack.enter_async_context(IpcClient.from_environment())
-                await self._follow(self._ipc)
-            settings, broker = await self._read()
-            outbox = Outbox(self._options.state / "outbox", settings.outbox)
-            stack.callback(outbox.close)
-            while not self._stopping.is_set():
+        settings, broker = await self._read()
+        outbox = Outbox(self._options.state / "outbox", settings.outbox)
+        try:
+            while not self._process.stopping.is_set():
                 await self._serve(settings, broker, outbox)
+                await self._process.settled()
                 try:
                     settings, broker = await self._read()
                 except GateError as error:
-                    log.error("configuration stays as it was: %s", error)
-            log.info("ends")
-
-    async def _follow(self, ipc: IpcClient) -> None:
-        def changed(_component: str, _path: tuple[str, ...]) -> None:
-            self._changed.set()
-
-        try:
-            await ipc.subscribe_to_configuration_updates(changed)
-        except IpcError as error:
-            log.warning("changes of the configuration will not be heard: %s", error)
+                    log_refused(error)
+        finally:
+            outbox.close()
 
     async def _read(self) -> tuple[ComponentSettings, MqttSettings]:
-        mapping: dict[str, Any] = {}
-        if self._options.configuration:
-            mapping = configuration.from_file(self._options.configuration)
-        elif self._ipc:
-            mapping = await configuration.from_nucleus(self._ipc, _NAMES)
+        mapping = await self._process.settings(_NAMES)
         broker = mapping.pop("broker", {})
         settings = read_component_settings(mapping)
         return settings, read_settings(broker, f"{settings.thing}-bridge")
@@ -105,7 +64,6 @@ class _Program:
         self, settings: ComponentSettings, broker: MqttSettings, outbox: Outbox
     ) -> None:
         """Bridge until the end, or until the configuration has changed."""
-        self._changed.clear()
         site = settings.site or os.environ.get("TIDEGAUGE_SITE") or _SITE
         intake = MessageIntake(broker.routes, outbox, site=site, gateway=settings.thing)
         set_aside = SetAside(self._options.state / "set_aside.jsonl")
@@ -113,15 +71,14 @@ class _Program:
         tasks = [
             asyncio.create_task(bridge.run()),
             asyncio.create_task(_maintain(outbox)),
-            asyncio.create_task(self._stopping.wait()),
-            asyncio.create_task(self._changed.wait()),
         ]
         if settings.health_period_ms:
             tasks.append(asyncio.create_task(_tell_health(settings, site, outbox, bridge.health)))
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()  # a bug of ours ends the process, and the nucleus starts it again
+            await self._process.told(*tasks)
+            for task in tasks:
+                if task.done():
+                    task.result()  # a bug of ours ends the process, and the nucleus starts it again
         finally:
             for task in tasks:
                 task.cancel()

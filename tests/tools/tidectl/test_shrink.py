@@ -34,7 +34,8 @@ def test_private_names_become_short_everywhere_in_their_file() -> None:
     )
     small = shrunk(text)
     assert "_held" not in small
-    assert small.count("self._0") == 2
+    (name,) = {node.attr for node in ast.walk(ast.parse(small)) if isinstance(node, ast.Attribute)}
+    assert not name.startswith("_"), "a word that the VM has"
     assert "__init__" in small
 
 
@@ -74,7 +75,8 @@ def test_a_module_of_the_firmware_keeps_its_lines_and_its_public_names(path: Pat
     small = shrunk(text)
     assert len(small.splitlines()) == len(text.splitlines())
     assert len(small) <= len(text) + 7 * text.count("\n_")  # const() may be longer than a name
-    assert _public(small) == _public(text)
+    public = _public(text)
+    assert [name for name in _public(small) if name in public] == public
 
 
 def _public(text: str) -> list[str]:

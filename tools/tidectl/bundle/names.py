@@ -52,6 +52,14 @@ _VM_WORDS = frozenset({
     "mktime", "modf", "opt_level", "popleft", "radians", "randint", "randrange", "rmdir", "seek",
     "sendto", "sinh", "sizeof", "sqrt", "stack_use", "tanh", "tell", "trunc", "uniform",
     "unhexlify", "unregister", "urandom",
+    # Of modules that no board of ours imports: framebuf, uctypes, cryptolib, deflate.
+    "AUTO", "BFINT16", "BFINT32", "BFINT8", "BFUINT16", "BFUINT32", "BFUINT8", "BF_LEN", "BF_POS",
+    "BIG_ENDIAN", "DeflateIO", "FLOAT32", "FLOAT64", "FrameBuffer", "GS2_HMSB", "GS4_HMSB", "GS8",
+    "GZIP", "INT16", "INT32", "INT64", "INT8", "LITTLE_ENDIAN", "LONGLONG", "MONO_HLSB",
+    "MONO_HMSB", "MONO_VLSB", "MVLSB", "NATIVE", "PTR", "RAW", "RGB565", "SHORT", "UINT", "UINT16",
+    "UINT32", "UINT64", "UINT8", "ULONG", "ULONGLONG", "USHORT", "VOID", "ZLIB", "addressof", "aes",
+    "blit", "bytearray_at", "bytes_at", "decrypt", "ellipse", "encrypt", "fill", "fill_rect",
+    "hline", "invert", "line", "phase", "pixel", "polar", "poly", "rect", "scroll", "vline",
 })  # fmt: skip
 _MODULES = (
     asyncio, builtins, collections, errno, gc, hashlib, io, json, os, select, socket, ssl, struct,
@@ -133,8 +141,12 @@ def short_attributes(
 
 def short_names(modules: Mapping[str, Module]) -> Iterator[str]:
     """Yield names that cost the least: first words every VM holds and no module uses."""
-    used = {word for module in modules.values() for word in _WORD.findall(module.text)}
-    yield from sorted(_VM_WORDS - used)
+    return free_names("\n".join(module.text for module in modules.values()))
+
+
+def free_names(text: str) -> Iterator[str]:
+    """Yield the same for the source `text`."""
+    yield from sorted(_VM_WORDS - set(_WORD.findall(text)))
     yield from map("_{}".format, count())
 
 

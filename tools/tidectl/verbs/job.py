@@ -9,9 +9,10 @@ from tidectl.errors import TidectlError
 from tidectl.home import Home
 from tidectl.instants import iso
 from tidectl.job_report import complain, show, waited
-from tidectl.jobs import MINUTES_MAX, RATE_MAX, RETRIES_MAX, Jobs, Rollout
+from tidectl.jobs import Jobs, Rollout
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import print_json, print_table, say
+from tidectl.rollout_options import rollout_options
 from tidectl.target import find_target
 from tidectl.thing import ThingFolder
 
@@ -46,22 +47,8 @@ def command() -> None:
     )
 )
 @click.argument("operation", type=click.Choice(OPERATIONS))
-@click.option("--thing", "things", multiple=True, help="This thing; may be given again.")
-@click.option("--group", "groups", multiple=True, help="The things of this group.")
+@rollout_options
 @click.option("--lines", type=click.IntRange(1, _LINES_MAX), help="Of the log, the newest.")
-@click.option("--rate", type=click.IntRange(1, RATE_MAX), help="Things a minute, at the most.")
-@click.option(
-    "--retries", type=click.IntRange(0, RETRIES_MAX), default=0, show_default=True,
-    help="How often a thing that failed tries again.",
-)  # fmt: skip
-@click.option(
-    "--abort-percent", type=click.IntRange(1, 100), help="End it when so many have failed."
-)
-@click.option(
-    "--timeout", "timeout_minutes", type=click.IntRange(1, MINUTES_MAX),
-    help="Minutes that a thing may take once it has begun.",
-)  # fmt: skip
-@click.option("--wait", is_flag=True, help="Show how it goes, and end when it has ended.")
 @target_options
 @json_option
 @pass_home
@@ -71,10 +58,7 @@ def create(
     things: tuple[str, ...],
     groups: tuple[str, ...],
     lines: int | None,
-    rate: int | None,
-    retries: int,
-    abort_percent: int | None,
-    timeout_minutes: int | None,
+    rollout: Rollout,
     wait: bool,
     target: str,
     region: str | None,
@@ -86,8 +70,6 @@ def create(
     it is revoked: tidectl rotate), logs brings the newest lines of its log, diagnostics counts
     and sizes.
     """
-    if not things and not groups:
-        raise click.UsageError("give --thing or --group")
     if lines and operation != "logs":
         raise click.UsageError("--lines is of logs")
     document: dict[str, Any] = {"operation": operation}
@@ -99,7 +81,7 @@ def create(
         document,
         things,
         groups,
-        rollout=Rollout(rate, retries, abort_percent, timeout_minutes),
+        rollout=rollout,
         description=operation,
     )
     for thing in things:

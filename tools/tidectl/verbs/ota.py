@@ -10,9 +10,10 @@ from tidectl.errors import TidectlError
 from tidectl.firmware_image import FirmwareImageError, program_files
 from tidectl.home import Home
 from tidectl.job_report import complain, show, waited
-from tidectl.jobs import MINUTES_MAX, RATE_MAX, RETRIES_MAX, Jobs, Rollout
+from tidectl.jobs import Jobs, Rollout
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import print_json, say
+from tidectl.rollout_options import rollout_options
 from tidectl.target import find_target
 from tidectl.update_bundle import Bundle, Facts, bundle, image_bundle, read
 from tidectl.update_job import newest_update, publish_update
@@ -133,21 +134,7 @@ def sign(home: Home, path: Path, key_name: str, as_json: bool) -> None:
     )
 )
 @click.argument("path", type=_FILE, metavar="BUNDLE")
-@click.option("--thing", "things", multiple=True, help="To this thing; may be given again.")
-@click.option("--group", "groups", multiple=True, help="To the things of this group.")
-@click.option("--rate", type=click.IntRange(1, RATE_MAX), help="Things a minute, at the most.")
-@click.option(
-    "--retries", type=click.IntRange(0, RETRIES_MAX), default=0, show_default=True,
-    help="How often a thing that failed tries again.",
-)  # fmt: skip
-@click.option(
-    "--abort-percent", type=click.IntRange(1, 100), help="End it when so many have failed."
-)
-@click.option(
-    "--timeout", "timeout_minutes", type=click.IntRange(1, MINUTES_MAX),
-    help="Minutes that a thing may take once it has begun.",
-)  # fmt: skip
-@click.option("--wait", is_flag=True, help="Show how it goes, and end when it has ended.")
+@rollout_options
 @target_options
 @json_option
 @pass_home
@@ -156,20 +143,14 @@ def publish(
     path: Path,
     things: tuple[str, ...],
     groups: tuple[str, ...],
-    rate: int | None,
-    retries: int,
-    abort_percent: int | None,
-    timeout_minutes: int | None,
+    rollout: Rollout,
     wait: bool,
     target: str,
     region: str | None,
     as_json: bool,
 ) -> None:
     """Send a signed bundle to things, as an AWS IoT job."""
-    if not things and not groups:
-        raise click.UsageError("give --thing or --group")
     cloud = find_target(target, home, region=region)
-    rollout = Rollout(rate, retries, abort_percent, timeout_minutes)
     job = publish_update(cloud, read(path), things, groups, rollout)
     if wait:
         say(f"{job} is on its way")

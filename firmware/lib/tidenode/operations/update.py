@@ -7,7 +7,6 @@ back, and is rejected where it is not for this board or not what was signed.
 import asyncio
 import gc
 import json
-import os
 import sys
 
 from tidenode.errors import UpdateError, UpdateRefusedError
@@ -18,12 +17,10 @@ if TYPE_CHECKING:
 
     from tidenode.control.jobs import Job
 
-KEYS = "/update_keys"
 _ALONE = "/update/alone"  # `tidenode.app` asks for it
 _HEAP_FREE_MIN = 49_152  # on 64 bits: 20 KB for the code, 6 for a block, the rest for the others
 _REASON_MAX = 200
 _FOREVER_S = 86_400
-_OUTBOX_BYTES_MAX = 262_144  # the configuration's default
 
 
 async def run(job: "Job") -> "tuple[str, dict[str, str]]":
@@ -45,7 +42,9 @@ async def run(job: "Job") -> "tuple[str, dict[str, str]]":
         control.agent.restart()
         await asyncio.sleep(_FOREVER_S)
     try:
-        version = await _bring(job, slots)
+        from tidenode.update.bringing import bring_for
+
+        version = await bring_for(job, slots)
     except UpdateRefusedError as error:
         return "REJECTED", {"reason": str(error)[:_REASON_MAX]}
     except UpdateError as error:
@@ -107,57 +106,3 @@ def _version(folder: str) -> str:
             return str(json.loads(file.readline())["version"])
     except (OSError, ValueError, KeyError):
         return ""
-
-
-async def _bring(job: "Job", slots: "Any") -> str:
-    from tidenode.update.blocks import Blocks
-    from tidenode.update.file_stream import FileStream, block_bytes_for
-    from tidenode.update.updater import Board, bring
-
-    talk = job.control.talk
-    stream = FileStream(
-        things=job.control.things,
-        file=job.document.get("file") or {},
-        block_bytes=block_bytes_for(talk.inbox.bytes_max),
-        publish=talk.publish,
-    )
-    for one in stream.filters():
-        talk.subscribe(one, stream.heard)
-    board = Board(
-        names=(sys.platform, sys.implementation._machine.split(" ")[-1]),
-        mpy=sys.implementation._mpy & 255,
-        signed=_signed,
-        scratch=slots.FOLDER + "/head",
-        target_of=lambda kind: _target(kind, slots),
-    )
-    blocks = Blocks(stream.fetch, stream.block_bytes, stream.size_bytes)
-    return await bring(blocks, board, job.report)
-
-
-def _signed(digest: bytes, signature: bytes) -> bool:
-    from tidenode.update.signature import signed
-
-    return signed(digest, signature, KEYS)
-
-
-def _target(kind: str, slots: "Any") -> "Any":
-    from tidenode.update.manifest import IMAGE
-
-    if kind == IMAGE:
-        import esp32
-
-        from tidenode.update.partition import ImageSlot
-
-        running = "%d.%d.%d" % tuple(sys.implementation.version[:3])
-        return ImageSlot(esp32.Partition, slots.FOLDER, running)
-    from tidenode.update.app_slot import AppSlot
-
-    return AppSlot(slots, _reserve_bytes())
-
-
-def _reserve_bytes() -> int:
-    """Return how much flash the outbox may still ask for: it must drop nothing for an update."""
-    with open("/config.json") as file:
-        outbox = json.load(file).get("outbox") or {}
-    used = sum([os.stat("/outbox/" + name)[6] for name in os.listdir("/outbox")])
-    return max(0, int(outbox.get("bytes_max", _OUTBOX_BYTES_MAX)) - used)

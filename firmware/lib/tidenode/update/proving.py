@@ -55,6 +55,10 @@ def _settle() -> None:
     log.warn("the new version has proved itself")
     from tidenode.agent import running  # here, since it changes: a name that is imported does not
 
+    for name in ("tidenode.update.proving", "tidenode.update.trial", "tidenode.echo", "slots"):
+        sys.modules.pop(name, None)  # kilobytes of heap, which the report of the job needs
+    for name in ("update", "echo"):
+        sys.modules["tidenode"].__dict__.pop(name, None)
     if running is not None:
         running.proving = False
         running.proved()

@@ -1,0 +1,138 @@
+"""The process of a component: its options, what ends it, and where its configuration is.
+
+Flow: nucleus | file -> [process] -> program
+Started by a nucleus a component reads its configuration there, and again when that changes; else
+from `--configuration FILE`, and again on SIGHUP. It ends on SIGTERM and SIGINT with exit code 0.
+Exit code 2: the configuration is wrong, and the log says all that is.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tidegate import component_configuration as configuration
+from tidegate.errors import GateError
+from tidegate.ipc import IpcClient, IpcError
+
+log = logging.getLogger("tidegate.process")
+
+SETTLE_S = 0.5  # a deployment changes many values: one reading after the last of them
+
+
+def parser_of(description: str) -> argparse.ArgumentParser:
+    """Return a parser of the options that every component has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--configuration", type=Path, help="settings in YAML or JSON, without a nucleus"
+    )
+    parser.add_argument(
+        "--state", type=Path, default=Path(), help="folder that keeps samples; default: here"
+    )
+    return parser
+
+
+def parsed(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options; ends the process where they are wrong."""
+    options = parser.parse_args(arguments)
+    if options.configuration and not options.configuration.exists():
+        parser.error(f"{options.configuration} is not there")
+    return options
+
+
+def exit_code_of(
+    program: Callable[["Process"], Awaitable[None]], configuration_path: Path | None
+) -> int:
+    """Run `program` until it returns; return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    async def run() -> None:
+        async with Process(configuration_path) as process:
+            await program(process)
+
+    try:
+        asyncio.run(run())
+    except GateError as error:
+        for line in str(error).splitlines():
+            log.error("%s", line)
+        return 2
+    log.info("ends")
+    return 0
+
+
+class Process:
+    """`stopping` is set when it is to end, `changed` when its configuration may be another.
+
+    `ipc` is the nucleus, where one has started it.
+    """
+
+    def __init__(self, configuration_path: Path | None) -> None:
+        self.ipc: IpcClient | None = None
+        self.stopping = asyncio.Event()
+        self.changed = asyncio.Event()
+        self._configuration_path = configuration_path
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self.stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self.changed.set)
+        if configuration.has_nucleus() and not self._configuration_path:
+            self.ipc = await self._stack.enter_async_context(IpcClient.from_environment())
+            await self._follow(self.ipc)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def settings(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return those of `names` that are set; raises `GateError`."""
+        if self._configuration_path:
+            return configuration.from_file(self._configuration_path)
+        if self.ipc:
+            return await configuration.from_nucleus(self.ipc, names)
+        return {}
+
+    async def told(self, *others: asyncio.Task[Any]) -> None:
+        """Return when it is to end, its configuration changed, or one of `others` is done."""
+        waits = [asyncio.create_task(one.wait()) for one in (self.stopping, self.changed)]
+        try:
+            await asyncio.wait([*waits, *others], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def settled(self) -> None:
+        """Return when no change came for a while, or it is to end."""
+        while self.changed.is_set() and not self.stopping.is_set():
+            self.changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), SETTLE_S)
+
+    async def _follow(self, ipc: IpcClient) -> None:
+        """Hear of changes; a nucleus that tells none restarts the component instead."""
+
+        def changed(_component: str, _path: tuple[str, ...]) -> None:
+            self.changed.set()
+
+        try:
+            await ipc.subscribe_to_configuration_updates(changed)
+        except IpcError as error:
+            log.warning("changes of the configuration will not be heard: %s", error)
+
+
+def log_refused(error: GateError) -> None:
+    """Say why a changed configuration is not taken."""
+    for line in str(error).splitlines():
+        log.error("configuration stays as it was: %s", line)
