@@ -71,7 +71,8 @@ def test_a_board_that_its_watchdog_resets_starts_again_and_is_counted_as_one(ben
 def test_a_board_that_is_reset_while_it_is_to_end_ends_all_the_same(bench: Bench) -> None:
     board, run = run_on(bench)
     bench.wait_for_batches(1)
-    bench.broker.pause()  # so that it is not done at once
+    bench.broker.pause()  # so that it is not done at once: it has something to send
+    board.wait_for(lambda stats: stats.queued_batches > 1 and not stats.connected, LATE_S_MAX)
     pid = board.pid
     run.end()
     os.kill(pid, signal.SIGUSR2)
