@@ -5,9 +5,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import click
@@ -184,9 +185,9 @@ def _run_fleet(fleet: Fleet, seconds: float | None, screen: FleetScreen) -> None
 
 
 @contextmanager
-def _signals(cut: Any) -> Iterator[threading.Event]:
+def _signals(cut: Any) -> Iterator["_Asked"]:
     """Yield what the first SIGINT or SIGTERM sets; another one calls `cut`."""
-    asked = threading.Event()
+    asked = _Asked()
 
     def end(_signal_number: int, _frame: Any) -> None:
         if asked.is_set():
@@ -202,6 +203,33 @@ def _signals(cut: Any) -> Iterator[threading.Event]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+
+
+class _Asked:
+    """An event that a signal handler may set while this very thread waits for it.
+
+    `threading.Event` would wait for its own lock then, for ever.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._queue: SimpleQueue[None] = SimpleQueue()  # its `put` may interrupt its `get`
+
+    def set(self) -> None:
+        """Have whoever waits go on."""
+        self._is_set = True
+        self._queue.put(None)
+
+    def is_set(self) -> bool:
+        """Whether it was set."""
+        return self._is_set
+
+    def wait(self, timeout_s: float) -> bool:
+        """Return whether it is set, now or within `timeout_s`."""
+        if not self._is_set:
+            with suppress(Empty):
+                self._queue.get(timeout=timeout_s)
+        return self._is_set
 
 
 class _Screen:

@@ -19,6 +19,7 @@ from tidectl.query_api import QueryApi
 from tidectl.simulated_board import SimulatedBoard
 from tidectl.target import Target
 from tidectl.thing import ThingFolder, provision
+from tidectl.verbs.device_run import _Asked
 
 # Quick, so that a second holds something.
 SETTINGS = {
@@ -219,3 +220,16 @@ def test_what_is_for_several_boards_is_refused_for_one(
     done = tidectl(*words, home=shared_home.path)
     assert done.code == 2
     assert "are for --count" in done.err
+
+
+def test_a_signal_may_come_at_any_moment_of_the_wait_for_it() -> None:
+    waited_for = [_Asked()]
+    before = signal.signal(signal.SIGALRM, lambda *_: waited_for[-1].set())
+    signal.setitimer(signal.ITIMER_REAL, 0.000_1, 0.000_1)
+    try:
+        for _ in range(3_000):
+            waited_for[-1] = _Asked()
+            assert waited_for[-1].wait(10.0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
