@@ -92,6 +92,8 @@ class Component:
         """Begin its life; `wait_settled` tells what became of it."""
         if self._task is None or self._task.done():
             self._errors_at_s.clear()
+            if self.state in (BROKEN, FINISHED):
+                self.state = NEW  # else `wait_settled` takes its last life's end for this one's
             self._task = asyncio.create_task(self._live())
 
     async def wait_settled(self, timeout_s: float) -> str:

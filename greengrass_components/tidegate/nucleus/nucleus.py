@@ -228,6 +228,12 @@ class Nucleus:
         after |= {name: change.recipe for name, change in deployment.changes.items()}
         start_order(after)  # complains before anything is touched
         changed = self._configure(deployment.changes, before)
+        # A deployment is what clears BROKEN, whatever it changes.
+        changed += [
+            name
+            for name in deployment.changes
+            if name not in changed and name in before and self._components[name].state == BROKEN
+        ]
         steps = plan(before, after, changed)
         self._groups[deployment.group] = list(deployment.changes)
         await self._carry_out(steps, after)

@@ -96,6 +96,31 @@ def test_three_errors_break_a_component_and_the_deployment_says_why(
         assert reason in done["reason"]
 
 
+@pytest.mark.parametrize("nucleus_kind", ["classic", "lite"])
+def test_a_deployment_clears_broken_and_waits_for_the_new_life(
+    tmp_path: Path, nucleus_kind: str
+) -> None:
+    root = Root(tmp_path, nucleus=nucleus_kind)
+    script = 'test "$(cat ../word)" = good || exit 3; exec sleep 1000'
+    root.add("a", {"run": script}, defaults={"word": "bad"})
+    word = root.settings.root / "work" / "word"
+    word.parent.mkdir(exist_ok=True)
+    word.write_text("bad")
+
+    async def scene(nucleus: Nucleus) -> None:
+        nucleus._retry_s = 0.01
+        await root.deploy(nucleus, rootComponentVersionsToAdd={"a": "1.0.0"})
+        await until(lambda: nucleus.component("a").state == BROKEN)
+        word.write_text("good")
+        update = {"a": {"MERGE": {"word": "good"}}}
+        done = await root.deploy(nucleus, componentToConfiguration=update)
+        assert done["status"] == "SUCCEEDED", done
+        assert (nucleus.component("a").state, nucleus.component("a").reason) == (RUNNING, "")
+        assert nucleus.configuration("a", ("word",)) == {"word": "good"}
+
+    root.run(scene)
+
+
 def test_a_failed_deployment_is_taken_back(root: Root) -> None:
     root.add("a", {"install": "true", "run": FOREVER}, defaults={"x": 1})
     root.add("a", {"install": "exit 1", "run": FOREVER}, "2.0.0", defaults={"x": 2, "y": 3})
