@@ -35,15 +35,25 @@ def print_facts(facts: Sequence[tuple[str, str]]) -> None:
         click.echo(f"{name:<{width}}  {fact}")
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
-    """Write a table; numbers stand to the right, a missing value is empty."""
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "", *, whole: str = ""
+) -> None:
+    """Write a table; numbers stand to the right, a missing value is empty.
+
+    `whole` is the column whose cells are never broken, however narrow the terminal.
+    """
     table = Table(title=Text(title) if title else None, title_justify="left", header_style="bold")
     for position, name in enumerate(columns):
         present = [row[position] for row in rows if row[position] is not None]
         numeric = present and all(
             isinstance(value, int | float) and not isinstance(value, bool) for value in present
         )
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            Text(name),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=name == whole,
+        )
     for row in rows:
         table.add_row(*(Text(cell_text(value)) for value in row))
     out.print(table)

@@ -3,6 +3,7 @@
 import click
 import yaml
 
+from tidectl.errors import TidectlError
 from tidectl.gateway.component_source import COMPONENTS, find_source
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import chosen_gateway, thing_option
@@ -43,6 +44,11 @@ def command(
     local = LocalNucleus(chosen_gateway(home, thing).nucleus_root)
     in_checkout = (COMPONENTS / component / "recipe.yaml").exists()
     name = find_source(component).name if in_checkout else component
+    deployed = [one["componentName"] for one in local.components()]
+    if name not in deployed:
+        raise TidectlError(
+            f"{name} is not deployed here", f"there are {', '.join(deployed) or 'none'}"
+        )
     if given or resets:
         merge = merged(given)
         local.deploy(componentToConfiguration={name: {"MERGE": merge, "RESET": list(resets)}})

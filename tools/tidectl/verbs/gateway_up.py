@@ -1,7 +1,7 @@
 """`tidectl gateway up`: from nothing to values in the store, on this machine."""
 
 import sys
-import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,30 +9,31 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from tidectl.arrivals import Arrivals
 from tidectl.errors import TidectlError
 from tidectl.gateway.component_source import COMPONENTS, ComponentSource, find_source
 from tidectl.gateway.core_device import DEFAULT_GROUP, CoreDevice, core_device, provision
+from tidectl.gateway.first_values import VALUES_S_MAX, first_values
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import DEFAULT_THING
 from tidectl.gateway.package import BUILD, link
+from tidectl.gateway.status_pages import choose_port, page_port, page_url
 from tidectl.gateway_list import GatewayList
 from tidectl.home import Home
 from tidectl.instants import now_ms
 from tidectl.local_process import LocalProcess
 from tidectl.options import examples, json_option, pass_home
-from tidectl.output import err, print_json, print_table, say
+from tidectl.output import err, print_facts, print_json, print_table, say
 from tidectl.query_api import QueryApi
 from tidectl.stack import deploy
 from tidectl.target import Target, local_target
 from tidectl.thing import DEFAULT_SITE
 from tidectl.verbs.deploy import EventLine
+from tidegate.nucleus.component import BROKEN
 from tidegate.nucleus.settings import Settings
 
 # Runs on any machine: its own sensors, and the way to the cloud.
 DEFAULT_COMPONENTS = ("host_metrics", "kinesis_uplink")
-VALUES_S_MAX = 90.0
-_POLL_S = 0.5
+CLASSIC, LITE = "classic", "lite"
 
 
 @click.command(
@@ -46,7 +47,7 @@ _POLL_S = 0.5
 @click.option("--thing", default=DEFAULT_THING, show_default=True, help="The gateway's name.")
 @click.option("--site", default=DEFAULT_SITE, show_default=True, help="The place it is at.")
 @click.option(
-    "--nucleus", type=click.Choice(["classic", "lite"]), default="classic", show_default=True,
+    "--nucleus", type=click.Choice([CLASSIC, LITE]), show_default="that which runs, or classic",
     help="Whose limits the components meet.",
 )  # fmt: skip
 @click.option("--restart", is_flag=True, help="Start the components anew, as after an edit.")
@@ -58,7 +59,7 @@ def command(
     components: tuple[str, ...],
     thing: str,
     site: str,
-    nucleus: str,
+    nucleus: str | None,
     restart: bool,
     wait: bool,
     as_json: bool,
@@ -67,10 +68,12 @@ def command(
 
     Starts the local cloud and deploys the stack when they are not there, makes the gateway, starts
     a nucleus of ours and deploys the components to it from this checkout, without building
-    anything. It runs in the background until `tidectl gateway down`.
+    anything. It runs in the background until `tidectl gateway down`. Each component gets a status
+    page. Exit code 1 when one of the components is BROKEN.
     """
     began_ms = now_ms()
     sources = _sources(components)
+    _refuse_other_nucleus(LocalNucleus(core_device(home, thing).nucleus_root), nucleus)
     target = _cloud(home)
     device = core_device(home, thing)
     if not device.path.exists():
@@ -81,14 +84,14 @@ def command(
     GatewayList(target).allow(thing, [name for source in sources for name in source.things()])
     local = LocalNucleus(device.nucleus_root)
     with err.status("starting the nucleus"):
-        facts = local.start(_nucleus_settings(device, target, nucleus))
+        facts = local.start(_nucleus_settings(device, target, nucleus or CLASSIC))
     say(f"nucleus {facts.nucleus} runs, process {facts.pid}")
     with err.status(f"deploying {len(sources)} components"):
         _deploy(local, device, sources, target)
         for source in sources if restart else ():
             local.ask("RestartComponent", {"componentName": source.name})
     deployed_ms = now_ms()
-    found = _wait_for_values(target, began_ms) if wait else []
+    found, silent = _wait_for_values(target, local, device, sources, began_ms) if wait else ([], [])
     states = local.components()
     if as_json:
         print_json(
@@ -98,20 +101,49 @@ def command(
                 "deployed_ms": deployed_ms - began_ms,
                 "values_ms": now_ms() - began_ms if found else None,
                 "components": [
-                    {"component": one["componentName"], "state": one["state"]} for one in states
+                    {
+                        "component": one["componentName"],
+                        "state": one["state"],
+                        "page": page_url(one["configuration"]),
+                    }
+                    for one in states
                 ],
                 "measurements": found,
+                "silent": silent,
             }
         )
-        return
+    else:
+        _show(states, found, silent, now_ms() - began_ms)
+    asked = {source.name for source in sources}
+    if any(one["state"] == BROKEN and one["componentName"] in asked for one in states):
+        raise click.exceptions.Exit(1)
+
+
+def _show(
+    states: Sequence[Mapping[str, Any]], found: list[str], silent: list[str], took_ms: int
+) -> None:
     print_table(
         ("component", "version", "state", "why"),
         [(one["componentName"], one["version"], one["state"], one["reason"]) for one in states],
+        whole="component",
     )
+    pages = [(one["componentName"], page_url(one["configuration"])) for one in states]
+    if pages := [(name, url) for name, url in pages if url]:
+        print_facts(pages)
     if found:
-        say(escape(f"values in the store after {(now_ms() - began_ms) / 1000:.1f} s: "
-                   f"{', '.join(found)}"))  # fmt: skip
-        say("next: tidectl status, tidectl gateway logs")
+        say(escape(f"values in the store after {took_ms / 1000:.1f} s: {', '.join(found)}"))
+    for name in silent:
+        say(f"[yellow]no values of {name} yet[/]: tidectl gateway logs {name}")
+    say("next: tidectl status, tidectl gateway logs")
+
+
+def _refuse_other_nucleus(local: LocalNucleus, asked: str | None) -> None:
+    running = local.facts()
+    if running and asked and running.nucleus != asked:
+        raise TidectlError(
+            f"a {running.nucleus} nucleus runs for {running.thing}, not {asked}",
+            f"end it first: tidectl gateway down --thing {running.thing}",
+        )
 
 
 def _nucleus_settings(device: CoreDevice, target: Target, nucleus: str) -> Settings:
@@ -161,35 +193,49 @@ def _deploy(
         artifactsDirectoryPath=str(device.build / BUILD / "artifacts"),
         rootComponentVersionsToAdd={source.name: source.version for source in sources},
         componentToConfiguration={
-            source.name: {"MERGE": settings}
-            for source in sources
-            if (settings := _settings(source, device, target))
+            name: {"MERGE": settings}
+            for name, settings in _settings(local, device, sources, target).items()
+            if settings
         },
     )
 
 
-def _settings(source: ComponentSource, device: CoreDevice, target: Target) -> dict[str, Any]:
-    """Return what only this deployment knows: the site, and the stream of the stack."""
-    defaults = source.recipe.defaults
-    settings = {}
-    if "site" in defaults or "tag_map" in defaults:  # every adapter takes a site
-        settings["site"] = device.facts()["site"]
-    if "stream" in defaults:
-        settings["stream"] = target.stack_outputs()["StreamName"]
-    return settings
+def _settings(
+    local: LocalNucleus, device: CoreDevice, sources: list[ComponentSource], target: Target
+) -> dict[str, dict[str, Any]]:
+    """Return what only this deployment knows: the site, the stream of the stack, free ports."""
+    known = {one["componentName"]: one["configuration"] for one in local.components()}
+    taken = [page_port(settings) for settings in known.values()]
+    found = {}
+    for source in sources:
+        defaults = source.recipe.defaults
+        settings: dict[str, Any] = {}
+        # Once: what `tidectl gateway config` has set since is not to be lost by another `up`.
+        if source.name not in known and ("site" in defaults or "tag_map" in defaults):
+            settings["site"] = device.facts()["site"]
+        if "stream" in defaults:
+            settings["stream"] = target.stack_outputs()["StreamName"]
+        if "status_port" in defaults and not page_port(known.get(source.name, {})):
+            settings["status_port"] = choose_port(taken)
+            taken.append(settings["status_port"])
+        found[source.name] = settings
+    return found
 
 
-def _wait_for_values(target: Target, from_ms: int) -> list[str]:
-    """Return the measurements of whatever thing has stored something since; none in time: none."""
-    api = QueryApi(target)
-    arrivals = Arrivals(api, from_ms=from_ms)
-    deadline = time.monotonic() + VALUES_S_MAX
+def _wait_for_values(
+    target: Target,
+    local: LocalNucleus,
+    device: CoreDevice,
+    sources: list[ComponentSource],
+    from_ms: int,
+) -> tuple[list[str], list[str]]:
+    settings = {one["componentName"]: one["configuration"] for one in local.components()}
+    things = {
+        source.name: source.things_expected(device.thing, settings.get(source.name, {}))
+        for source in sources
+    }
     with err.status("waiting for the first values"):
-        while time.monotonic() < deadline:
-            # Arrivals looks back, for what comes late; what was there before is no answer.
-            entries = [entry for entry in arrivals.poll() if entry.stored_at_ms >= from_ms]
-            if entries:
-                return sorted({f"{entry.thing}/{entry.measurement}" for entry in entries})
-            time.sleep(_POLL_S)
-    say(f"[yellow]no values within {VALUES_S_MAX:.0f} s[/]: see tidectl gateway logs")
-    return []
+        found, silent = first_values(QueryApi(target), things, from_ms=from_ms)
+    if not found:
+        say(f"[yellow]no values within {VALUES_S_MAX:.0f} s[/]: see tidectl gateway logs")
+    return found, silent

@@ -53,6 +53,7 @@ def write_probe(folder: Path, *, version: str = "1.0.0", **changes: Any) -> Path
             "DefaultConfiguration": {
                 "site": "home",
                 "mode": "publish",
+                "status_port": "0",
                 "accessControl": {
                     "aws.greengrass.ipc.mqttproxy": {
                         f"{NAME}:mqttproxy:1": {

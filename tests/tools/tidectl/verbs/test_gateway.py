@@ -5,8 +5,11 @@ from pathlib import Path
 from tests.tools.tidectl.conftest import Run
 from tests.tools.tidectl.gateway.probe import NAME, write_probe
 from tidectl.gateway.core_device import core_device
+from tidectl.gateway.first_values import first_values
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.home import Home
+from tidectl.query_api import QueryApi
+from tidectl.target import find_target
 
 
 def test_one_command_brings_values_into_the_store(
@@ -20,10 +23,19 @@ def test_one_command_brings_values_into_the_store(
         assert done.code == 0, done.err
         document = done.json()
         assert f"{thing}/probe" in document["measurements"]
-        assert document["components"] == [{"component": NAME, "state": "RUNNING"}]
+        (component,) = document["components"]
+        page = component.pop("page")
+        assert component == {"component": NAME, "state": "RUNNING"}
+        assert document["silent"] == []
+
+        # Of two components that were to bring something the one that did not is named.
+        wanted = {"a": [thing], "b": ["never"], "c": []}
+        api = QueryApi(find_target("local", shared_home))
+        found, silent = first_values(api, wanted, from_ms=0, others_s_max=0.1)
+        assert (f"{thing}/probe" in found, silent) == (True, ["b"])
 
         status = tidectl("gateway", "status", "--thing", thing, home=shared_home.path)
-        assert (status.code, NAME in status.out) == (0, True)
+        assert (status.code, NAME in status.out, page in status.out) == (0, True, True)
         log = tidectl("gateway", "logs", NAME, "--thing", thing, home=shared_home.path)
         assert "site farm mode publish" in log.out
 
@@ -39,7 +51,16 @@ def test_one_command_brings_values_into_the_store(
             "starts"
         ] == 2  # fmt: skip
         assert again.json()["pid"] == document["pid"]
-        assert "deep" in tidectl(*words, home=shared_home.path).json()
+        settings = tidectl(*words, home=shared_home.path).json()
+        assert "deep" in settings
+        assert page == f"http://127.0.0.1:{settings['status_port']}/"
+
+        other = tidectl("gateway", "up", folder, "--thing", thing, "--nucleus", "lite",
+                        home=shared_home.path)  # fmt: skip
+        assert f"a classic nucleus runs for {thing}, not lite" in other.complaint()
+        absent = tidectl("gateway", "config", "no.such", "--thing", thing, home=shared_home.path)
+        assert "no.such is not deployed here" in absent.complaint()
+        assert NAME in absent.err
     finally:
         ended = tidectl("gateway", "down", "--thing", thing, home=shared_home.path)
     assert f"nucleus of {thing} ended" in ended.err

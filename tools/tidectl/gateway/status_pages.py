@@ -1,0 +1,35 @@
+"""The status pages of the components that run here: which port each has, and where it is."""
+
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Fixed, so that a page stays where it was found; of these the first that is free.
+PORTS = range(8790, 8890)
+
+
+def page_port(settings: Mapping[str, Any]) -> int:
+    """Return the port in the settings of a component; 0 where it has no page."""
+    text = str(settings.get("status_port") or 0)
+    return int(text) if text.isdecimal() else 0
+
+
+def page_url(settings: Mapping[str, Any]) -> str:
+    """Return where the page of a component is; "" where it has none."""
+    port = page_port(settings)
+    return f"http://127.0.0.1:{port}/" if port else ""
+
+
+def choose_port(taken: Sequence[int]) -> int:
+    """Return a port for a page, which nobody listens on and `taken` has not; 0: none is free."""
+    return next((port for port in PORTS if port not in taken and _is_free(port)), 0)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
