@@ -6,7 +6,9 @@ sets it aside, whole. Raises the outbox's errors when the disk does not take it:
 be acknowledged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from tidegate.mqtt.errors import MessageError
 from tidegate.mqtt.route import Route, field_name, matches, part_name
@@ -15,21 +17,32 @@ from tidegate.outbox import Outbox
 from tidegate.sparkplug.host import Rebirth
 from tidegate.sparkplug.payload import SparkplugError
 from tidegate.stream import Stream, Value
-from tidewire import Batch, WireError, decode, real_values, topic
+from tidewire import Batch, WireError, decode, limits, real_values, topic
 from tidewire.foreign import decode as decode_foreign
 
 _BATCH_FIRST, _BATCH_LAST = 0xA0, 0xBF  # a CBOR map: a batch
 _VALUE_BYTES_MAX = 1024
+LATEST_MAX = 200  # measurements whose newest sample is kept, for the status page
+
+
+@dataclass(slots=True)
+class Newest:
+    """The newest values of a measurement, at the instant of the last."""
+
+    at_ms: int = 0
+    values: dict[str, Value] = field(default_factory=dict)
 
 
 class MessageIntake:
     """Takes messages of the routes, for the gateway of that thing name.
 
-    `batches` and `samples` count what went to the outbox.
+    `batches` and `samples` count what went to the outbox; `latest` has the newest values by thing
+    and measurement, of the first `LATEST_MAX` and of `COLUMNS_MAX` fields each.
     """
 
     def __init__(self, routes: Sequence[Route], outbox: Outbox, *, site: str, gateway: str) -> None:
         self.batches = self.samples = 0
+        self.latest: dict[tuple[str, str], Newest] = {}
         self._routes, self._outbox = tuple(routes), outbox
         self._site, self._gateway = site, gateway
         self.sparkplug = SparkplugRows(gateway)
@@ -74,6 +87,12 @@ class MessageIntake:
         )
         self.batches += 1
         self.samples += len(batch.times_ms)
+        values: dict[str, Value] = {}
+        for column in batch.columns:
+            last: list[Any] = real_values(column._replace(values=column.values[-1:]))
+            values.update((column.name, value) for value in last)
+        if batch.times_ms:
+            self._note(thing, measurement, batch.times_ms[-1], values)
 
     def _take_json(self, route: Route, name: str, payload: bytes, received_at_ms: int) -> None:
         thing, measurement = self._names(route, name)
@@ -81,11 +100,11 @@ class MessageIntake:
 
     def _take_value(self, route: Route, name: str, payload: bytes, received_at_ms: int) -> None:
         thing, measurement = self._names(route, name)
-        field = field_name(route.field.of(name.split("/")))
-        if not field:
+        named = field_name(route.field.of(name.split("/")))
+        if not named:
             raise MessageError("name", f"topic {name} names no field")
         value = _value(payload)
-        self._append(Stream(self._site, thing, measurement, (field,)), received_at_ms, (value,))
+        self._append(Stream(self._site, thing, measurement, (named,)), received_at_ms, (value,))
 
     def _take_sparkplug(
         self, route: Route, name: str, payload: bytes, received_at_ms: int
@@ -116,6 +135,20 @@ class MessageIntake:
     def _append(self, stream: Stream, at_ms: int, row: Sequence[Value]) -> None:
         self._outbox.append(stream, at_ms, row)
         self.samples += 1
+        values = dict(zip(stream.fields, row, strict=True))
+        self._note(stream.thing, stream.measurement, at_ms, values)
+
+    def _note(self, thing: str, measurement: str, at_ms: int, values: Mapping[str, Value]) -> None:
+        key = (thing, measurement)
+        if key not in self.latest and len(self.latest) >= LATEST_MAX:
+            return
+        newest = self.latest.setdefault(key, Newest())
+        if at_ms < newest.at_ms:
+            return  # it comes late, out of an outage
+        newest.at_ms = at_ms
+        for name, value in values.items():
+            if name in newest.values or len(newest.values) < limits.COLUMNS_MAX:
+                newest.values[name] = value
 
 
 def _value(payload: bytes) -> Value:

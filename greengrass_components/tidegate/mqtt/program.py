@@ -12,16 +12,18 @@ from tidegate.component_settings import ComponentSettings
 from tidegate.component_settings import read_settings as read_component_settings
 from tidegate.errors import GateError
 from tidegate.mqtt.bridge import Bridge
+from tidegate.mqtt.bridge_view import BridgeView
 from tidegate.mqtt.intake import MessageIntake
 from tidegate.mqtt.set_aside import SetAside
 from tidegate.mqtt.settings import MqttSettings, read_settings
 from tidegate.outbox import Outbox
 from tidegate.process import Process, exit_code_of, log_refused, parsed, parser_of
+from tidegate.status_page import StatusPage
 from tidegate.stream import Stream, Value
 
 log = logging.getLogger("tidegate.mqtt")
 
-_NAMES = ("site", "thing", "outbox", "health_period_ms", "broker")
+_NAMES = ("site", "thing", "outbox", "health_period_ms", "status_port", "broker")
 _MAINTAIN_S = 0.25
 _SITE = "site"
 
@@ -72,6 +74,9 @@ class _Program:
             asyncio.create_task(bridge.run()),
             asyncio.create_task(_maintain(outbox)),
         ]
+        page = StatusPage(BridgeView(broker, bridge, intake, set_aside, outbox))
+        if settings.status_port:
+            await page.try_open(settings.status_port)
         if settings.health_period_ms:
             tasks.append(asyncio.create_task(_tell_health(settings, site, outbox, bridge.health)))
         try:
@@ -83,6 +88,7 @@ class _Program:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await page.close()
             outbox.maintain(flush=True)
 
 

@@ -18,7 +18,9 @@ from tidegate.followed_outbox import SETTLED_MS, FollowedOutbox
 from tidegate.kinesis.client import InThread, KinesisClient
 from tidegate.kinesis.credentials import CredentialSource
 from tidegate.kinesis.producer import Limits, Producer
+from tidegate.kinesis.uplink_view import UplinkView
 from tidegate.outbox import Outbox
+from tidegate.status_page.metrics_text import metrics_text
 from tidegate.uplink import OutboxSource, Source, Uplink
 from tidewire import decode
 
@@ -216,4 +218,28 @@ async def test_stopping_waits_for_what_is_on_its_way_but_not_for_ever(tmp_path: 
         assert 5.0 <= clock.at_s - before_s < 40.0
         assert box.batches.waiting("cloud") > 0
         client.close()
+    box.close()
+
+
+@in_loop
+async def test_the_status_page_shows_what_goes_and_what_waits_of_each_outbox(
+    tmp_path: Path,
+) -> None:
+    now, clock = Clock(), VirtualClock()
+    box = Outbox(tmp_path / "outbox", EACH, clock_ms=now)
+    with Endpoint() as endpoint:
+        client = client_of(endpoint)
+        source = OutboxSource(box.batches, "cloud", "io.tidegauge.ModbusAdapter")
+        uplink = uplink_of(client, clock, source)
+        view = UplinkView("kinesis_uplink", uplink, box)
+        fill(box, now, 300)
+        box.maintain(flush=True)
+        await uplink.drain()
+        client.close()
+    shown = view()
+    pace, under_way = shown.groups
+    assert [(one.name, one.value) for one in under_way.fields] == [("ModbusAdapter", 0)]
+    assert {one.name: one.value for one in pace.fields}["errors"] == 0
+    assert shown.queue["batches_arrived"] == uplink.batches_arrived > 0
+    assert "tidegate_queue_pending_bytes" in metrics_text(shown)
     box.close()
