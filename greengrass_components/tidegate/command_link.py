@@ -24,6 +24,7 @@ log = logging.getLogger("tidegate.commands")
 LOCAL_TOPIC = "tidegauge/commands"
 CLOUD_TOPIC = "cmd/tidegauge"
 MESSAGES_MAX = 100  # waiting; further ones are let go, and counted
+CLOSE_S_MAX = 5.0  # for commands under way; a nucleus gives a component 10 s to end
 _ANSWER = "/answer"
 
 
@@ -56,12 +57,18 @@ class CommandLink:
             self._subscriptions.append(subscription)
 
     async def close(self) -> None:
-        """Listen no more, and wait for the commands that are under way."""
+        """Listen no more, and wait for the commands that are under way, for a while."""
         for subscription in self._subscriptions:
             with contextlib.suppress(IpcError):
                 await subscription.close()
         self._subscriptions = []
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        tasks = set(self._tasks)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=CLOSE_S_MAX)
+            for task in late:
+                log.warning("a command was not over after %.0f s: look at the device", CLOSE_S_MAX)
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _from_local(self, topic: str, message: bytes | Mapping[str, Any]) -> None:
         self._take(topic, message, "local", self._ipc.publish)

@@ -2,8 +2,9 @@
 
 Flow: nucleus | file -> [process] -> program
 Started by a nucleus a component reads its configuration there, and again when that changes; else
-from `--configuration FILE`, and again on SIGHUP. It ends on SIGTERM and SIGINT with exit code 0.
-Exit code 2: the configuration is wrong, and the log says all that is.
+from `--configuration FILE`, and again on SIGHUP. It ends on SIGTERM and SIGINT with exit code 0,
+also while it waits for a nucleus that does not answer. Exit code 2: the configuration is wrong, and
+the log says all that is.
 """
 
 import argparse
@@ -11,10 +12,10 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from tidegate import component_configuration as configuration
 from tidegate.errors import GateError
@@ -22,7 +23,13 @@ from tidegate.ipc import IpcClient, IpcError
 
 log = logging.getLogger("tidegate.process")
 
+_T = TypeVar("_T")
+
 SETTLE_S = 0.5  # a deployment changes many values: one reading after the last of them
+
+
+class EndedError(Exception):
+    """The process is to end, and what it waited for did not come before that."""
 
 
 def parser_of(description: str) -> argparse.ArgumentParser:
@@ -61,6 +68,8 @@ def exit_code_of(
         for line in str(error).splitlines():
             log.error("%s", line)
         return 2
+    except EndedError:
+        pass
     log.info("ends")
     return 0
 
@@ -84,8 +93,11 @@ class Process:
             loop.add_signal_handler(name, self.stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self.changed.set)
         if configuration.has_nucleus() and not self._configuration_path:
-            self.ipc = await self._stack.enter_async_context(IpcClient.from_environment())
-            await self._follow(self.ipc)
+            try:
+                await self.unless_ended(self._connect())
+            except BaseException:
+                await self._stack.aclose()
+                raise
         return self
 
     async def __aexit__(
@@ -101,8 +113,25 @@ class Process:
         if self._configuration_path:
             return configuration.from_file(self._configuration_path)
         if self.ipc:
-            return await configuration.from_nucleus(self.ipc, names)
+            return await self.unless_ended(configuration.from_nucleus(self.ipc, names))
         return {}
+
+    async def unless_ended(self, asking: Coroutine[Any, Any, _T]) -> _T:
+        """Return what `asking` brings; raises `EndedError` where the process is to end before that.
+
+        For all that waits for others: who does not answer must not keep the process alive.
+        """
+        asked = asyncio.create_task(asking)
+        ending = asyncio.create_task(self.stopping.wait())
+        try:
+            await asyncio.wait({asked, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not asked.done():
+                raise EndedError
+            return asked.result()
+        finally:
+            for task in (asked, ending):
+                task.cancel()
+            await asyncio.gather(asked, ending, return_exceptions=True)
 
     async def told(self, *others: asyncio.Task[Any]) -> None:
         """Return when it is to end, its configuration changed, or one of `others` is done."""
@@ -120,8 +149,9 @@ class Process:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), SETTLE_S)
 
-    async def _follow(self, ipc: IpcClient) -> None:
-        """Hear of changes; a nucleus that tells none restarts the component instead."""
+    async def _connect(self) -> None:
+        """Connect, and hear of changes; a nucleus that tells none restarts it instead."""
+        self.ipc = ipc = await self._stack.enter_async_context(IpcClient.from_environment())
 
         def changed(_component: str, _path: tuple[str, ...]) -> None:
             self.changed.set()

@@ -86,7 +86,7 @@ class _Program:
         gateway = os.environ.get("AWS_IOT_THING_NAME") or settings.thing
         link = CommandLink(self._process.ipc, gateway, component.writing)
         try:
-            await link.open(settings.commands)
+            await self._process.unless_ended(link.open(settings.commands))
         except IpcError as error:
             log.error("commands will not be heard, see accessControl of the recipe: %s", error)
         return link

@@ -41,7 +41,9 @@ BACKLOG_BYTES_MAX = 8 * 1024 * 1024
 CALLS_MAX = 1_000  # one component's publishes that wait for the cloud
 CONNECT_S_MAX = 10.0
 # These wait for something outside; any other is answered before the next message is read.
-_WAITING = frozenset({"PublishToIoTCore", "RestartComponent", "CreateLocalDeployment"})
+_WAITING = frozenset(
+    {"PublishToIoTCore", "SubscribeToIoTCore", "RestartComponent", "CreateLocalDeployment"}
+)
 
 
 class IpcServer:

@@ -55,6 +55,10 @@ class InThread:
         """As `KinesisClient.put_records`."""
         return await asyncio.to_thread(self._client.put_records, records)
 
+    def close(self) -> None:
+        """End the connection, and with it what a thread may still wait for."""
+        self._client.close()
+
 
 def _connection(
     scheme: str, host: str, port: int | None, timeout_s: float, proxy: Proxy | None

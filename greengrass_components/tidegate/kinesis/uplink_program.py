@@ -1,7 +1,7 @@
 """The program of the component kinesis_uplink: everything is wired here.
 
 Options, signals and exit codes are those of `tidegate.process`. At its end, what is on its way is
-put if that takes no longer than five seconds; the rest is in the outboxes.
+put if that takes no longer than three seconds; the rest is in the outboxes.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from tidegate.ipc import IpcError
 from tidegate.kinesis.by_stream_manager import ByStreamManager
 from tidegate.kinesis.client import InThread, KinesisClient
 from tidegate.kinesis.credentials import CredentialSource
-from tidegate.kinesis.producer import Producer, PutClient
+from tidegate.kinesis.producer import Producer
 from tidegate.kinesis.proxy import proxy_for
 from tidegate.kinesis.shard_budget import ShardRate
 from tidegate.kinesis.uplink_settings import NAMES, UplinkSettings, Via, read_uplink_settings
@@ -32,7 +32,7 @@ from tidegate.outbox import Outbox
 from tidegate.process import Process, exit_code_of, log_refused, parsed, parser_of
 from tidegate.status_page import StatusPage
 from tidegate.streams import StreamsError
-from tidegate.uplink import OutboxSource, SystemClock, Uplink
+from tidegate.uplink import STOP_S, OutboxSource, SystemClock, Uplink
 
 log = logging.getLogger("tidegate.kinesis.uplink")
 
@@ -41,6 +41,7 @@ LOOK_S = 2.0  # between two looks for outboxes that are new
 MAINTAIN_S = 0.25
 STARTS_S = 10  # what a stream manager that is installed may take to start
 REFUSED_FILES_MAX = 100
+UplinkClient = ByStreamManager | InThread
 _UNBOUND = ShardRate(1e9, 1e12)  # Stream Manager keeps to the shard's rate itself
 
 
@@ -77,10 +78,10 @@ class UplinkProgram:
 
     async def _serve(self, settings: UplinkSettings, outbox: Outbox) -> None:
         """Carry until the end, or until the configuration has changed."""
-        client = await self._client(settings)
+        client = await self._process.unless_ended(self._client(settings))
         uplink = self._uplink(settings, client, outbox)
         local = LocalSamples(outbox, site=settings.site, gateway=settings.gateway)
-        subscription = await self._subscribe(settings, local)
+        subscription = await self._process.unless_ended(self._subscribe(settings, local))
         helpers = [
             asyncio.create_task(self._look_for_outboxes(settings, uplink)),
             asyncio.create_task(_maintain(outbox)),
@@ -92,19 +93,20 @@ class UplinkProgram:
         try:
             await self._process.told(carrying)
             uplink.stop()
-            await carrying
+            await asyncio.wait({carrying}, timeout=STOP_S)
+            if carrying.done():
+                carrying.result()  # a bug of ours ends the process, and the nucleus starts it again
         finally:
             for task in (carrying, *helpers):
                 task.cancel()
             await asyncio.gather(carrying, *helpers, return_exceptions=True)
+            client.close()
             await page.close()
             if subscription:
                 with contextlib.suppress(IpcError):
                     await subscription.close()
-            if isinstance(client, ByStreamManager):
-                client.close()
 
-    def _uplink(self, settings: UplinkSettings, client: PutClient, outbox: Outbox) -> Uplink:
+    def _uplink(self, settings: UplinkSettings, client: UplinkClient, outbox: Outbox) -> Uplink:
         by_stream_manager = isinstance(client, ByStreamManager)
 
         def make(**told: Any) -> Producer:
@@ -124,7 +126,7 @@ class UplinkProgram:
             keep_refused=self._keep_refused,
         )
 
-    async def _client(self, settings: UplinkSettings) -> PutClient:
+    async def _client(self, settings: UplinkSettings) -> UplinkClient:
         if settings.via is not Via.KINESIS:
             by_stream_manager = ByStreamManager(settings.stream_manager, settings.stream)
             if await self._answers(by_stream_manager, settings) or settings.via is not Via.AUTO:

@@ -7,13 +7,17 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.greengrass_components.tidegate.in_loop import in_loop
 from tests.greengrass_components.tidegate.modbus.lines import filled_unit
+from tests.greengrass_components.tidegate.silent_nucleus import SilentNucleus
 from tidegate.outbox import Outbox
 from tidegate.simulators.modbus import ModbusServer
 from tidewire import decode, real_values
 
-MAIN = Path("greengrass_components/modbus_adapter/main.py").absolute()
+COMPONENTS = Path("greengrass_components").absolute()
+MAIN = COMPONENTS / "modbus_adapter" / "main.py"
 WAIT_S_MAX = 30.0
 
 
@@ -130,3 +134,22 @@ async def test_a_wrong_tag_map_ends_it_with_code_2_and_every_mistake(tmp_path: P
     assert b"tags.yaml:5: " in told
     assert b"tags.yaml:6: " in told
     assert b"Traceback" not in told
+
+
+@pytest.mark.parametrize("component", ["modbus_adapter", "mqtt_bridge", "kinesis_uplink"])
+@pytest.mark.parametrize("greets", [False, True])
+@in_loop
+async def test_sigterm_ends_it_while_its_nucleus_does_not_answer(
+    tmp_path: Path, component: str, greets: bool
+) -> None:
+    async with SilentNucleus(tmp_path / "ipc", greets=greets) as nucleus:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(COMPONENTS / component / "main.py"),
+            cwd=tmp_path, env=nucleus.environment, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        await until(lambda: len(nucleus.asked) > greets)
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(WAIT_S_MAX):
+            _, told = await process.communicate()
+        assert process.returncode == 0, told.decode()
+        assert b"Traceback" not in told

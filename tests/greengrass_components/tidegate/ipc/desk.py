@@ -27,11 +27,16 @@ GRANT_ALL = {
 
 
 class MemoryCloud:
-    """Delivers at once; `away` refuses, as a nucleus without a spooler does."""
+    """Delivers at once; `away` refuses, as a nucleus without a spooler does.
+
+    `slow`: a subscription is granted once `answers` is set.
+    """
 
     def __init__(self) -> None:
         self.published: list[CloudMessage] = []
-        self.away = False
+        self.away = self.slow = False
+        self.answers = asyncio.Event()
+        self.asked = 0
         self._subscriptions: list[tuple[str, Callable[[CloudMessage], None]]] = []
 
     async def publish(self, message: CloudMessage) -> None:
@@ -46,6 +51,9 @@ class MemoryCloud:
         self, topic_filter: str, qos: int, deliver: Callable[[CloudMessage], None]
     ) -> Callable[[], Awaitable[None]]:
         del qos
+        self.asked += 1
+        if self.slow:
+            await self.answers.wait()
         entry = (topic_filter, deliver)
         self._subscriptions.append(entry)
 

@@ -38,6 +38,23 @@ def test_subscriptions_come_back_with_the_nucleus() -> None:
     asyncio.run(scene())
 
 
+def test_a_subscription_that_waits_for_the_broker_holds_up_no_other_call() -> None:
+    async def scene() -> None:
+        with Desk() as desk:
+            desk.nucleus.add("a", "t", {"accessControl": GRANT_ALL, "x": 1})
+            desk.cloud.slow = True
+            async with IpcClient(desk.socket_path, "t") as client:
+                asking = asyncio.create_task(client.subscribe_to_iot_core("c", lambda *_: None))
+                await _until(lambda: desk.cloud.asked)
+                async with asyncio.timeout(10):
+                    assert await client.configuration(["x"]) == {"x": 1}
+                assert not asking.done()
+                desk.call(desk.cloud.answers.set)
+                await asking
+
+    asyncio.run(scene())
+
+
 def test_a_call_during_the_absence_fails_and_says_so() -> None:
     async def scene() -> None:
         with Desk() as desk:
