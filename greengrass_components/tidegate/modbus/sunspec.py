@@ -3,7 +3,7 @@
 A device has the text `SunS` at register 40000, 50000 or 0, and behind it models: number, length,
 points. Scale factors are read once, when the tag map is made; points that a device does not
 have are left out. SunSpec Information Model Specification, and the models 1, 101-103, 111-113 and
-201-204 of https://github.com/sunspec/models.
+201-204 of https://github.com/sunspec/models; a test compares them with those of pysunspec2.
 """
 
 import math
@@ -26,7 +26,11 @@ _SCALE_MAX = 10
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A value of a model: where it stands from the model's number on, and where its scale does."""
+    """A value of a model: where it stands from the model's number on, and where its scale does.
+
+    `type` is that of a tag, or `acc32`: a counter, of which 0 may mean that there is none, and is
+    taken for its value.
+    """
 
     field: str
     offset: int
@@ -37,7 +41,12 @@ class Point:
     @property
     def registers(self) -> int:
         """Return how many registers it takes."""
-        return 2 if self.type in ("uint32", "float32") else 1
+        return 2 if self.type in ("uint32", "acc32", "float32") else 1
+
+    @property
+    def tag_type(self) -> str:
+        """Return its type as a tag map has it."""
+        return "uint32" if self.type == "acc32" else self.type
 
     @property
     def missing(self) -> int | None:
@@ -81,7 +90,7 @@ class Model:
         if len(words) < point.registers:
             return False
         data = struct.pack(f">{len(words)}H", *words)
-        code = {"int16": "h", "uint16": "H", "uint32": "I", "float32": "f"}[point.type]
+        code = {"int16": "h", "uint16": "H", "uint32": "I", "float32": "f"}[point.tag_type]
         (value,) = struct.unpack(f">{code}", data)
         return value != point.missing and not math.isnan(value)
 
@@ -134,7 +143,7 @@ def tag_map_of(devices: Sequence[SunspecDevice], url: str, *, period_ms: int = 1
 def _tag_line(model: Model, point: Point, scale: float) -> str:
     parts = [
         f"field: {point.field}", f'address: "holding:{model.first + point.offset}"',
-        f"type: {point.type}",
+        f"type: {point.tag_type}",
     ]  # fmt: skip
     if scale != 1:
         parts.append(f"scale: {scale:.10f}".rstrip("0").rstrip("."))
@@ -187,7 +196,7 @@ _INVERTER = _points(
     ("voltage_phase_b_v", 11, "uint16", "V", 13), ("voltage_phase_c_v", 12, "uint16", "V", 13),
     ("power_w", 14, "int16", "W", 15), ("frequency_hz", 16, "uint16", "Hz", 17),
     ("apparent_power_va", 18, "int16", "VA", 19), ("reactive_power_var", 20, "int16", "var", 21),
-    ("power_factor_percent", 22, "int16", "%", 23), ("energy_wh", 24, "uint32", "Wh", 26),
+    ("power_factor_percent", 22, "int16", "%", 23), ("energy_wh", 24, "acc32", "Wh", 26),
     ("dc_current_a", 27, "uint16", "A", 28), ("dc_voltage_v", 29, "uint16", "V", 30),
     ("dc_power_w", 31, "int16", "W", 32), ("cabinet_temperature_c", 33, "int16", "degC", 37),
     ("heat_sink_temperature_c", 34, "int16", "degC", 37), ("state", 38, "uint16", "", None),
@@ -219,7 +228,7 @@ _METER = _points(
     ("power_phase_a_w", 19, "int16", "W", 22), ("power_phase_b_w", 20, "int16", "W", 22),
     ("power_phase_c_w", 21, "int16", "W", 22), ("apparent_power_va", 23, "int16", "VA", 27),
     ("reactive_power_var", 28, "int16", "var", 32), ("power_factor_percent", 33, "int16", "%", 37),
-    ("exported_wh", 38, "uint32", "Wh", 54), ("imported_wh", 46, "uint32", "Wh", 54),
+    ("exported_wh", 38, "acc32", "Wh", 54), ("imported_wh", 46, "acc32", "Wh", 54),
 )  # fmt: skip
 _METERS = (201, 202, 203, 204)
 POINTS: dict[int, tuple[Point, ...]] = {

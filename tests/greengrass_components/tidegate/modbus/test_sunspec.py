@@ -1,7 +1,10 @@
 """SunSpec: a device that says what it has becomes a tag map that reads just that."""
 
+import json
 import struct
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,9 +14,47 @@ from tidegate.modbus.errors import ModbusError
 from tidegate.modbus.kind import KIND
 from tidegate.modbus.link import Link
 from tidegate.modbus.settings import read_settings
-from tidegate.modbus.sunspec import BASES, discover, tag_map_of
+from tidegate.modbus.sunspec import BASES, POINTS, discover, tag_map_of
 from tidegate.simulators.modbus import ModbusServer, ModbusUnit
 from tidegate.tag_map import read_tag_map
+
+# The SunSpec Alliance's types and units, as ours.
+TYPES = {"enum16": "uint16", "bitfield32": "uint32"}
+UNITS = {"Pct": "%", "C": "degC", None: ""}
+
+
+def of_the_alliance(number: int) -> dict[int, dict[str, Any]]:
+    """Return the points of a model as the alliance defines them, each at its offset."""
+    text = (files("sunspec2") / "models" / "json" / f"model_{number}.json").read_text()
+    points, at = {}, 0
+    for point in json.loads(text)["group"]["points"]:
+        points[at] = point
+        at += point["size"]
+    return points
+
+
+@pytest.mark.parametrize("number", sorted(POINTS))
+def test_points_are_where_the_sunspec_alliance_has_them(number: int) -> None:
+    theirs = of_the_alliance(number)
+    places = {point["name"]: at for at, point in theirs.items()}
+    for point in POINTS[number]:
+        defined = theirs[point.offset]
+        assert TYPES.get(defined["type"], defined["type"]) == point.type, point
+        assert UNITS.get(defined.get("units"), defined.get("units")) == point.unit, point
+        assert places.get(defined.get("sf")) == point.scale_offset, point
+
+
+def test_texts_of_the_common_model_are_where_the_sunspec_alliance_has_them() -> None:
+    theirs = of_the_alliance(1)
+    found = {
+        at: (point["name"], point["size"]) for at, point in theirs.items() if at in (2, 18, 50)
+    }
+    assert found == {2: ("Mn", 16), 18: ("Md", 16), 50: ("SN", 16)}
+
+
+def test_a_counter_at_its_highest_value_is_not_missing() -> None:
+    (energy,) = [point for point in POINTS[103] if point.field == "energy_wh"]
+    assert energy.missing is None  # of 32 bits of a flag field, all ones mean that there is none
 
 
 def inverter(base: int) -> ModbusUnit:
