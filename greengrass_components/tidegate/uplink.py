@@ -16,6 +16,7 @@ from typing import Protocol
 from tidegate.batch_log import BatchLog, Entry
 from tidegate.kinesis.producer import Clock, Producer
 from tidegate.segment_log.errors import LogError
+from tidegate.thing_owners import ThingOwners
 
 log = logging.getLogger("tidegate.uplink")
 
@@ -108,6 +109,8 @@ class Uplink:
         self._arrived: set[int] = set()
         self.producer = make_producer(on_done=self._arrived.update, on_refused=self._refused)
         self._readings: list[_Reading] = []
+        self._turn = -1  # whose it was last
+        self.owners = ThingOwners()
         for source in sources:
             self.add(source)
         self._token = 0
@@ -162,27 +165,46 @@ class Uplink:
         return {one.source.name: len(one.on_their_way) for one in self._readings}
 
     def _feed(self) -> bool:
-        """Give the producer what it has room for; returns whether that was anything."""
+        """Give the producer what it has room for; returns whether that was anything.
+
+        The sources take turns, so that what waits in one does not keep another's newest back.
+        """
         fed = False
-        for reading in self._readings:
-            while self.producer.has_room:
-                try:
-                    entries = reading.source.read(reading.next_number)
-                except OSError as error:
-                    log.error("outbox can't be read name=%s: %s", reading.source.name, error)
-                    break
-                if not entries:
-                    break
-                if entries[0].number < reading.next_number:  # its owner has begun anew
-                    reading.on_their_way.clear()  # of the old life: no number of this one
-                    reading.arrived_to = reading.finished_to = entries[0].number
-                for entry in entries:
-                    self.producer.add(entry.payload, self._token)
-                    reading.on_their_way.append((self._token, entry.number))
-                    self._token += 1
-                reading.next_number = entries[-1].number + 1
-                fed = True
+        left = len(self._readings)  # turns until every source was found empty
+        while left and self.producer.has_room:
+            self._turn = (self._turn + 1) % len(self._readings)
+            reading = self._readings[self._turn]
+            if self._feed_from(reading):
+                fed, left = True, len(self._readings)
+            else:
+                left -= 1
         return fed
+
+    def _feed_from(self, reading: _Reading) -> bool:
+        """Give the producer one reading of a source; returns whether there was any."""
+        name = reading.source.name
+        try:
+            entries = reading.source.read(reading.next_number)
+        except (LogError, OSError) as error:
+            log.error("outbox can't be read name=%s: %s", name, error)
+            return False
+        if not entries:
+            return False
+        if entries[0].number < reading.next_number:  # its owner has begun anew
+            reading.on_their_way.clear()  # of the old life: no number of this one
+            reading.arrived_to = reading.finished_to = entries[0].number
+        for entry in entries:
+            self.producer.add(entry.payload, self._token)
+            reading.on_their_way.append((self._token, entry.number))
+            self._token += 1
+            if self.owners.note(entry.thing, name):
+                log.error(
+                    "two components have the thing %s, %s: each counts its batches for itself, and"
+                    " the audit will tell of gaps that are none; name another thing in one of them",
+                    entry.thing, " and ".join(sorted(self.owners.shared[entry.thing])),
+                )  # fmt: skip
+        reading.next_number = entries[-1].number + 1
+        return True
 
     def _refused(self, data: bytes, tokens: list[int], why: str) -> None:
         self._keep_refused(data, why)

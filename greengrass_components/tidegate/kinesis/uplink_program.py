@@ -11,7 +11,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -176,12 +176,7 @@ class UplinkProgram:
     async def _look_for_outboxes(self, settings: UplinkSettings, uplink: Uplink) -> None:
         known: set[Path] = set()
         while True:
-            for folder in _outboxes(self._state, settings.outboxes):
-                if folder not in known:
-                    known.add(folder)
-                    followed = FollowedOutbox(folder, SINK)
-                    uplink.add(followed)
-                    log.info("outbox found name=%s", followed.name)
+            known |= follow_new(_outboxes(self._state, settings.outboxes), known, uplink)
             await asyncio.sleep(LOOK_S)
 
     async def _read(self) -> UplinkSettings:
@@ -194,6 +189,26 @@ class UplinkProgram:
         if len(list(folder.iterdir())) < REFUSED_FILES_MAX:
             (folder / f"{time.time_ns()}.kpl").write_bytes(data)
         log.error("record kept aside folder=%s: %s", folder, why)
+
+
+def follow_new(folders: Iterable[Path], known: Set[Path], uplink: Uplink) -> set[Path]:
+    """Follow the outboxes that are not `known`; return those that are followed from now on.
+
+    One that can't be read, or in which a disk that is full takes no cursor, is logged; try again.
+    """
+    found = set()
+    for folder in folders:
+        if folder in known:
+            continue
+        followed = FollowedOutbox(folder, SINK)
+        try:
+            uplink.add(followed)
+        except (GateError, OSError) as error:
+            log.error("outbox can't be followed name=%s: %s", followed.name, error)
+            continue
+        log.info("outbox found name=%s", followed.name)
+        found.add(folder)
+    return found
 
 
 def _outboxes(state: Path, patterns: Sequence[str]) -> list[Path]:

@@ -24,7 +24,10 @@ class UplinkView:
         """Return how things are now."""
         self._take_rates()
         producer = self._uplink.producer
-        counts: dict[str, int | float] = {"batches_arrived": self._uplink.batches_arrived}
+        counts: dict[str, int | float] = {
+            "batches_arrived": self._uplink.batches_arrived,
+            "things_shared": len(self._uplink.owners.shared),
+        }
         for name, value in producer.metrics.document().items():
             if isinstance(value, dict):
                 counts |= {f"{name}_{part}": round(one, 3) for part, one in value.items()}
@@ -43,7 +46,7 @@ class UplinkView:
                 "batches_arrived": self._uplink.batches_arrived,
             },
             counts=counts,
-            trouble=f"records wait: {producer.last_error}" if producer.is_failing else "",
+            trouble=self._trouble(),
         )
 
     def _groups(self, waiting: dict[str, int]) -> list[GroupState]:
@@ -79,3 +82,9 @@ class UplinkView:
         batches, records, size = (now - was for now, was in zip(sums, self._sums, strict=True))
         self._rates = (batches / passed_s, records / passed_s, size / passed_s)
         self._rates_at_s, self._sums = now_s, sums
+
+    def _trouble(self) -> str:
+        producer, shared = self._uplink.producer, self._uplink.owners.shared
+        if producer.is_failing:
+            return f"records wait: {producer.last_error}"
+        return f"two components have one thing: {', '.join(sorted(shared))}" if shared else ""

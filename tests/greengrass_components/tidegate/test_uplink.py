@@ -18,9 +18,11 @@ from tidegate.followed_outbox import SETTLED_MS, FollowedOutbox
 from tidegate.kinesis.client import InThread, KinesisClient
 from tidegate.kinesis.credentials import CredentialSource
 from tidegate.kinesis.producer import Limits, Producer
+from tidegate.kinesis.uplink_program import follow_new
 from tidegate.kinesis.uplink_view import UplinkView
 from tidegate.outbox import Outbox
 from tidegate.status_page.metrics_text import metrics_text
+from tidegate.thing_owners import ThingOwners
 from tidegate.uplink import STOP_S, OutboxSource, Source, Uplink
 from tidewire import decode
 
@@ -243,3 +245,85 @@ async def test_the_status_page_shows_what_goes_and_what_waits_of_each_outbox(
     assert shown.queue["batches_arrived"] == uplink.batches_arrived > 0
     assert "tidegate_queue_pending_bytes" in metrics_text(shown)
     box.close()
+
+
+async def test_what_waits_in_one_outbox_does_not_keep_anothers_newest_back(tmp_path: Path) -> None:
+    now, clock = Clock(), VirtualClock()
+    full, other = (Outbox(tmp_path / name, EACH, clock_ms=now) for name in ("full", "other"))
+    with Endpoint() as endpoint:
+        client = client_of(endpoint)
+        uplink = uplink_of(
+            client, clock, OutboxSource(full.batches, "cloud", "full"),
+            OutboxSource(other.batches, "cloud", "other"),
+            limits=Limits(pending_bytes_max=2_000),
+        )  # fmt: skip
+        noise = random.Random(1).randbytes(500).hex()  # a batch that no encoding makes small
+        for number in range(5_000):
+            full.append_batch(thing="b", sequence=number, samples=1, payload=noise.encode())
+        fill(other, now, 20)
+        other.maintain(flush=True)
+        for _ in range(4):
+            await uplink.step()
+            await clock.sleep(2.0)
+        assert other.batches.waiting("cloud") == 0
+        assert full.batches.waiting("cloud") > 1_000
+        client.close()
+    full.close()
+    other.close()
+
+
+@in_loop
+async def test_an_outbox_whose_disk_takes_no_cursor_is_followed_once_it_does(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    now, clock = Clock(), VirtualClock()
+    folder = tmp_path / "adapter" / "outbox"
+    box = Outbox(folder, EACH, clock_ms=now)
+    fill(box, now, 50)
+    in_the_way = folder / "batches" / "kinesis.cursor.new"
+    in_the_way.mkdir()
+    with Endpoint() as endpoint:
+        client = client_of(endpoint)
+        uplink = uplink_of(client, clock)
+        assert follow_new([folder], set(), uplink) == set()
+        assert "can't be followed name=adapter" in caplog.text
+        in_the_way.rmdir()
+        assert follow_new([folder], set(), uplink) == {folder}
+        (folder / "batches" / "kinesis.cursor").unlink()  # its owner begins anew
+        in_the_way.mkdir()
+        assert uplink._feed() is False
+        assert "can't be read name=adapter" in caplog.text
+        client.close()
+    box.close()
+
+
+@in_loop
+async def test_two_outboxes_with_one_thing_are_told_once_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    now, clock = Clock(), VirtualClock()
+    boxes = [Outbox(tmp_path / name, EACH, clock_ms=now) for name in ("modbus", "opcua")]
+    with Endpoint() as endpoint:
+        client = client_of(endpoint)
+        sources = [OutboxSource(box.batches, "cloud", box.folder.name) for box in boxes]
+        uplink = uplink_of(client, clock, *sources)
+        for first in (0, 100, 200):
+            for box in boxes:
+                fill(box, now, 100, first=first)
+                box.maintain(flush=True)
+                await uplink.drain()
+        assert uplink.owners.shared == dict.fromkeys(
+            ("gw-1", "gw-1:press"), frozenset({"modbus", "opcua"})
+        )
+        assert caplog.text.count("have the thing gw-1,") == 1
+        assert UplinkView("u", uplink, boxes[0])().trouble.startswith("two components have one")
+        client.close()
+    for box in boxes:
+        box.close()
+
+
+def test_a_thing_that_moves_to_another_component_is_not_shared() -> None:
+    owners = ThingOwners()
+    told = [owners.note("pump", outbox) for outbox in ("a", "a", "b", "b", "c", "c")]
+    assert not any(told)
+    assert owners.note("pump", "a")

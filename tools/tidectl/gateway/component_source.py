@@ -1,11 +1,7 @@
 """A component's folder in the checkout: its recipe, what it imports, what it is called."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from tidectl.errors import TidectlError
 from tidectl.project import ROOT
@@ -46,23 +42,6 @@ class ComponentSource:
         lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
         return [line for line in lines if line]
 
-    def things(self) -> list[str]:
-        """Return the things that the tag maps of its folder name, besides the gateway."""
-        found = [thing for path in self._maps() for thing in things_of(path)]
-        return list(dict.fromkeys(found))
-
-    def things_expected(self, gateway: str, settings: Mapping[str, Any]) -> list[str]:
-        """Return the things that it sends samples of with `settings`; none: nobody knows."""
-        name = str(settings.get("tag_map") or self.recipe.defaults.get("tag_map") or "")
-        path = self.folder / name  # an absolute one stays so
-        adapter = _document(path).get("adapter") if name else None
-        if not adapter:
-            return []
-        return [str(settings.get("thing") or f"{gateway}:{adapter}"), *things_of(path)]
-
-    def _maps(self) -> list[Path]:
-        return sorted(path for path in self.folder.glob("*.yaml") if path.name != "recipe.yaml")
-
     def files(self) -> list[Path]:
         """Return the files that go to the device."""
         return sorted(
@@ -70,22 +49,6 @@ class ComponentSource:
             for path in self.folder.rglob("*")
             if path.is_file() and "__pycache__" not in path.parts and path.name != "recipe.yaml"
         )
-
-
-def things_of(tag_map: Path) -> list[str]:
-    """Return the things that a tag map names; none where it can't be read."""
-    document = _document(tag_map)
-    groups = document.get("groups")
-    entries = [document, *(groups if isinstance(groups, list) else ())]
-    return [str(one["thing"]) for one in entries if isinstance(one, dict) and one.get("thing")]
-
-
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}  # the component itself tells what is wrong with it
-    return document if isinstance(document, dict) else {}
 
 
 def load_source(folder: Path) -> ComponentSource:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tidectl.errors import TidectlError
+from tidectl.gateway.thing_owners import check_owners
 from tidectl.options import examples, json_option
 from tidectl.output import print_json, print_table, say
 from tidegate.adapter_kind import AdapterKind, find_kind
@@ -21,6 +22,7 @@ REQUESTS_SHOWN_MAX = 50
         "tidectl gateway check greengrass_components/modbus_adapter/tags.yaml",
         "tidectl gateway check tags.csv --adapter modbus --json",
         "tidectl gateway check tags.yaml --round-trip-ms 20   # what if devices are slower",
+        "tidectl gateway check modbus.yaml --beside opcua.yaml   # of the same gateway",
     )
 )
 @click.argument("tag_map", type=click.Path(path_type=Path, dir_okay=False))
@@ -31,9 +33,22 @@ REQUESTS_SHOWN_MAX = 50
     type=click.FloatRange(0, 60_000),
     help="What devices take to answer, before what the tag map says.",
 )
+@click.option(
+    "--beside",
+    "others",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="TAG_MAP",
+    help="Of another component of the gateway: they may share no thing. May be repeated.",
+)
 @json_option
 def command(
-    tag_map: Path, adapter: str | None, thing: str, round_trip_ms: float | None, as_json: bool
+    tag_map: Path,
+    adapter: str | None,
+    thing: str,
+    round_trip_ms: float | None,
+    others: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Print a tag map's request plan and the load on its bus.
 
@@ -43,6 +58,7 @@ def command(
     try:
         kind = find_kind(adapter) if adapter else None
         found = read_tag_map(tag_map, kind=kind, thing=thing)
+        maps = {str(tag_map): found, **{str(one): read_tag_map(one) for one in others}}
     except TagMapError as error:
         if as_json:
             print_json({"mistakes": [asdict(one) for one in error.mistakes]})
@@ -53,6 +69,7 @@ def command(
         ) from error
     except GateError as error:
         raise TidectlError(str(error), "see --help") from error
+    check_owners({path: _things(Path(path), one.kind, thing) for path, one in maps.items()})
     reports = [_report(found.kind, bus, round_trip_ms) for bus in found.buses]
     if as_json:
         print_json({"adapter": found.kind.name, "buses": reports})
@@ -60,6 +77,12 @@ def command(
         _show(found, reports)
     if any(report["overloaded"] for report in reports):
         raise click.exceptions.Exit(1)
+
+
+def _things(path: Path, kind: AdapterKind, gateway: str) -> list[str]:
+    """Return the things of a component with this map, as it names them itself."""
+    own = f"{gateway}:{kind.name}"
+    return [own, *(group.thing for group in read_tag_map(path, kind=kind, thing=own).groups)]
 
 
 def _report(kind: AdapterKind, bus: Bus, round_trip_ms: float | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tidectl.gateway.device_route import DeviceRoute
 from tidectl.gateway.device_shell import DeviceShell
 from tidectl.gateway.package import Package, link, pack
 from tidectl.gateway.setting_pairs import merged
+from tidectl.gateway.thing_owners import check_owners, things_of
 from tidectl.gateway.wheel_house import PLATFORMS, Device
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home, target_options
@@ -85,6 +86,9 @@ def command(
         raise click.UsageError("give --local HOST or --cloud")
     sources = [find_source(name) for name in components]
     configuration = {source.name: merged(given) for source in sources} if given else {}
+    check_owners(
+        {one.name: things_of(one, "GATEWAY", configuration.get(one.name, {})) for one in sources}
+    )
     with tempfile.TemporaryDirectory(prefix="tidegauge-") as scratch:
         if host:
             shell = DeviceShell(host, tuple(shlex.split(ssh)))

@@ -10,13 +10,19 @@ import click
 from rich.markup import escape
 
 from tidectl.errors import TidectlError
-from tidectl.gateway.component_source import COMPONENTS, ComponentSource, find_source
+from tidectl.gateway.component_source import (
+    COMPONENTS,
+    ComponentSource,
+    all_sources,
+    find_source,
+)
 from tidectl.gateway.core_device import DEFAULT_GROUP, CoreDevice, core_device, provision
 from tidectl.gateway.first_values import VALUES_S_MAX, first_values
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import DEFAULT_THING
 from tidectl.gateway.package import BUILD, link
 from tidectl.gateway.status_pages import choose_port, page_port, page_url
+from tidectl.gateway.thing_owners import check_owners, things_expected, things_of
 from tidectl.gateway_list import GatewayList
 from tidectl.home import Home
 from tidectl.instants import now_ms
@@ -73,16 +79,17 @@ def command(
     """
     began_ms = now_ms()
     sources = _sources(components)
-    _refuse_other_nucleus(LocalNucleus(core_device(home, thing).nucleus_root), nucleus)
-    target = _cloud(home)
     device = core_device(home, thing)
+    local = LocalNucleus(device.nucleus_root)
+    _refuse_other_nucleus(local, nucleus)
+    things = _things(sources, thing, local)
+    target = _cloud(home)
     if not device.path.exists():
         with err.status(f"making the gateway {thing}"):
             provision(target, home, thing, site=site, group=DEFAULT_GROUP)
         say(f"gateway {thing} made")
     # The things of the tag maps are this user's own, in a cloud of this user's own.
-    GatewayList(target).allow(thing, [name for source in sources for name in source.things()])
-    local = LocalNucleus(device.nucleus_root)
+    GatewayList(target).allow(thing, [one for one in things if not _is_part(one, thing)])
     with err.status("starting the nucleus"):
         facts = local.start(_nucleus_settings(device, target, nucleus or CLASSIC))
     say(f"nucleus {facts.nucleus} runs, process {facts.pid}")
@@ -173,6 +180,25 @@ def _sources(names: tuple[str, ...]) -> list[ComponentSource]:
     return [find_source(name) for name in names]
 
 
+def _things(sources: list[ComponentSource], gateway: str, local: LocalNucleus) -> list[str]:
+    """Return the things of the components, which share none, nor with those that run already."""
+    runs = {one["componentName"]: one for one in local.components()} if local.facts() else {}
+    there = [source for source in all_sources() if source.name in runs]
+    owned = {
+        source.name: things_of(
+            source, gateway, runs[source.name]["configuration"] if source.name in runs else {}
+        )
+        for source in [*sources, *there]
+    }
+    check_owners(owned)
+    return list(dict.fromkeys(thing for source in sources for thing in owned[source.name]))
+
+
+def _is_part(thing: str, gateway: str) -> bool:
+    """Whether a gateway may always speak for `thing`: it is itself, or a part of it."""
+    return thing == gateway or thing.startswith(f"{gateway}:")
+
+
 def _cloud(home: Home) -> Target:
     process = LocalProcess(home)
     with err.status("starting the local cloud"):
@@ -231,7 +257,7 @@ def _wait_for_values(
 ) -> tuple[list[str], list[str]]:
     settings = {one["componentName"]: one["configuration"] for one in local.components()}
     things = {
-        source.name: source.things_expected(device.thing, settings.get(source.name, {}))
+        source.name: things_expected(source, device.thing, settings.get(source.name, {}))
         for source in sources
     }
     with err.status("waiting for the first values"):

@@ -60,3 +60,22 @@ def test_a_connection_that_can_not_be_is_told(tidectl: Run, tmp_path: Path) -> N
     result = tidectl(*CHECK, str(path))
     assert result.code == 1
     assert "connection l" in result.err
+
+
+def test_maps_of_one_gateway_that_share_a_thing_are_told(tidectl: Run, tmp_path: Path) -> None:
+    groups = (
+        "groups:\n- {measurement: MEASUREMENT, thing: press-1, tags: [{field: a, address: A}]}\n"
+    )
+    modbus, s7 = tmp_path / "modbus.yaml", tmp_path / "s7.yaml"
+    line = "adapter: modbus\nconnections: {l: {url: tcp://h}}\n"
+    modbus.write_text(line + groups.replace("A}", "40001}").replace("MEASUREMENT", "pump"))
+    line = "adapter: s7\nconnections: {l: {url: 's7://h'}}\n"
+    s7.write_text(line + groups.replace("A}", "MW20}").replace("MEASUREMENT", "tank"))
+    result = tidectl(*CHECK, str(modbus), "--beside", str(s7))
+    assert result.code == 1
+    assert "press-1 is of" in result.err
+    assert "s7.yaml" in result.err
+    s7.write_text(s7.read_text().replace("press-1", "press-2"))
+    assert tidectl(*CHECK, str(modbus), "--beside", str(s7)).code == 0
+    # Two of one kind have their own health under one name, unless they are named.
+    assert "gateway:modbus is of" in tidectl(*CHECK, str(modbus), "--beside", EXAMPLE).err
