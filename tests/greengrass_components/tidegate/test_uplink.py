@@ -247,6 +247,7 @@ async def test_the_status_page_shows_what_goes_and_what_waits_of_each_outbox(
     box.close()
 
 
+@in_loop
 async def test_what_waits_in_one_outbox_does_not_keep_anothers_newest_back(tmp_path: Path) -> None:
     now, clock = Clock(), VirtualClock()
     full, other = (Outbox(tmp_path / name, EACH, clock_ms=now) for name in ("full", "other"))
