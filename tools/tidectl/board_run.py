@@ -135,8 +135,8 @@ class BoardRun:
         if code in (RESET_EXIT_CODE, WATCHDOG_EXIT_CODE):
             self._start_again()
             return True
-        stats = self._newest
-        if not self._ending.is_set() or code or stats is None or not stats.final:
+        stats = self._newest  # none of a board that waits for a person at its portal
+        if not self._ending.is_set() or code or not (stats is None or stats.final):
             self.failure = f"the board ended with code {code}: {self._board.last_log_line()}"
         return False
 

@@ -37,7 +37,7 @@ from tidenode import drivers
 from tidenode.errors import ConfigError
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
-SIZE_BYTES = 1 << 20
+SIZE_BYTES = 0x170000  # of the files on a board of 4 MB: two versions of the program, and room
 BLOCK_BYTES = 4096  # an erase block of the flash, and MicroPython's LittleFS block
 # MicroPython mounts with these; another geometry would not find its files.
 _GEOMETRY: Mapping[str, Any] = {

@@ -13,7 +13,7 @@ from tidectl.partition_table import APP, DATA, Partition, PartitionTableError, f
 OUTBOX = "outbox"  # what the firmware's setting `outbox.partition` is by default
 ROMFS = "romfs"  # where MicroPython looks for a ROMFS
 UNDEFINED = 0x06  # ESP-IDF's subtype for data that is nobody's but the application's
-FILES_BYTES_MIN = 1 << 20  # two slots of the program, and a download beside them
+FILES_BYTES_MIN = 0x160000  # two slots of the program, of 140 blocks each, and room beside them
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,8 @@ def _proof(boot: int, uplink: Uplink) -> "Any":
 def _safe_mode(agent: Agent) -> "Any":
     from tidenode.streak import leave_safe_mode
 
-    log.warn("safe mode: no sensors, until the next start")
+    why = "an update" if agent.alone else "safe mode"
+    log.warn("%s: no sensors, until the next start" % why)
     return leave_safe_mode(agent)
 
 

@@ -26,9 +26,9 @@ def wanted(outbox_bytes: int, romfs_bytes: int = 0) -> Layout:
 def test_outbox_and_program_are_taken_from_the_end_of_the_files(rows: Rows) -> None:
     before = layout_of(parse(table(rows)), 4 * MIB)
     assert before.outbox is before.romfs is None
-    layout = divided(before, wanted(MIB // 2, MIB // 4))
-    assert layout.files == Partition("vfs", DATA, 0x81, 2 * MIB, 5 * MIB // 4)
-    assert layout.outbox == Partition(OUTBOX, DATA, 0x06, 13 * MIB // 4, MIB // 2)
+    layout = divided(before, wanted(3 * MIB // 8, MIB // 4))
+    assert layout.files == Partition("vfs", DATA, 0x81, 2 * MIB, 11 * MIB // 8)
+    assert layout.outbox == Partition(OUTBOX, DATA, 0x06, 27 * MIB // 8, 3 * MIB // 8)
     assert layout.romfs == Partition(ROMFS, DATA, 0x06, 15 * MIB // 4, MIB // 4)
     assert Partition(*FACTORY) in layout.partitions
     # What reads the written table finds the same: MicroPython its files, the firmware the rest.
@@ -41,8 +41,8 @@ def test_what_lies_behind_the_files_stays_where_it_is() -> None:
     mine = ("mine", 1, 0x40, 0x380000, 0x80000)
     files = ("vfs", 1, 0x81, 0x200000, 0x180000)
     before = layout_of(parse(table((*SINCE_1_26, files, mine))), 4 * MIB)
-    layout = divided(before, wanted(MIB // 4))
-    assert layout.files.size_bytes == 0x140000
+    layout = divided(before, wanted(MIB // 8))
+    assert layout.files.size_bytes == 0x160000
     assert layout.outbox
     assert layout.outbox.end == 0x380000
     assert layout.partitions[-1] == Partition(*mine)
@@ -67,7 +67,7 @@ def test_where_there_is_room_for_one_the_program_has_it() -> None:
 
 def test_a_board_that_runs_keeps_its_layout_unless_micropythons_own_part_changes() -> None:
     without = layout_of(parse(table(SINCE_1_26)), 4 * MIB)
-    fresh = divided(without, wanted(MIB // 2, MIB // 4))
+    fresh = divided(without, wanted(MIB // 2, MIB // 8))
     assert layout_before(table(SINCE_1_26), fresh, 4 * MIB) == without
     small = divided(without, wanted(MIB // 4))
     assert layout_before(build(small.partitions), fresh, 4 * MIB) == small

@@ -25,9 +25,9 @@ from tidectl.thing import ThingFolder
 
 BAUD = 460_800
 SOME_BYTES = 0x10000
-FILES_AT = 0x300000
-FILES_1_MIB = (*SINCE_1_26, ("vfs", 1, 0x81, FILES_AT, 0x100000))
-ROOM_FOR_A_RING = ("vfs", 1, 0x81, 0x200000, 0x1B0000)
+FILES_AT = 0x290000
+FILES_LAST = (*SINCE_1_26, ("vfs", 1, 0x81, FILES_AT, 0x170000))
+ROOM_FOR_A_RING = ("vfs", 1, 0x81, 0x200000, 0x200000)
 BEYOND_4_MIB = ("vfs", 1, 0x81, 0x200000, 0x600000)
 ESP32 = board_named("esp32")
 
@@ -97,7 +97,7 @@ def ring_of(*payloads: bytes) -> bytes:
 
 
 def put_files(board: MockBoard, files: bytes, tmp_path: Path) -> None:
-    """Write `files` to where a board that was flashed with FILES_1_MIB has its own."""
+    """Write `files` to where a board that was flashed with FILES_LAST has its own."""
     put(board, {FILES_AT: files}, tmp_path)
 
 
@@ -114,7 +114,7 @@ def put(board: MockBoard, contents: dict[int, bytes], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("rows", "place", "outbox_bytes"),
-    [(SINCE_1_26, (0x200000, 0x150000), 0x80000), (OTA, (0x310000, 0xF0000), None)],
+    [(SINCE_1_26, (0x200000, 0x170000), 0x60000), (OTA, (0x310000, 0xF0000), None)],
 )
 def test_the_files_lie_where_this_micropython_looks_for_them(
     rows: Rows,
@@ -157,7 +157,7 @@ def test_without_erasing_what_waits_on_the_board_goes_on_waiting(
     board: MockBoard, folder: ThingFolder, image: Path, tmp_path: Path
 ) -> None:
     ran = with_outbox(firmware_image.build_image(*folder.image_parts()), **QUEUED)
-    image.write_bytes(micropython_bin(ESP32, rows=FILES_1_MIB))
+    image.write_bytes(micropython_bin(ESP32, rows=FILES_LAST))
     put_files(board, ran, tmp_path)
     folder.config_path.write_text(folder.config_path.read_text().replace("home", "farm"))
     done = flashed(board, folder, image, erase=False)
@@ -209,7 +209,7 @@ def test_the_only_copy_of_an_outbox_outlives_a_plug_that_is_pulled(
     board: MockBoard, folder: ThingFolder, image: Path, tmp_path: Path
 ) -> None:
     ran = with_outbox(firmware_image.build_image(*folder.image_parts()), **QUEUED)
-    image.write_bytes(micropython_bin(ESP32, rows=FILES_1_MIB))
+    image.write_bytes(micropython_bin(ESP32, rows=FILES_LAST))
     put_files(board, ran, tmp_path)
     with (
         pytest.raises(TidectlError, match="half written"),
@@ -227,7 +227,7 @@ def test_without_erasing_a_board_of_another_thing_is_refused_and_left_alone(
     board: MockBoard, folder: ThingFolder, image: Path, tmp_path: Path
 ) -> None:
     other = make_thing(Home(tmp_path / "home"), "board-2")
-    image.write_bytes(micropython_bin(ESP32, rows=FILES_1_MIB))
+    image.write_bytes(micropython_bin(ESP32, rows=FILES_LAST))
     put_files(board, other.image_path.read_bytes(), tmp_path)
     with pytest.raises(TidectlError, match="belongs to thing board-2, not board-1") as caught:
         flashed(board, folder, image, erase=False)

@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from tidectl.board_log import BoardLog
 from tidectl.board_run import END_S_MAX, BoardRun
 from tidectl.errors import TidectlError
 from tidectl.fleet import COUNT_MAX, START_EVERY_S, Fleet, find_or_provision, names_of
@@ -118,7 +119,7 @@ def _run_one(
     folder.facts()  # complains when there is no such thing
     if not folder.image_path.exists():
         raise TidectlError(f"{thing} is no board: it has no flash image", "provision another thing")
-    screen = _Screen(as_json)
+    screen = _Screen(as_json, BoardLog(folder.log_path))
     board = SimulatedBoard(
         folder.image_path,
         log_path=folder.log_path,
@@ -129,7 +130,7 @@ def _run_one(
     run = BoardRun(board, folder.image_path, sleep_divisor=sleep_divisor)
     try:
         with screen:
-            _go(run, seconds)
+            _go(run, seconds, screen.tell)
     except BoardError as error:
         raise TidectlError(str(error), f"see {folder.log_path}") from error
     final = run.stats
@@ -139,12 +140,13 @@ def _run_one(
             say(f"{final.queued_batches} batches wait in the flash image for the next run")
 
 
-def _go(run: BoardRun, seconds: float | None) -> None:
+def _go(run: BoardRun, seconds: float | None, meanwhile: Callable[[], None]) -> None:
     """Run until the time is up or a signal comes; a second one cuts the power."""
     run.start()
     deadline = time.monotonic() + seconds if seconds else None
     with _signals(run.cut) as asked:
         while run.running and not asked.wait(_POLL_S):
+            meanwhile()
             if deadline and time.monotonic() >= deadline:
                 break
         run.end()
@@ -153,6 +155,7 @@ def _go(run: BoardRun, seconds: float | None) -> None:
             raise BoardError(f"the board still ran {END_S_MAX:.0f} s after it was asked to end")
     if run.failure:
         raise BoardError(run.failure)
+    meanwhile()
 
 
 def _run_fleet(fleet: Fleet, seconds: float | None, screen: FleetScreen) -> None:
@@ -235,8 +238,10 @@ class _Asked:
 class _Screen:
     """One line that changes on a terminal, a line each time elsewhere, JSON lines if asked."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, log: BoardLog) -> None:
         self._as_json = as_json
+        self._log = log
+        self._logged: list[str] = []
         self._status = err.status("booting") if sys.stderr.isatty() and not as_json else None
 
     def __enter__(self) -> None:
@@ -246,6 +251,16 @@ class _Screen:
     def __exit__(self, *_: object) -> None:
         if self._status:
             self._status.stop()
+
+    def tell(self) -> None:
+        """Print what the board had logged at the last call, for people.
+
+        Not at once: of a board that ends by what it logs, the complaint has the one line to tell.
+        """
+        if not self._as_json:
+            for line in self._logged:
+                say(line)
+            self._logged = self._log.news()
 
     def show(self, stats: BoardStats) -> None:
         """Show where the board is."""

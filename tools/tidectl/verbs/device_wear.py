@@ -1,6 +1,5 @@
 """`tidectl device wear`: how long a board's flash bears its configuration."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -8,21 +7,18 @@ from typing import Any
 
 import click
 
-from tidectl.errors import TidectlError
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home
 from tidectl.output import print_json, print_table, say
+from tidectl.settings_file import parsed, read_settings
 from tidectl.simulated_board import outbox_partition
 from tidectl.thing import SETTLED, ThingFolder
 from tidectl.wear import BLOCK_BYTES, SOURCE, Plan, Source, Storage, Wear, wear
-from tidenode import config as node_config
 from tidenode import drivers
-from tidenode.errors import ConfigError
 
 FILES_BYTES = 2 << 20  # what MicroPython has for files on a board of 4 MB
 PARTITION_BYTES = 256 << 10
-PROGRAM_BYTES = 512 << 10  # two slots of the program, certificates: blocks that do not wear
-_NO_BOARD = {"thing": "board", "site": "site", "broker": {"host": "broker"}}
+PROGRAM_BYTES = 1184 << 10  # two slots of the program, certificates: blocks that do not wear
 _ALTERNATIVES = (  # age of a batch, batches and age of a sync
     (10_000, 1, 0),
     (10_000, 8, 15_000),
@@ -75,19 +71,24 @@ def command(
     cycles: int,
     as_json: bool,
 ) -> None:
-    """Expect the years that a board's flash bears, and what other settings would make of it.
+    """Expect how many years a board's flash bears, by its settings and by others.
 
     Counted for samples without gaps, so filters make it longer; the firmware's own writes
     (starts, updates, settings) are not in it.
     """
     if (thing is None) == (config_path is None):
         raise click.UsageError("give either THING or --config FILE")
-    folder = ThingFolder(home.thing_folder(thing)) if thing else None
-    document = folder.config() if folder else _read(config_path)
+    folder = None
+    if config_path:
+        document = read_settings(config_path)
+    else:
+        folder = ThingFolder(home.thing_folder(thing or ""))
+        folder.facts()  # or there is no such thing
+        document = folder.config()
     if storage is None:
         has_ring = folder is not None and outbox_partition(folder.image_path).exists()
         storage = "ring" if has_ring else "segments"
-    plan = _plan(document, storage)
+    plan = _plan(document, storage, str(folder.config_path if folder else config_path))
     found = _wear(plan, flash_bytes, cycles)
     others = [
         _wear(other, flash_bytes if other.storage == storage else None, cycles)
@@ -111,21 +112,9 @@ def command(
     say(f"batches of {found.batch_bytes} bytes, {found.batches_per_hour:g} an hour; {SOURCE}")
 
 
-def _read(path: Path | None) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_bytes()) if path else None
-    except (OSError, ValueError) as error:
-        raise TidectlError(f"{path}: {error}", "see firmware/README.md, Configuration") from error
-    if not isinstance(document, dict):
-        raise TidectlError(f"{path} holds no object", "see firmware/README.md, Configuration")
-    return _NO_BOARD | {key: value for key, value in document.items() if key not in SETTLED}
-
-
-def _plan(document: dict[str, Any], storage: Storage) -> Plan:
-    try:
-        settings = node_config.parse(document, drivers.options_of)
-    except ConfigError as error:
-        raise TidectlError(str(error), "see firmware/README.md, Configuration") from error
+def _plan(document: dict[str, Any], storage: Storage, where: str) -> Plan:
+    own = {key: value for key, value in document.items() if key not in SETTLED}
+    settings = parsed(own, where)
     ring = storage == "ring"
     return Plan(
         sources=tuple(

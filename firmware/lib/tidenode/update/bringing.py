@@ -65,8 +65,17 @@ def _target(kind: str, slots: "Any") -> "Any":
 
 
 def _reserve_bytes() -> int:
-    """Return how much flash the outbox may still ask for: it must drop nothing for an update."""
+    """Return how much flash the outbox may still ask for: it must drop nothing for an update.
+
+    None of the files' where it lies on a partition of its own.
+    """
     with open("/config.json") as file:
         outbox = json.load(file).get("outbox") or {}
+    label = outbox.get("partition", "outbox")
+    if label:
+        import esp32
+
+        if esp32.Partition.find(esp32.Partition.TYPE_DATA, label=label):
+            return 0
     used = sum([os.stat("/outbox/" + name)[6] for name in os.listdir("/outbox")])
     return max(0, int(outbox.get("bytes_max", _OUTBOX_BYTES_MAX)) - used)

@@ -163,6 +163,15 @@ def test_an_image_that_is_none_is_one_line_with_the_log(
     assert str(folder.log_path) in done.err
 
 
+def test_a_board_that_waits_at_its_portal_says_where_and_ends_when_it_is_told(
+    tidectl: Run, deployed: Target, shared_home: Home
+) -> None:
+    provision(deployed, shared_home, "device-5", settings=SETTINGS | {"wifi": "portal"})
+    done = tidectl("device", "run", "device-5", "--seconds", "3", home=shared_home.path)
+    assert done.code == 0, done.err
+    assert "set-up: join the Wi-Fi tidegauge-" in done.err
+
+
 def test_several_boards_run_on_one_machine_and_all_they_sent_is_stored(
     tidectl: Run, deployed: Target, shared_home: Home, config: Path
 ) -> None:

@@ -70,7 +70,7 @@ def test_what_is_no_configuration_is_told(tidectl: Run, tmp_path: Path) -> None:
     complaint = tidectl("device", "wear", "--config", str(path)).complaint()
     assert "outbox.sync_batches" in complaint
     path.write_text("[]")
-    assert "no object" in tidectl("device", "wear", "--config", str(path)).complaint()
+    assert "must hold a JSON object" in tidectl("device", "wear", "--config", str(path)).complaint()
     assert tidectl("device", "wear").code == 2
     assert tidectl("device", "wear", "x", "--config", str(path)).code == 2
 
@@ -78,3 +78,14 @@ def test_what_is_no_configuration_is_told(tidectl: Run, tmp_path: Path) -> None:
 def test_rare_samples_wear_by_samples_and_not_by_age() -> None:
     rare = Plan((Source(3_600_000, 2),), 60, 10_000, "segments", 8, 15_000)
     assert wear(rare, blocks=400, cycles=100_000).batches_per_hour == 1.0
+
+
+def test_a_thing_that_is_not_here_and_a_file_with_mistakes_are_named(
+    tidectl: Run, tmp_path: Path
+) -> None:
+    assert tidectl("device", "wear", "nobody").complaint() == "there is no thing nobody here"
+    path = tmp_path / "mine.json"
+    path.write_text('{"foo": 1, "measurements": []}')
+    told = tidectl("device", "wear", "--config", str(path)).complaint()
+    assert told.startswith(f"{path}: 2 mistakes: "), told
+    assert "foo: unknown key" in told

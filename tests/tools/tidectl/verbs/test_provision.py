@@ -59,8 +59,8 @@ def test_a_kind_of_board_sets_pins_and_the_size_of_its_flash(
     folder = shared_home.thing_folder("provision-6")
     climate = json.loads((folder / "config.json").read_bytes())["measurements"][0]
     assert (climate["scl_pin"], climate["sda_pin"]) == (5, 4)
-    assert (folder / "flash.img").stat().st_size == 1344 << 10
-    assert (folder / "outbox.img").read_bytes() == b"\xff" * (512 << 10)
+    assert (folder / "flash.img").stat().st_size == 1472 << 10
+    assert (folder / "outbox.img").read_bytes() == b"\xff" * (384 << 10)
     assert "next: tidectl flash PORT provision-6" in done.err
     settings = {"measurements": [{"name": "c", "driver": "bme280", "period_ms": 500, "sda_pin": 7}]}
     (tmp_path / "own.json").write_text(json.dumps(settings))

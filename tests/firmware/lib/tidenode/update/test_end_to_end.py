@@ -30,7 +30,7 @@ def test_a_board_takes_an_update_refuses_a_downgrade_and_goes_back_from_bad_ones
             tmp_path, "good", "broken", start=("def run", "raise OSError(77)\n\n\ndef run")
         )
         execution = one.ended(one.publish("8.1.0", broken))
-        assert execution.status == "FAILED", one.log()
+        assert execution.status == "FAILED", (execution, one.log())
         assert "8.1.0 was rolled back: OSError(77,)" in execution.details["reason"]
         deaf = program(
             tmp_path,
@@ -41,7 +41,7 @@ def test_a_board_takes_an_update_refuses_a_downgrade_and_goes_back_from_bad_ones
             update__trial=("5_000", "500"),
         )
         execution = one.ended(one.publish("8.2.0", deaf))
-        assert execution.status == "FAILED", one.log()
+        assert execution.status == "FAILED", (execution, one.log())
         assert "no message of its own came back in 1 s" in execution.details["reason"]
 
 

@@ -31,7 +31,6 @@ SETTINGS: dict[str, Any] = {
     "clock": {"sntp_host": None},
     "control": {},
 }
-IMAGE_BYTES = 2 << 20  # what MicroPython leaves of 4 MB
 UPDATE_HEAP_BYTES = 64 * 1024  # so much more: a board that updates beside its sensors
 LATE_S_MAX = 60.0
 
@@ -47,9 +46,7 @@ class Updated:
         if not (self.home.update_keys / "update.pem").exists():
             make_key(self.home, "update", P256)
         self.target, self.jobs = target, Jobs(target)
-        self.folder = provision(
-            target, self.home, thing, settings=SETTINGS, image_bytes=IMAGE_BYTES
-        )
+        self.folder = provision(target, self.home, thing, settings=SETTINGS)
         self.board = SimulatedBoard(
             self.folder.image_path,
             log_path=self.folder.log_path,
