@@ -7,6 +7,7 @@ Pure: it says what is due and makes bytes of it; who asks keeps them.
 """
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -58,6 +59,17 @@ class Gathered:
     def values(self) -> int:
         """How many values there are, missing ones counted."""
         return len(self.rows) * len(self.stream.fields)
+
+    def behind(self, number: int) -> "Gathered":
+        """Return the samples behind the journal's `number`."""
+        start = bisect_right(self.numbers, number)
+        return Gathered(
+            self.stream,
+            self.opened_at_ms,
+            self.times_ms[start:],
+            self.rows[start:],
+            self.numbers[start:],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +127,19 @@ class Batching:
                 yield self._taken(stream)
         while self._values > settings.open_values_max:
             yield self._taken(max(self._open, key=lambda stream: self._open[stream].values))
+
+    def put_back(self, gathered: Gathered) -> None:
+        """Take samples again of which no batch could be kept; they are due at once."""
+        if not gathered.rows:
+            return
+        since = self._open.get(gathered.stream)
+        if since is not None:
+            gathered.times_ms += since.times_ms
+            gathered.rows += since.rows
+            gathered.numbers += since.numbers
+            self._values -= since.values
+        self._open[gathered.stream] = gathered
+        self._values += gathered.values
 
     def is_full(self, stream: Stream) -> bool:
         """Whether the stream's samples make a batch, or all together are too many."""

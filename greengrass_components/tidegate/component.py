@@ -18,6 +18,7 @@ from tidegate.errors import GateError
 from tidegate.health import Health
 from tidegate.intake import Intake
 from tidegate.outbox import Outbox
+from tidegate.outbox_upkeep import flush, keep_up
 from tidegate.sample import Value
 from tidegate.status_page import StatusPage
 from tidegate.status_page.component_view import ComponentView
@@ -26,7 +27,6 @@ from tidegate.writing import Writing
 
 log = logging.getLogger("tidegate.component")
 
-MAINTAIN_S = 0.25
 CANCEL_AGAIN_S = 0.2
 AGAIN_S = 5.0  # after a bug of ours in a bus: the others run on
 SITE = "site"  # where neither the configuration nor the tag map names one
@@ -81,7 +81,7 @@ class Component:
         self._tasks = [
             asyncio.create_task(self._keep_running(bus), name=bus.name) for bus in self.buses
         ]
-        self._tasks.append(asyncio.create_task(self._maintain()))
+        self._tasks.append(asyncio.create_task(keep_up(self.outbox)))
         if self.settings.status_port:
             await self.page.try_open(self.settings.status_port)
         if self.settings.health_period_ms:
@@ -103,10 +103,7 @@ class Component:
         self._tasks = []
         await self.page.close()
         self.intake.flush()
-        try:
-            self.outbox.maintain(flush=True)
-        except (GateError, OSError) as error:
-            log.error("outbox can't be written: %s", error)
+        flush(self.outbox)
 
     async def reload(self, settings: ComponentSettings, tag_map: TagMap) -> None:
         """Go on with another tag map; raises `GateError`, and all is as before then."""
@@ -123,18 +120,6 @@ class Component:
                 self.bugs += 1
                 log.exception("bus ended unexpectedly, again in %.0f s bus=%s", AGAIN_S, bus.name)
             await asyncio.sleep(AGAIN_S)
-
-    async def _maintain(self) -> None:
-        failing = False
-        while True:
-            await asyncio.sleep(MAINTAIN_S)
-            try:
-                self.outbox.maintain()
-                failing = False
-            except (GateError, OSError) as error:
-                if not failing:
-                    log.error("outbox can't be written: %s", error)
-                failing = True
 
     async def _tell_health(self) -> None:
         while True:

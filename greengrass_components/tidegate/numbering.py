@@ -5,12 +5,15 @@ read from there when the gateway starts. So the file needs no write for every ba
 """
 
 import json
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tidegate.batch_log import Dropped, Entry
 from tidegate.segment_log.cursors import replace_file
 from tidegate.segment_log.errors import LogWriteError
+
+log = logging.getLogger("tidegate.outbox")
 
 
 @dataclass(slots=True)
@@ -58,10 +61,17 @@ class Numbering:
             raise LogWriteError(f"{path}: {error.strerror}") from error
 
 
-def read_numbering(path: Path) -> tuple[Numbering, Dropped]:
-    """Return what the file says, or the beginning where there is none."""
+def read_numbering(path: Path, now_ms: int) -> tuple[Numbering, Dropped]:
+    """Return what the file says, or the beginning where there is none.
+
+    Of a damaged one the boots are counted on from the time of day: no boot had that number yet.
+    """
     if not path.exists():
         return Numbering(), Dropped()
-    document = json.loads(path.read_bytes())
-    dropped = Dropped(**document.pop("dropped"))
-    return Numbering(**document), dropped
+    try:
+        document = json.loads(path.read_bytes())
+        dropped = Dropped(**document.pop("dropped"))
+        return Numbering(**document), dropped
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        log.error("%s is damaged, batches are numbered anew: %r", path, error)
+        return Numbering(boot=now_ms // 1_000), Dropped()

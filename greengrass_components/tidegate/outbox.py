@@ -11,6 +11,7 @@ loses nothing, and a day of a thousand values a second takes some 100 MB.
 Not for several threads at once. The owner calls `maintain` a few times a second.
 """
 
+import contextlib
 import json
 import logging
 import time
@@ -23,7 +24,7 @@ from tidegate.batching import Batching, BatchSettings, Gathered, Made, batches_o
 from tidegate.numbering import Numbering, read_numbering
 from tidegate.pressure import Pressure
 from tidegate.row_journal import RowJournal
-from tidegate.segment_log import Sync
+from tidegate.segment_log import LogError, Sync
 from tidegate.stream import Stream, Value
 
 log = logging.getLogger("tidegate.outbox")
@@ -130,7 +131,9 @@ class Outbox:
             number = self._journal.append(part, time_ms, row)
             self._batching.add(part, time_ms, row, number, self._clock_ms())
             if self._batching.is_full(part):
-                self._make_batches()
+                # The sample is on the disk already: that no batch can be kept, `maintain` tells.
+                with contextlib.suppress(LogError, OSError):
+                    self._make_batches()
         self.accepted_samples += 1
 
     def append_batch(self, *, thing: str, sequence: int, samples: int, payload: bytes) -> None:
@@ -153,8 +156,10 @@ class Outbox:
         """Make the batches that are due, or all with `flush`; sync; let go of what is through."""
         journal = self._journal.log
         full = journal.size_bytes >= JOURNAL_FILL_MAX * journal.settings.bytes_max
-        self._make_batches(all_of_it=flush or full)
-        journal.maintain()
+        try:
+            self._make_batches(all_of_it=flush or full)
+        finally:
+            journal.maintain()
         self.batches.log.maintain()
         self.batches.release()
 
@@ -168,9 +173,16 @@ class Outbox:
     def _make_batches(self, *, all_of_it: bool = False) -> None:
         made = False
         for gathered in self._batching.due(self._clock_ms(), all_of_it=all_of_it):
-            thing = gathered.stream.thing
-            for one in batches_of(gathered, self.boot, self._numbering.next_of(thing)):
-                self._keep(gathered, one)
+            thing, kept_to = gathered.stream.thing, -1
+            try:
+                for one in batches_of(gathered, self.boot, self._numbering.next_of(thing)):
+                    self._keep(gathered, one)
+                    kept_to = one.last_number
+                    if self._since_checkpoint >= CHECKPOINT_BATCHES:
+                        self._checkpoint()
+            except (LogError, OSError):
+                self._batching.put_back(gathered.behind(kept_to))
+                raise
             made = True
         if made:
             self._forget_rows()
@@ -187,8 +199,6 @@ class Outbox:
         )  # fmt: skip
         self._numbering.advance(thing, stream, sequence, one.last_number, number)
         self._since_checkpoint += 1
-        if self._since_checkpoint >= CHECKPOINT_BATCHES:
-            self._checkpoint()
 
     def _set_aside(self, gathered: Gathered, one: Made) -> None:
         """Write down a sample that no batch takes, with why; it must not stop the others."""
@@ -205,8 +215,11 @@ class Outbox:
             "why": one.why,
             "values": dict(zip(one.stream.fields, gathered.rows[place], strict=True)),
         }
-        with path.open("a") as file:
-            file.write(json.dumps(facts, default=repr) + "\n")
+        try:
+            with path.open("a") as file:
+                file.write(json.dumps(facts, default=repr) + "\n")
+        except OSError as error:
+            log.error("sample not written to %s: %s", path, error)
 
     def _forget_rows(self) -> None:
         """Let go of rows that are in batches; those batches have to be on the disk first."""
@@ -229,7 +242,7 @@ class Outbox:
 
     def _recovered(self) -> Numbering:
         path = self.folder / "numbers.json"
-        numbering, dropped = read_numbering(path)
+        numbering, dropped = read_numbering(path, self._clock_ms())
         at = max(numbering.log_next, self.batches.log.oldest_sequence)
         while entries := self.batches.peek(at):
             for entry in entries:

@@ -29,6 +29,7 @@ from tidegate.kinesis.uplink_settings import NAMES, UplinkSettings, Via, read_up
 from tidegate.kinesis.uplink_view import UplinkView
 from tidegate.local_samples import LocalSamples
 from tidegate.outbox import Outbox
+from tidegate.outbox_upkeep import keep_up
 from tidegate.process import Process, exit_code_of, log_refused, parsed, parser_of
 from tidegate.status_page import StatusPage
 from tidegate.streams import StreamsError
@@ -38,7 +39,6 @@ log = logging.getLogger("tidegate.kinesis.uplink")
 
 SINK = "kinesis"
 LOOK_S = 2.0  # between two looks for outboxes that are new
-MAINTAIN_S = 0.25
 STARTS_S = 10  # what a stream manager that is installed may take to start
 REFUSED_FILES_MAX = 100
 UplinkClient = ByStreamManager | InThread
@@ -84,7 +84,7 @@ class UplinkProgram:
         subscription = await self._process.unless_ended(self._subscribe(settings, local))
         helpers = [
             asyncio.create_task(self._look_for_outboxes(settings, uplink)),
-            asyncio.create_task(_maintain(outbox)),
+            asyncio.create_task(keep_up(outbox)),
         ]
         page = StatusPage(UplinkView("kinesis_uplink", uplink, outbox))
         if settings.status_port:
@@ -220,12 +220,3 @@ def _outboxes(state: Path, patterns: Sequence[str]) -> list[Path]:
             base, pattern = base.parent, pattern[3:]  # noqa: PLW2901  what is left of it
         found |= {path for path in base.glob(pattern.lstrip("/")) if (path / "batches").is_dir()}
     return sorted(found)
-
-
-async def _maintain(outbox: Outbox) -> None:
-    while True:
-        await asyncio.sleep(MAINTAIN_S)
-        try:
-            outbox.maintain()
-        except (GateError, OSError) as error:
-            log.error("outbox can't be written: %s", error)

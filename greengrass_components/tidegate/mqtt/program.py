@@ -17,6 +17,7 @@ from tidegate.mqtt.intake import MessageIntake
 from tidegate.mqtt.set_aside import SetAside
 from tidegate.mqtt.settings import MqttSettings, read_settings
 from tidegate.outbox import Outbox
+from tidegate.outbox_upkeep import flush, keep_up
 from tidegate.process import Process, exit_code_of, log_refused, parsed, parser_of
 from tidegate.status_page import StatusPage
 from tidegate.stream import Stream, Value
@@ -24,7 +25,6 @@ from tidegate.stream import Stream, Value
 log = logging.getLogger("tidegate.mqtt")
 
 _NAMES = ("site", "thing", "outbox", "health_period_ms", "status_port", "broker")
-_MAINTAIN_S = 0.25
 _SITE = "site"
 
 
@@ -72,7 +72,7 @@ class _Program:
         bridge = Bridge(broker, intake, set_aside)
         tasks = [
             asyncio.create_task(bridge.run()),
-            asyncio.create_task(_maintain(outbox)),
+            asyncio.create_task(keep_up(outbox)),
         ]
         page = StatusPage(BridgeView(broker, bridge, intake, set_aside, outbox))
         if settings.status_port:
@@ -89,20 +89,7 @@ class _Program:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await page.close()
-            outbox.maintain(flush=True)
-
-
-async def _maintain(outbox: Outbox) -> None:
-    failing = False
-    while True:
-        await asyncio.sleep(_MAINTAIN_S)
-        try:
-            outbox.maintain()
-            failing = False
-        except (GateError, OSError) as error:
-            if not failing:
-                log.error("outbox can't be written: %s", error)
-            failing = True
+            flush(outbox)
 
 
 async def _tell_health(

@@ -1,5 +1,7 @@
 """The outbox against a plain list, over kills, restarts and full disks."""
 
+import asyncio
+import contextlib
 import json
 import random
 import shutil
@@ -10,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from tests.greengrass_components.tidegate.in_loop import in_loop
 from tidegate.batch_log import OutboxFullError, WhenOutboxFull
 from tidegate.batching import BatchSettings
 from tidegate.errors import GateError
 from tidegate.outbox import Outbox, OutboxSettings
-from tidegate.segment_log import LogLockedError, Sync
+from tidegate.outbox_upkeep import UPKEEP_S, keep_up
+from tidegate.segment_log import LogLockedError, LogWriteError, Sync
 from tidegate.stream import Stream
 from tidewire import decode, real_values
 
@@ -329,4 +333,96 @@ def test_samples_of_one_millisecond_in_two_batches_do_not_hide_each_other(tmp_pa
     times = [set(batch.times_ms) for batch in batches]
     assert len(set.union(*times)) == sum(map(len, times)) == 3
     assert max(times[2]) <= clock.now_ms + 2
+    box.close()
+
+
+def test_a_stream_whose_name_the_disk_refuses_is_no_stream_that_nobody_can_read(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    box = Outbox(tmp_path / "outbox", EACH, clock_ms=clock)
+    in_the_way = tmp_path / "outbox" / "rows" / "streams.json.new"
+    in_the_way.mkdir()
+    for _ in range(2):
+        with pytest.raises(LogWriteError):
+            box.append(stream(), clock.now_ms, (1.0, 1, True))
+    in_the_way.rmdir()
+    added = fill(box, clock, 5)
+    box._journal.log.close()  # as a kill leaves it
+    box.batches.log.close()
+    box = Outbox(tmp_path / "outbox", EACH, clock_ms=clock)
+    box.maintain(flush=True)
+    assert_whole(box, added)
+    box.close()
+
+
+def test_samples_of_batches_that_the_disk_refuses_become_batches_when_it_takes_them(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    box = Outbox(tmp_path / "outbox", EACH, clock_ms=clock)
+    segment = tmp_path / "outbox" / "batches" / f"{0:020d}.seg"
+    segment.unlink()
+    segment.mkdir()  # no file: as a disk that takes nothing
+    added = []
+    for number in range(40):
+        clock.now_ms += 1_000
+        box.append(stream(), clock.now_ms, (1.0, number, True))
+        added.append(("gw-1", "tank", clock.now_ms, (1.0, number, True)))
+        with contextlib.suppress(LogWriteError):
+            box.maintain()
+    assert box.gathered_samples == box.accepted_samples == 40
+    with pytest.raises(LogWriteError):
+        box.maintain(flush=True)
+    segment.rmdir()
+    box.maintain(flush=True)
+    assert box.gathered_samples == 0
+    assert_whole(box, added)
+    box.close()
+
+
+def test_damaged_files_beside_the_logs_cost_no_start_and_are_set_aside(tmp_path: Path) -> None:
+    clock = Clock()
+    folder = tmp_path / "outbox"
+    box = Outbox(folder, EACH, clock_ms=clock)
+    added = fill(box, clock, 20)
+    waiting = box.gathered_samples
+    box.close()
+    for name in ("numbers.json", "rows/streams.json"):
+        (folder / name).write_bytes(b"\0" * 64)  # what some file systems leave of a power cut
+    box = Outbox(folder, EACH, clock_ms=clock)
+    assert len((folder / "rows" / "orphans.jsonl").read_bytes().splitlines()) >= waiting > 0
+    assert box.boot > clock.now_ms // 1_000  # no boot before had that number
+    added = fill(box, clock, 20, first=1_000)
+    box.maintain(flush=True)
+    found, numbers = content(box)
+    assert set(map(repr, added)) <= set(map(repr, found))
+    assert all(len(given) == len(set(given)) for given in numbers.values())
+    box.close()
+
+
+@in_loop
+async def test_a_disk_that_refuses_is_told_once_until_it_takes_something(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    box = Outbox(tmp_path / "outbox", EACH, clock_ms=clock)
+    segment = tmp_path / "outbox" / "batches" / f"{0:020d}.seg"
+    segment.unlink()
+    segment.mkdir()
+    fill_without_batches = 8  # one more than a batch has
+    for number in range(fill_without_batches):
+        box.append(stream(), clock.now_ms + number, (1.0, number, True))
+    upkeep = asyncio.create_task(keep_up(box))
+    async with asyncio.timeout(10):
+        while "can't be written" not in caplog.text:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(3 * UPKEEP_S)
+    assert caplog.text.count("can't be written") == 1
+    segment.rmdir()
+    async with asyncio.timeout(10):
+        while box.gathered_samples:
+            await asyncio.sleep(0.01)
+    upkeep.cancel()
+    await asyncio.gather(upkeep, return_exceptions=True)
     box.close()
