@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tidectl.errors import TidectlError
-from tidenode.errors import UpdateError
 from tidenode.update import head as board_head
 from tidenode.update import manifest as board_manifest
+from tidenode.update.errors import UpdateError
 
 FILES, IMAGE = board_manifest.FILES, board_manifest.IMAGE
 MPY_VERSION = 6  # of mpy-cross's bytecode; MicroPython 1.23 and newer

@@ -11,13 +11,16 @@ from tidenode import config, drivers, greeting, log
 from tidenode.agent import Agent
 from tidenode.boots import count_boot
 from tidenode.clock import Clock
+from tidenode.forgetting import forget
 from tidenode.link import Link
 from tidenode.outbox import Outbox
+from tidenode.proof import prove_when_healthy
 from tidenode.resolver import Resolver
 from tidenode.timekeeper import Timekeeper
 from tidenode.topics import Topics
 from tidenode.uplink import Uplink
 from tidenode.wall_clock import WallClock
+from tidenode.watchdog import Watchdog, note_late
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ def build() -> Agent:
     on_trial = _try_settings()
     settings = config.load("/config.json", _ask_no_driver if safe_mode else drivers.options_of)
     feed = _started_watchdog(settings.watchdog_s)
-    _forget("config", "field_options")  # 8 KB, which the stages of many sensors need
+    forget("config", "field_options", "wifi_config")  # 8 KB, which the stages of many sensors need
     wall = WallClock(time, machine)
     clock = _clock(wall)
     outbox = _no_outbox() if alone else _outbox(settings.outbox, clock)
@@ -60,7 +63,7 @@ def build() -> Agent:
         parts = [("link", uplink), ("time", timekeeper)] + [(one.name, one) for one in samplers]
         agent.watchdog = _watchdog(parts, feed, clock, settings.watchdog_s)
     agent.safe_mode, agent.alone = safe_mode, alone
-    agent.beside.append(_safe_mode(agent) if safe_mode else _proof(boot, uplink))
+    agent.beside.append(_safe_mode(agent) if safe_mode else prove_when_healthy(boot, uplink))
     if settings.control is not None:
         agent.beside.append(_control(settings, boot, clock, uplink, agent, samplers, on_trial))
         if settings.control.defender_s:
@@ -82,23 +85,12 @@ def forget_start() -> None:
         if name.startswith("tidenode.") and name != "tidenode.app":
             for only_for_the_start in ("OPTIONS", "create"):
                 module.__dict__.pop(only_for_the_start, None)
-    _forget("boots", "recovery", "greeting", "drivers", "i2c_bus", "input_pin")
+    forget("boots", "recovery", "greeting", "drivers", "i2c_bus", "input_pin")
     if "tidenode.sntp" not in modules:
-        _forget("wall_clock")  # nobody will set it
+        forget("wall_clock")  # nobody will set it
     modules["tidenode"].__dict__.pop("app", None)
     modules.pop("tidenode.app").__dict__.clear()
     collect()
-
-
-def _forget(*names: str) -> None:
-    modules = sys.modules
-    for name in names:
-        parent, _, own = ("tidenode." + name).rpartition(".")
-        module = modules.pop(parent + "." + own, None)
-        if module:
-            module.__dict__.clear()
-        if parent in modules:
-            modules[parent].__dict__.pop(own, None)  # which holds its texts, though it is empty
 
 
 def _let_observe(samplers: "list[Any]", uplink: Uplink, outbox: Outbox) -> None:
@@ -116,7 +108,7 @@ def _clock(wall: WallClock) -> Clock:
         wall_ms=wall.read_ms(),
         floor_ms=floor_ms(_bytes_of("/cert.der")),
     )
-    _forget("certificate_date")
+    forget("certificate_date")
     return clock
 
 
@@ -170,7 +162,7 @@ def _storage(settings: "Any") -> "tuple[Any, int]":
     from tidenode.storage import storage_of
 
     chosen = storage_of(settings, OUTBOX)
-    _forget("storage", "forgetting")
+    forget("storage")
     return chosen
 
 
@@ -200,6 +192,7 @@ def _is_to_be_safe(boot: int) -> bool:
         from tidenode import incident
 
         incident.note_start(cause == machine.WDT_RESET, safe_mode)
+    forget("streak", "incident")
     return safe_mode
 
 
@@ -215,8 +208,6 @@ def _started_watchdog(period_s: int) -> "Callable[[], object] | None":
 def _watchdog(
     parts: "list[tuple[str, Any]]", feed: "Callable[[], object]", clock: Clock, period_s: int
 ) -> "Any":
-    from tidenode.watchdog import Watchdog, note_late
-
     return Watchdog(
         parts=parts,
         feed=feed,
@@ -224,12 +215,6 @@ def _watchdog(
         period_ms=period_s * 1_000,
         late=note_late,
     )
-
-
-def _proof(boot: int, uplink: Uplink) -> "Any":
-    from tidenode.streak import prove_when_healthy
-
-    return prove_when_healthy(boot, uplink)
 
 
 def _safe_mode(agent: Agent) -> "Any":
@@ -265,7 +250,7 @@ def _try_settings() -> bool:
     from tidenode.control import trial
 
     on_trial = trial.begin(config.parse, drivers.options_of)
-    _forget("control.trial", "control.settings", "control.store", "control.files", "control")
+    forget("control.trial", "control.settings", "control.store", "control.files", "control")
     return on_trial
 
 
@@ -281,7 +266,7 @@ def _control(  # noqa: PLR0917  # each is another stage
     from tidenode.control import trial
 
     trial.report(on_trial)
-    _forget("control.trial", "control.settings", "control.store", "control.files", "control")
+    forget("control.trial", "control.settings", "control.store", "control.files", "control")
     from tidenode.control.dispatcher import Control
     from tidenode.talk import Talk
 

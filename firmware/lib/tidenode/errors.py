@@ -26,11 +26,3 @@ class OutboxError(NodeError):
 
 class LinkError(NodeError):
     """Network, broker or time server failed us, or broke a protocol; another try may help."""
-
-
-class UpdateError(NodeError):
-    """An update can't be had now; another try may help."""
-
-
-class UpdateRefusedError(UpdateError):
-    """An update is not for this board, or not what was signed; it never will be."""

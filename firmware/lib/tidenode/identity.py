@@ -48,12 +48,12 @@ class IdentityError(ConfigError):
 
 def load_error(certificate: bytes, key: bytes, root: bytes) -> str:
     """Return why TLS can't use these, or nothing."""
-    import ssl
+    import tls
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     try:
         context.load_cert_chain(certificate, key)
-        context.load_verify_locations(cadata=root)
+        context.load_verify_locations(root)
     except ValueError as error:
         return "it can't be loaded: %s" % error
     return ""

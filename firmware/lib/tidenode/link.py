@@ -7,8 +7,9 @@ its dates against the clock. There is no way to switch that off. Runs on MicroPy
 import asyncio
 import errno
 import socket
-import ssl
 from asyncio import core  # type: ignore[attr-defined]
+
+import tls  # what `ssl` wraps, which would be a kilobyte of heap more
 
 from tidenode import mqtt
 from tidenode.errors import LinkError
@@ -48,10 +49,10 @@ class Link:
         key: bytes,
         root: bytes,
     ) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.verify_mode = ssl.CERT_REQUIRED  # MicroPython's wrapper starts at CERT_NONE
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        context.verify_mode = tls.CERT_REQUIRED
         context.load_cert_chain(certificate, key)
-        context.load_verify_locations(cadata=root)
+        context.load_verify_locations(root)
         self._context = context
         self._resolver = resolver
         self._host = host

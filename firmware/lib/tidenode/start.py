@@ -8,6 +8,7 @@ import time
 import machine
 
 from tidenode.errors import ConfigError
+from tidenode.forgetting import forget
 
 FAULT_PAUSE_MS = 5_000  # time to read the message and to stop a loop of faults by Ctrl-C
 PROMPT_MS = 3_600_000
@@ -19,7 +20,7 @@ def run() -> None:
         from tidenode import mode
 
         way = mode.choose(machine)
-        _let_go("mode")
+        forget("mode")
         if way == "portal":
             import network
 
@@ -45,7 +46,9 @@ def run() -> None:
             streak.prove(agent.boot)  # what ends on purpose was not in vain
             machine.reset()
     except KeyboardInterrupt:
-        if "tidenode.watchdog" in sys.modules:
+        from tidenode.agent import running
+
+        if running is not None and running.watchdog is not None:
             machine.WDT(timeout=PROMPT_MS)  # it can't be stopped, and somebody wants the prompt
         raise
     except ConfigError:
@@ -63,8 +66,6 @@ def _did_errand() -> bool:
 
     errand = identity.errand()
     if errand:
-        from tidenode.forgetting import forget
-
         # Where somebody loaded drivers already: TLS has to fit.
         forget(*[name[9:] for name in sys.modules if name.startswith("tidenode.drivers")])
     if errand == "claim":
@@ -75,15 +76,8 @@ def _did_errand() -> bool:
         from tidenode import rotation
 
         rotation.run()
-    for name in ("identity", "der"):  # kilobytes of heap, which the agent has no use for
-        _let_go(name)
+    forget("identity", "der")  # kilobytes of heap, which the agent has no use for
     return bool(errand)
-
-
-def _let_go(name: str) -> None:
-    """Empty a module, for whoever still names it; who imports it again gets it anew."""
-    sys.modules.pop("tidenode." + name).__dict__.clear()
-    sys.modules["tidenode"].__dict__.pop(name, None)
 
 
 def _sleep() -> None:

@@ -7,7 +7,6 @@ that the power began ends a streak: somebody pulled the plug, and no fault of th
 
 import asyncio
 import os
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,10 +14,7 @@ if TYPE_CHECKING:
 
 FOLDER = "/health"
 STARTS_MAX = 5  # an update on trial is given up after 3
-PROOF_MS_MIN = 60_000  # what crashes sooner has proved nothing, even if it was connected
-PROOF_MS_MAX = 600_000  # without a network it is enough to have run so long
 SAFE_MODE_MS = 900_000  # time to bring an update, which goes on at a file if it isn't enough
-_CHECK_MS = 1_000
 _END = ".proved"
 
 
@@ -54,19 +50,6 @@ def prove(boot: int, folder: str = FOLDER) -> None:
             pass
     except OSError:
         pass
-
-
-async def prove_when_healthy(
-    boot: int, uplink: "Any", min_ms: int = PROOF_MS_MIN, max_ms: int = PROOF_MS_MAX
-) -> None:
-    """Note it once the broker has acknowledged something, or it has run long enough."""
-    for run_ms in range(0, max_ms, _CHECK_MS):
-        if run_ms >= min_ms and uplink.acknowledged:
-            break
-        await asyncio.sleep_ms(_CHECK_MS)  # type: ignore[attr-defined]
-    prove(boot)
-    sys.modules.pop("tidenode.streak", None)
-    sys.modules["tidenode"].__dict__.pop("streak", None)
 
 
 async def leave_safe_mode(agent: "Any", after_ms: int = SAFE_MODE_MS) -> None:

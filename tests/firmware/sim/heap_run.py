@@ -11,7 +11,6 @@ import json
 import os
 import sys
 
-import mapped_flash
 import vfs
 
 OPTIONS = {"bus": 0, "address": 5, "pin": 4, "cs_pin": 4, "rom": None}
@@ -25,10 +24,12 @@ def used_bytes():
 async def main():
     await asyncio.sleep_ms(0)  # what the agent loads anyway is loaded before
     asyncio.Event()
+    before = used_bytes()
+    import mapped_flash
+
     vfs.mount(vfs.VfsRom(mapped_flash.load(os.getenv("TIDEGAUGE_ROM"))), "/stand_ins")
     mapped_flash.forget_start()
     sys.path.insert(0, "/stand_ins")
-    before = used_bytes()
     import console
     import esp32
     import flash
@@ -41,6 +42,7 @@ async def main():
         asyncio.create_task(console.stop_when_told(0)),
     ]
     await asyncio.sleep_ms(1)
+    watchdog = machine.WDT(timeout=60_000)
     all_boards = used_bytes() - before
     chip = __import__(sys.argv[1])
     chip.solder(machine, OPTIONS, around)
@@ -49,6 +51,7 @@ async def main():
     assert flash.Flash, "is held"
     assert esp32.HEAP_DATA, "is held"
     assert tasks, "are held"
+    assert watchdog, "is held"
     print(json.dumps([all_boards, one_chip]))
 
 

@@ -21,6 +21,7 @@ from tidectl.bundle.names import (
     short_attributes,
     short_names,
 )
+from tidectl.bundle.one_text import with_one_text
 from tidectl.bundle.parameters import Parameters
 from tidectl.bundle.walk import Quoted, binding, in_f_strings, symbols_in, walk
 
@@ -70,6 +71,7 @@ def bundled(
     except SyntaxError as error:
         raise BundleError(f"line {error.lineno}: {error.msg}") from error
     made, lines = _Bundler(modules, foreign).bundle()
+    made = {name: with_one_text(text) for name, text in made.items()}
     return Bundle(made, dict(texts), packages, lines)
 
 
@@ -342,7 +344,7 @@ def _homes(modules: Mapping[str, Module]) -> dict[str, str]:
     forgotten = {START} | {
         f"tidenode.{argument.value}"
         for node in ast.walk(modules[START].tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_forget"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "forget"
         for argument in node.args
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
     }

@@ -9,7 +9,7 @@ import gc
 import json
 import sys
 
-from tidenode.errors import UpdateError, UpdateRefusedError
+from tidenode.update.errors import UpdateError, UpdateRefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,15 +6,14 @@ flash; where the time is not known they stay, until there is no room for them.
 """
 
 import asyncio
-import gc
 import os
-import sys
 import time
 
 from tidenode import config, drivers, greeting, log
 from tidenode.boots import count_boot
 from tidenode.clock import Clock
 from tidenode.errors import ConfigError, OutboxError
+from tidenode.forgetting import forget
 from tidenode.link import LINK_FAILURES, Link
 from tidenode.outbox import Outbox
 from tidenode.resolver import Resolver
@@ -218,20 +217,11 @@ def run(memory: "Memory | None", rtc: "Any", hardware: "Any", wall: "WallClock")
     settings = config.load("/config.json", drivers.options_of)
     if settings.sleep is None:
         hardware.reset()  # it was taken out: the agent is what starts then
-    _forget("app", "config", "field_options", "wifi_config")
+    forget("app", "config", "field_options", "wifi_config")
     upload = Upload(settings, memory, rtc, wall)
-    _forget("boots", "recovery", "storage", "forgetting")
+    forget("boots", "recovery", "storage")
     if asyncio.run(upload.run()):
         hardware.deepsleep(rest_ms(settings.sleep.period_s * 1_000, wall.read_ms()))
-
-
-def _forget(*names: str) -> None:
-    """Give back the heap of what has done its part: TLS has to fit."""
-    for name in names:
-        module = sys.modules.pop("tidenode." + name, None)
-        if module:
-            module.__dict__.clear()
-    gc.collect()
 
 
 def plan_of(settings: "Any") -> "dict[str, Any]":
@@ -277,7 +267,7 @@ def _clock(wall: "WallClock") -> Clock:
         wall_ms=wall.read_ms(),
         floor_ms=floor_ms(certificate),
     )
-    _forget("certificate_date")
+    forget("certificate_date")
     return clock
 
 

@@ -9,7 +9,7 @@ A file that the version in force has as well is copied.
 import hashlib
 import os
 
-from tidenode.errors import UpdateError, UpdateRefusedError
+from tidenode.update.errors import UpdateError, UpdateRefusedError
 from tidenode.update.manifest import entries, read_header, same
 
 TYPE_CHECKING = False

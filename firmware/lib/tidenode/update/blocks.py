@@ -4,7 +4,7 @@ Flow: file stream -> [blocks] -> head, slot
 Bounded: one block is held at a time.
 """
 
-from tidenode.errors import UpdateError, UpdateRefusedError
+from tidenode.update.errors import UpdateError, UpdateRefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import asyncio
 import binascii
 import json
 
-from tidenode.errors import UpdateError
+from tidenode.update.errors import UpdateError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

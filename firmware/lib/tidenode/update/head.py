@@ -11,7 +11,7 @@
 import hashlib
 from collections import namedtuple
 
-from tidenode.errors import UpdateRefusedError
+from tidenode.update.errors import UpdateRefusedError
 from tidenode.update.manifest import BYTES_MAX
 
 TYPE_CHECKING = False

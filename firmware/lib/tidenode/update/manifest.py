@@ -12,7 +12,7 @@ those it is for (none: any), `downgrade_from` the newer versions it may replace.
 import json
 from collections import namedtuple
 
-from tidenode.errors import UpdateRefusedError
+from tidenode.update.errors import UpdateRefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ Unproven on hardware: it has run against a stand-in for `esp32.Partition` only.
 import hashlib
 import os
 
-from tidenode.errors import UpdateRefusedError
+from tidenode.update.errors import UpdateRefusedError
 from tidenode.update.manifest import entries, read_header, same
 
 TYPE_CHECKING = False

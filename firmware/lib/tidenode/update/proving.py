@@ -79,7 +79,7 @@ def _image() -> "Any":
         from esp32 import Partition
     except ImportError:
         return None
-    from tidenode.errors import UpdateRefusedError
+    from tidenode.update.errors import UpdateRefusedError
     from tidenode.update.partition import ImageSlot
 
     try:

@@ -10,7 +10,7 @@ import os
 import sys
 from collections import namedtuple
 
-from tidenode.errors import UpdateError, UpdateRefusedError
+from tidenode.update.errors import UpdateError, UpdateRefusedError
 from tidenode.update.manifest import read_header, version
 
 TYPE_CHECKING = False

@@ -22,10 +22,10 @@ from ram_flash import BLOCK, RamFlash
 sys.path.append(__file__.rsplit("/", 1)[0])
 import slots
 
-from tidenode.errors import UpdateError
 from tidenode.update import head
 from tidenode.update.app_slot import AppSlot
 from tidenode.update.blocks import Blocks
+from tidenode.update.errors import UpdateError
 from tidenode.update.updater import Board, bring
 
 PLACE = "/cut"

@@ -4,7 +4,7 @@ import asyncio
 import json
 from binascii import b2a_base64
 
-from tidenode.errors import UpdateError
+from tidenode.update.errors import UpdateError
 from tidenode.update.file_stream import TRIES_MAX, FileStream, block_bytes_for
 from tidenode.update.trial import Trial
 

@@ -37,7 +37,7 @@ def test_what_the_start_imports_is_one_module() -> None:
 
 def test_what_the_start_forgets_stays_a_module_of_its_own() -> None:
     made = bundle(
-        "from tidenode import config, pump\n\ndef end() -> None:\n    _forget('config')\n",
+        "from tidenode import config, pump\n\ndef end() -> None:\n    forget('config')\n",
         config="from tidenode.errors import ConfigError\n",
         errors="class ConfigError(Exception):\n    pass\n",
         pump="",

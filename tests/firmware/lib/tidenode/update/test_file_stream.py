@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tidenode.errors import UpdateError
+from tidenode.update.errors import UpdateError
 from tidenode.update.file_stream import FileStream, block_bytes_for
 
 FILE: dict[str, Any] = {"stream": "s-1", "version": 2, "file": 0, "bytes": 1_000}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidectl.update_bundle import Facts, manifest
-from tidenode.errors import UpdateRefusedError
+from tidenode.update.errors import UpdateRefusedError
 from tidenode.update.head import PREFIX_BYTES, prefix, sizes
 from tidenode.update.manifest import entries, parse_entry, parse_header, read_header, same, version
 

@@ -12,8 +12,8 @@ from tests.firmware.sim.stand_in import stand_in
 from tidectl.home import Home
 from tidectl.update_bundle import Facts, image_bundle
 from tidectl.update_key import P256, UpdateKey, make_key, public_keys
-from tidenode.errors import UpdateError, UpdateRefusedError
 from tidenode.update.blocks import Blocks
+from tidenode.update.errors import UpdateError, UpdateRefusedError
 from tidenode.update.partition import BLOCK_BYTES, STRIDE, ImageSlot
 from tidenode.update.signature import signed
 from tidenode.update.updater import Board, bring

@@ -7,7 +7,7 @@ import pytest
 from tests.firmware.lib.tidenode.update.bundles import BLOCK_BYTES, MPY, NEW, OLD, Slots
 from tidectl.update_bundle import Facts, bundle
 from tidectl.update_key import P256, RSA_2048, RSA_3072
-from tidenode.errors import UpdateError, UpdateRefusedError
+from tidenode.update.errors import UpdateError, UpdateRefusedError
 from tidenode.update.head import PREFIX_BYTES, sizes
 
 
