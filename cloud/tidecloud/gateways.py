@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PREFIX = "gateways/"
 THINGS_MAX = 1_000  # of one entry: what a site may have, and what is matched in no time
 KEPT_MS = 60_000  # how long an entry is believed before it is read again
-ABSENT_KEPT_MS = 5_000  # a gateway is listed while it already sends
+REFUSED_KEPT_MS = 5_000  # and before it refuses again: it is listed while it already sends
 _GATEWAYS_MAX = 1_000  # kept in memory
 _ABSENT = frozenset({"NoSuchKey", "AccessDenied"})  # as the allow-list has it
 
@@ -60,7 +60,7 @@ class Entry:
 
 
 class S3Gateways:
-    """The list in the fleet's bucket, each entry kept for a minute."""
+    """The list in the fleet's bucket; what an entry allows is believed for a minute."""
 
     def __init__(self, *, s3: "S3Client", bucket: str, clock_ms: Callable[[], int]) -> None:
         self._s3 = s3
@@ -70,16 +70,19 @@ class S3Gateways:
 
     def speaks_for(self, gateway: str, thing: str) -> bool:
         """Read the entry, unless it is at hand; an entry that can't be read names nobody."""
-        entry = self._entry(gateway)
-        return entry is not None and (is_own(gateway, thing) or entry.names(thing))
+        for kept_ms in (KEPT_MS, REFUSED_KEPT_MS):
+            entry = self._entry(gateway, kept_ms)
+            if entry is not None and (is_own(gateway, thing) or entry.names(thing)):
+                return True
+        return False
 
-    def _entry(self, gateway: str) -> Entry | None:
+    def _entry(self, gateway: str, kept_ms: int) -> Entry | None:
         now_ms = self._clock_ms()
-        until_ms, entry = self._kept.get(gateway, (0, None))
-        if now_ms < until_ms:
-            return entry
+        known = self._kept.get(gateway)
+        if known is not None and now_ms < known[0] + kept_ms:
+            return known[1]
         entry = self._read(gateway)
-        self._kept[gateway] = (now_ms + (KEPT_MS if entry else ABSENT_KEPT_MS), entry)
+        self._kept[gateway] = (now_ms, entry)
         self._kept.move_to_end(gateway)
         if len(self._kept) > _GATEWAYS_MAX:
             self._kept.popitem(last=False)

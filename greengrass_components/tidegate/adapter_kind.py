@@ -7,12 +7,14 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from tidegate.adapter import Adapter
 from tidegate.errors import GateError
 from tidegate.group import Group
 
+LISTENS = "listen"
 Mistakes = Iterable[tuple[str, str]]
 
 
@@ -29,7 +31,8 @@ class AdapterKind:
     of the adapter's own columns and keys. `default_connection`: settings where a tag map needs
     to name none, as of a machine that reads itself. `file_settings` are settings that name files,
     parted by commas: those that the working directory does not have are looked for beside the tag
-    map.
+    map. `plans_requests`: each line of a plan is a request that waits for its answer, unless it
+    begins with `LISTENS`; from that the load of a bus is predicted.
     """
 
     name: str
@@ -40,6 +43,7 @@ class AdapterKind:
     group_options: frozenset[str] = frozenset()
     default_connection: Mapping[str, Any] | None = None
     file_settings: frozenset[str] = frozenset()
+    plans_requests: bool = False
 
 
 def find_kind(name: str) -> AdapterKind:
@@ -50,6 +54,12 @@ def find_kind(name: str) -> AdapterKind:
     except ModuleNotFoundError:
         is_there = False
     if not is_there:
-        raise GateError(f"there is no adapter {name!r}")
+        raise GateError(f"there is no adapter {name!r}; there are: {', '.join(kind_names())}")
     kind: AdapterKind = importlib.import_module(module).KIND
     return kind
+
+
+def kind_names() -> list[str]:
+    """Return the names of all kinds."""
+    folder = Path(__file__).parent
+    return sorted(path.parent.name for path in folder.glob("*/kind.py"))

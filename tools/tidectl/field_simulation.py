@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -93,6 +94,7 @@ class FieldSimulation:
 
     async def _start(self, kind: str, port: int) -> Shows:
         """Start a server; one that can't be slow by itself stands behind a slow link."""
+        _check_free(kind, port)
         own_port = 0 if kind in ("opcua", "s7") and self._round_trip_ms else port
         server = await self._stack.enter_async_context(self._make(kind, own_port))
         port = server.port
@@ -123,9 +125,18 @@ class FieldSimulation:
             }
         own: dict[str, dict[str, Any]] = {
             "modbus": {**slow, "exceptions": self._exceptions, "seed": self._seed},
-            "s7": {"dead": self._dead},
-            "bacnet": slow,
+            "s7": {"dead": self._dead, "exceptions": self._exceptions, "seed": self._seed},
+            "bacnet": {**slow, "exceptions": self._exceptions, "seed": self._seed},
             "ethernetip": slow,
             "snmp": {"dead": self._dead, "trap_port": self._trap_port},
         }
         return own[kind]
+
+
+def _check_free(kind: str, port: int) -> None:
+    """Raise `OSError` when a port that is asked for is taken: not each library tells."""
+    shape = socket.SOCK_DGRAM if kind in ("bacnet", "snmp") else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, shape) as probe:
+        if shape is socket.SOCK_STREAM:  # of one that has just ended nobody is in the way
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))

@@ -3,8 +3,9 @@
 Flow: devices -> [adapter] -> samples
 A group's unit is a device: `192.0.2.10`, `192.0.2.10:47809`, or its instance, which is asked for
 by Who-Is. Reads go by ReadPropertyMultiple, `OBJECTS_PER_READ` objects in each, and one property
-after the other from devices that don't know that service. Bounded: one request at a time, and a
-subscription for each tag at most, renewed before half its life is over.
+after the other from devices that don't know that service. A device whose answer would be too long
+for it is asked for half as many, from then on. Bounded: one request at a time, and a subscription
+for each tag at most, renewed before half its life is over.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from tidegate.bacnet.address import (
     BacnetDownError,
     BacnetError,
     BacnetSilentError,
+    BacnetTooLongError,
     parse_address,
 )
 from tidegate.bacnet.values import Flags, flags_of, plain
@@ -46,6 +48,7 @@ log = logging.getLogger("tidegate.bacnet")
 OBJECTS_PER_READ = 20  # two properties each: some 700 bytes, within the usual APDU of 1,476
 _VENDOR = 999  # reserved for examples by ASHRAE; a client needs none of its own
 _STATUS_FLAGS = "status-flags"
+_TOO_LONG = ("segmentation-not-supported", "buffer-overflow", "apdu-too-long")
 _RETRY_S = 10.0  # until a refused subscription is asked for again
 
 
@@ -92,7 +95,8 @@ class BacnetAdapter:
         self._application: Any = None
         self._devices: dict[str, Any] = {}
         self._singly: set[str] = set()  # units without ReadPropertyMultiple
-        self._refused: set[Group] = set()  # groups with a tag that is not told
+        self._sizes: dict[str, int] = {}  # objects in one read, of units that take fewer
+        self._untold: dict[Group, set[int]] = {}  # the places of tags without a subscription
         self._process = 0
 
     async def connect(self) -> None:
@@ -140,9 +144,18 @@ class BacnetAdapter:
         device = await self._device(group.unit)
         began_ns = self._clock_ns()
         pairs: list[tuple[Value, Quality]] = []
-        for start in range(0, len(group.tags), OBJECTS_PER_READ):
-            part = group.tags[start : start + OBJECTS_PER_READ]
-            pairs += await self._read(group.unit, device, part)
+        while len(pairs) < len(group.tags):
+            size = self._sizes.get(group.unit, OBJECTS_PER_READ)
+            part = group.tags[len(pairs) : len(pairs) + size]
+            try:
+                pairs += await self._read(group.unit, device, part)
+            except BacnetTooLongError:
+                if len(part) == 1:
+                    raise
+                self._sizes[group.unit] = len(part) // 2
+                log.info(
+                    "device takes fewer objects unit=%s at_most=%d", group.unit, len(part) // 2
+                )
         ended_ns = self._clock_ns()
         qualities = bytes(quality for _, quality in pairs)
         return Sample(
@@ -231,10 +244,9 @@ class BacnetAdapter:
         except TimeoutError as error:
             raise BacnetSilentError(f"{what}: no answer") from error
         except (ErrorRejectAbortNack, ValueError, TypeError) as error:
-            kind = BacnetSilentError if "no-response" in str(error) else BacnetError
-            raise kind(f"{what}: {error}") from error
+            raise _error_of(what, error) from error
         if isinstance(answer, ErrorRejectAbortNack):
-            raise BacnetError(f"{what}: {answer}")
+            raise _error_of(what, answer)
         return answer
 
     async def _read(
@@ -315,7 +327,7 @@ class BacnetAdapter:
             ]
             for one in changes.take(news, sample.received_at_ns):
                 deliver(one)
-            polled = group in self._refused
+            polled = bool(self._untold.get(group))
             await asyncio.sleep((group.period_ms if polled else self._settings.refresh_ms) / 1000)
 
     async def _follow(
@@ -330,10 +342,11 @@ class BacnetAdapter:
                 async with self._app().change_of_value(
                     device, ObjectIdentifier(name), self._process, True, self._settings.cov_s
                 ) as subscription:
+                    self._untold.get(group, set()).discard(place)
                     await self._take(subscription, place, tag, changes, deliver)
             except (ErrorRejectAbortNack, BacnetError, ValueError) as error:
                 log.warning("no subscription unit=%s object=%s: %s", group.unit, name, error)
-                self._refused.add(group)
+                self._untold.setdefault(group, set()).add(place)
                 await asyncio.sleep(_RETRY_S)
 
     async def _take(
@@ -359,6 +372,14 @@ class BacnetAdapter:
                         deliver(one)
         except TimeoutError:
             return
+
+
+def _error_of(what: str, answer: BaseException) -> BacnetError:
+    text = str(answer)
+    if "no-response" in text:
+        return BacnetSilentError(f"{what}: {text}")
+    kind = BacnetTooLongError if any(one in text for one in _TOO_LONG) else BacnetError
+    return kind(f"{what}: {text}")
 
 
 def _judged(tag: Tag, raw: Any, flags: Any) -> tuple[Value, Quality]:

@@ -25,6 +25,10 @@ class BacnetSilentError(BacnetError, UnitSilentError):
     """The device does not answer."""
 
 
+class BacnetTooLongError(BacnetError):
+    """The device can't send an answer of that length: fewer objects may fit."""
+
+
 class BacnetDownError(BacnetError, BusDownError):
     """Our own port is not open."""
 

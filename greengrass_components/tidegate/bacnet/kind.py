@@ -32,5 +32,6 @@ KIND = AdapterKind(
     make=_make,
     subscribes=True,
     check=_check,
+    plans_requests=True,
     tag_options=frozenset({"priority"}),
 )

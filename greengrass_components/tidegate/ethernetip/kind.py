@@ -27,4 +27,4 @@ def _check(group: Group) -> Iterator[tuple[str, str]]:
             yield tag.field, str(error)
 
 
-KIND = AdapterKind(name="ethernetip", make=_make, check=_check)
+KIND = AdapterKind(name="ethernetip", make=_make, check=_check, plans_requests=True)

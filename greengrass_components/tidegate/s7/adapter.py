@@ -1,11 +1,13 @@
 """S7 as the poller sees it: a group is read in the fewest requests, one after the other.
 
 Works with S7-300, 400, 1200, 1500 and LOGO! where PUT/GET is permitted and data blocks are not
-"optimized" (their values have no addresses then). A block that the controller refuses is read value
-by value from then on, so that one wrong address does not cost its neighbours.
+"optimized" (their values have no addresses then). A block of which the controller refuses an
+address is read value by value from then on, so that one wrong address does not cost its neighbours;
+an error that passes makes it bad this once.
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 import time
@@ -31,6 +33,8 @@ logging.getLogger("snap7").setLevel(logging.WARNING)  # at INFO it tells of ever
 _PDU_BYTES_PLANNED = 240  # what every controller grants; the real one is known when connected
 _AREAS = {"DB": Area.DB, "MK": Area.MK, "PE": Area.PE, "PA": Area.PA}
 _CLOSE_S_MAX = 2.0
+_RETURN_CODE = re.compile(r"\(0x([0-9a-f]{2})\)")
+_LASTING = frozenset({0x03, 0x05, 0x06, 0x07, 0x0A})  # not allowed, no such address, type, object
 _URL = re.compile(
     r"s7://(?P<host>[^/:\s]+)(?::(?P<port>\d{1,5}))?(?:/(?P<rack>[0-7])/(?P<slot>\d{1,2}))?/?"
 )
@@ -71,6 +75,15 @@ def read_settings(mapping: Mapping[str, Any]) -> S7Settings:
     )
     reader.finish()
     return settings
+
+
+class _BlockRefusedError(S7AdapterError):
+    """A block is refused; `is_lasting` where another try of the whole would be refused as well."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        code = _RETURN_CODE.search(text)  # the library tells it in its text only
+        self.is_lasting = code is None or int(code[1], 16) in _LASTING
 
 
 @dataclass(slots=True)
@@ -124,11 +137,11 @@ class S7Adapter:
         values: list[Value] = [None] * len(group.tags)
         began_ns = self._clock_ns()
         for block in tuple(plan.blocks):
-            data = await self._read(block)
-            if data is None:
-                await self._one_by_one(plan, block, group, values)
-            else:
-                self._decode(plan, block, data, group, values)
+            try:
+                self._decode(plan, block, await self._read(block), group, values)
+            except _BlockRefusedError as refusal:
+                if refusal.is_lasting:
+                    await self._one_by_one(plan, block, group, values)
         ended_ns = self._clock_ns()
         qualities = bytes(Quality.BAD if value is None else Quality.GOOD for value in values)
         middle_ns = (began_ns + ended_ns) // 2
@@ -176,8 +189,8 @@ class S7Adapter:
             self._plans[group] = _Plan(addresses, blocks_of(addresses, pdu_bytes))
         return self._plans[group]
 
-    async def _read(self, block: Block) -> bytes | None:
-        """Return the block's bytes; None when the controller refuses it."""
+    async def _read(self, block: Block) -> bytes:
+        """Return the block's bytes; raises `_BlockRefusedError` when the controller refuses it."""
         client = self._connected()
         self.requests += 1
         try:
@@ -187,9 +200,9 @@ class S7Adapter:
                         _AREAS[block.area], block.number, block.start, block.size_bytes
                     )
                 )
-        except S7ProtocolError:
+        except S7ProtocolError as error:
             self.refused += 1
-            return None
+            raise _BlockRefusedError(str(error)) from error
         except (S7Error, OSError, TimeoutError) as error:
             await self.close()  # an answer that comes late would be taken for the next one's
             raise S7DownError(f"no answer to {block}: {error or 'timeout'}") from error
@@ -208,9 +221,8 @@ class S7Adapter:
         where = plan.blocks.index(block)
         plan.blocks[where : where + 1] = singles
         for single in singles:
-            data = await self._read(single)
-            if data is not None:
-                self._decode(plan, single, data, group, values)
+            with contextlib.suppress(_BlockRefusedError):
+                self._decode(plan, single, await self._read(single), group, values)
 
     def _decode(
         self, plan: _Plan, block: Block, data: bytes, group: Group, values: list[Value]

@@ -23,4 +23,4 @@ def _check(group: Group) -> Iterator[tuple[str, str]]:
             yield tag.field, str(error)
 
 
-KIND = AdapterKind(name="s7", make=_make, check=_check)
+KIND = AdapterKind(name="s7", make=_make, check=_check, plans_requests=True)

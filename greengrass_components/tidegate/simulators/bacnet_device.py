@@ -6,12 +6,14 @@ point's range. Bounded: bacpypes3 queues what a subscriber has not confirmed.
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Self
 
+from bacpypes3.apdu import AbortPDU, AbortReason
 from bacpypes3.app import Application
 from bacpypes3.basetypes import Reliability
-from bacpypes3.errors import UnrecognizedService
+from bacpypes3.errors import ExecutionError, UnrecognizedService
 from bacpypes3.local.analog import AnalogInputObject, AnalogValueObject
 from bacpypes3.local.binary import BinaryInputObject, BinaryValueObject
 from bacpypes3.local.device import DeviceObject
@@ -36,11 +38,13 @@ def object_of(point: Point) -> str:
     return f"{shape}-{'value' if point.writable else 'input'},{instance}"
 
 
-class _SlowApplication(Application):  # type: ignore[misc]  # bacpypes3 has no types
-    """Awaits `asked` before it looks at a request."""
+class _FieldApplication(Application):  # type: ignore[misc]  # bacpypes3 has no types
+    """Awaits `asked` before it looks at a request, and refuses what `fails` says."""
 
     asked: Callable[[], Awaitable[None]] | None = None
+    fails: Callable[[], bool] = staticmethod(lambda: False)
     multiple = True
+    objects_max = 1000
 
     async def indication(self, apdu: Any) -> None:
         if self.asked:
@@ -50,13 +54,29 @@ class _SlowApplication(Application):  # type: ignore[misc]  # bacpypes3 has no t
     async def do_ReadPropertyMultipleRequest(self, apdu: Any) -> None:  # noqa: N802  bacpypes3 looks for it
         if not self.multiple:
             raise UnrecognizedService("no ReadPropertyMultiple")
+        if len(apdu.listOfReadAccessSpecs) > self.objects_max:
+            # Raised, the library's own abort says that it comes from a client.
+            reason = AbortReason.segmentationNotSupported
+            await self.response(AbortPDU(srv=True, reason=reason, context=apdu))
+            return
+        self._may_fail()
         await super().do_ReadPropertyMultipleRequest(apdu)
+
+    async def do_ReadPropertyRequest(self, apdu: Any) -> None:  # noqa: N802  bacpypes3 looks for it
+        self._may_fail()
+        await super().do_ReadPropertyRequest(apdu)
+
+    def _may_fail(self) -> None:
+        if self.fails():
+            raise ExecutionError(errorClass="device", errorCode="operationalProblem")
 
 
 class BacnetDevice:
     """Serves `plant` on loopback; objects of `dead` equipment report a communication failure.
 
-    Without `multiple` it does not know ReadPropertyMultiple, as small controllers.
+    Without `multiple` it does not know ReadPropertyMultiple, as small controllers; others know it
+    for `objects_max` objects only. `exceptions` is the share of reads that are answered by an
+    error.
     """
 
     def __init__(
@@ -67,11 +87,15 @@ class BacnetDevice:
         dead: Collection[str] = (),
         round_trip_ms: float = 0.0,
         multiple: bool = True,
+        objects_max: int = 1000,
+        exceptions: float = 0.0,
+        seed: int = 0,
     ) -> None:
         self.port = port or free_port_udp()
         self.requests = 0
         self._round_trip_s = round_trip_ms / 1000
-        self._multiple = multiple
+        self._multiple, self._objects_max = multiple, objects_max
+        self._exceptions, self._dice = exceptions, random.Random(seed)  # noqa: S311  faults
         self._plant = plant
         self._dead = frozenset(dead)
         self._application: Any = None
@@ -91,11 +115,13 @@ class BacnetDevice:
         )
         for point in POINTS:
             self._objects[point.path] = self._make(point)
-        self._application = _SlowApplication.from_object_list(
+        self._application = _FieldApplication.from_object_list(
             [device, network, *self._objects.values()]
         )
         self._application.asked = self._asked
         self._application.multiple = self._multiple
+        self._application.objects_max = self._objects_max
+        self._application.fails = lambda: self._dice.random() < self._exceptions
         await self.show()
         return self
 

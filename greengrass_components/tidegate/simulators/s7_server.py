@@ -6,18 +6,20 @@ python-snap7's server serves them from threads of its own.
 """
 
 import asyncio
+import random
 import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Self
 
 from snap7 import Server, SrvArea
-from snap7.datatypes import S7WordLen
+from snap7.datatypes import S7Area, S7WordLen
 
 from tidegate.simulators.free_port import free_port
 from tidegate.simulators.plant import Plant, PlantError
 from tidegate.simulators.points import MODBUS_UNITS, POINTS, Kind, Point, Reading
 
+_HARDWARE_ERROR = 0x01
 _FORMATS = {Kind.FLOAT32: ">f", Kind.UINT32: ">I", Kind.UINT16: ">H"}
 
 
@@ -44,8 +46,21 @@ def offset_of(point: Point) -> Offset:
     return _OFFSETS[point.path]
 
 
-class _BitServer(Server):
-    """The library's server writes a whole byte where one bit is meant; this one the bit."""
+class _FieldServer(Server):
+    """The library's server writes a whole byte where one bit is meant; this one the bit.
+
+    `exceptions` is the share of reads that end with a hardware error.
+    """
+
+    exceptions = 0.0
+    dice = random.Random(0)  # noqa: S311  faults, no secret
+
+    def _read_from_memory_area(
+        self, area: S7Area, db_number: int, start: int, count: int
+    ) -> tuple[int, bytearray]:
+        if self.exceptions and self.dice.random() < self.exceptions:
+            return _HARDWARE_ERROR, bytearray()
+        return super()._read_from_memory_area(area, db_number, start, count)
 
     def _parse_address_specification(self, addr_spec: bytes) -> dict[str, Any]:
         parsed = super()._parse_address_specification(addr_spec)
@@ -57,7 +72,7 @@ class _BitServer(Server):
         if not found or where.get("word_len") != S7WordLen.BIT:
             return found
         area, block, start, count, data = found
-        _, there = self._read_from_memory_area(area, block, start, 1)
+        _, there = super()._read_from_memory_area(area, block, start, 1)
         mask = 1 << where["bit"]
         for byte in there:
             data = bytearray([byte | mask if data[0] & 1 else byte & ~mask])
@@ -65,12 +80,25 @@ class _BitServer(Server):
 
 
 class S7Server:
-    """Serves `plant` on loopback; `dead` equipment has no data block, as after a lost module."""
+    """Serves `plant` on loopback; `dead` equipment has no data block, as after a lost module.
 
-    def __init__(self, plant: Plant, *, port: int = 0, dead: Collection[str] = ()) -> None:
+    `exceptions` is the share of reads that are refused with a hardware error.
+    """
+
+    def __init__(
+        self,
+        plant: Plant,
+        *,
+        port: int = 0,
+        dead: Collection[str] = (),
+        exceptions: float = 0.0,
+        seed: int = 0,
+    ) -> None:
         self.port = port or free_port()
         self._plant = plant
-        self._server = _BitServer(log=False)
+        self._server = _FieldServer(log=False)
+        self._server.exceptions = exceptions
+        self._server.dice = random.Random(seed)  # noqa: S311  faults, no secret
         self._blocks = {
             equipment: bytearray(_block_bytes(block)) for equipment, block in MODBUS_UNITS.items()
         }

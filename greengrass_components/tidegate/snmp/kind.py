@@ -38,5 +38,6 @@ KIND = AdapterKind(
     make=_make,
     subscribes=True,
     check=_check,
+    plans_requests=True,
     group_options=frozenset({TRAP_OPTION}),
 )

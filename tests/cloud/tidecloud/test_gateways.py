@@ -7,8 +7,8 @@ from botocore.config import Config
 from tests.local_cloud import CloudProcess
 from tidecloud.errors import GatewaysBusyError, GatewaysError
 from tidecloud.gateways import (
-    ABSENT_KEPT_MS,
     KEPT_MS,
+    REFUSED_KEPT_MS,
     Entry,
     S3Gateways,
     document_of,
@@ -46,12 +46,16 @@ def test_a_listed_gateway_speaks_for_its_own_and_for_what_its_entry_names(
     gateways = S3Gateways(s3=s3, bucket=bucket, clock_ms=lambda: now_ms[0])
     assert not gateways.speaks_for("gw-1", "gw-1")
     s3.put_object(Bucket=bucket, Key=key_of("gw-1"), Body=document_of(ENTRY))
-    now_ms[0] += ABSENT_KEPT_MS
+    now_ms[0] += REFUSED_KEPT_MS
     for thing in ("gw-1", "gw-1:pump", "board-7", "tank"):
         assert gateways.speaks_for("gw-1", thing)
         assert not gateways.speaks_for("board-7", thing)
     for thing in ("gw-2", "gw-11", "tank2", "my-board-7"):
         assert not gateways.speaks_for("gw-1", thing)
+    # A thing that is added while its batches already come is not refused for a minute.
+    s3.put_object(Bucket=bucket, Key=key_of("gw-1"), Body=document_of(Entry(("tank", "press"))))
+    now_ms[0] += REFUSED_KEPT_MS
+    assert gateways.speaks_for("gw-1", "press")
     s3.delete_object(Bucket=bucket, Key=key_of("gw-1"))
     assert gateways.speaks_for("gw-1", "tank")  # believed for a minute
     now_ms[0] += KEPT_MS

@@ -4,12 +4,14 @@ import asyncio
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.tools.tidectl.conftest import Run
 from tidectl.field_simulation import KINDS, FieldSimulation
 from tidegate.adapter_kind import find_kind
 from tidegate.group import Group
@@ -83,20 +85,14 @@ def test_the_verb_says_where_it_serves_and_ends_at_once_when_told() -> None:
     assert (process.returncode, err) == (0, "")
 
 
-def test_a_port_in_use_is_one_clear_line() -> None:
-    async def scene() -> str:
-        server = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        process = await asyncio.create_subprocess_exec(
-            TIDECTL, "gateway", "sim", "modbus", "--port", str(port),
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        _, err = await process.communicate()
-        assert process.returncode == 1
-        server.close()
-        return err.decode()
-
-    err = asyncio.run(scene())
-    assert "address already in use" in err
-    assert "another --port" in err
-    assert "Traceback" not in err
+@pytest.mark.parametrize("kind", ["modbus", "opcua", "s7", "ethernetip", "bacnet", "snmp"])
+def test_a_port_in_use_is_one_clear_line(tidectl: Run, kind: str) -> None:
+    shape = socket.SOCK_DGRAM if kind in ("bacnet", "snmp") else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, shape) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if shape is socket.SOCK_STREAM:
+            taken.listen()
+        port = taken.getsockname()[1]
+        done = tidectl("gateway", "sim", kind, "--port", str(port))
+    assert f"port {port} is in use" in done.complaint()
+    assert done.err.splitlines()[-1].endswith("give another port, or 0 for a free one")

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from tidectl.errors import TidectlError
+from tidectl.gateway.bus_load import asked_load, modbus_load
 from tidectl.gateway.thing_owners import check_owners
 from tidectl.options import examples, json_option
 from tidectl.output import print_json, print_table, say
@@ -52,6 +54,7 @@ def command(
 ) -> None:
     """Print a tag map's request plan and the load on its bus.
 
+    TAG_MAP is YAML or CSV. What listens (OPC UA, CAN) asks for nothing that could be too much.
     Nothing is read from any device. All mistakes are told together, with their lines; exit code 1
     then, and when a bus would be asked for more than it can carry.
     """
@@ -63,10 +66,7 @@ def command(
         if as_json:
             print_json({"mistakes": [asdict(one) for one in error.mistakes]})
             raise click.exceptions.Exit(1) from None
-        count = len(error.mistakes)
-        raise TidectlError(
-            str(error), f"{count} mistake{'s' if count > 1 else ''}: correct and check again"
-        ) from error
+        raise _complaint(tag_map, error) from error
     except GateError as error:
         raise TidectlError(str(error), "see --help") from error
     check_owners({path: _things(Path(path), one.kind, thing) for path, one in maps.items()})
@@ -83,6 +83,17 @@ def _things(path: Path, kind: AdapterKind, gateway: str) -> list[str]:
     """Return the things of a component with this map, as it names them itself."""
     own = f"{gateway}:{kind.name}"
     return [own, *(group.thing for group in read_tag_map(path, kind=kind, thing=own).groups)]
+
+
+def _complaint(tag_map: Path, error: TagMapError) -> TidectlError:
+    """Show each of several mistakes on a line of its own, and return what to end with."""
+    lines = str(error).splitlines()
+    if len(lines) == 1:
+        return TidectlError(lines[0], "correct it and check again")
+    for line in lines:
+        say(escape(line))
+    count = len(error.mistakes)
+    return TidectlError(f"{tag_map.name} has {count} mistakes", "correct them and check again")
 
 
 def _report(kind: AdapterKind, bus: Bus, round_trip_ms: float | None) -> dict[str, Any]:
@@ -108,20 +119,10 @@ def _report(kind: AdapterKind, bus: Bus, round_trip_ms: float | None) -> dict[st
         "overloaded": False,
     }  # fmt: skip
     if kind.name == "modbus":
-        report |= _modbus_load(bus, settings)
+        report |= modbus_load(bus, settings)
+    elif kind.plans_requests:
+        report |= asked_load(plans, round_trip_ms)
     return report
-
-
-def _modbus_load(bus: Bus, settings: dict[str, Any]) -> dict[str, Any]:
-    from tidegate.modbus.group_plan import GroupPlan  # noqa: PLC0415  only for a Modbus map
-    from tidegate.modbus.load import load_of  # noqa: PLC0415  as above
-    from tidegate.modbus.settings import read_settings  # noqa: PLC0415  as above
-
-    known = read_settings(settings)
-    load = load_of(known, [GroupPlan(group, known.limits, known.order) for group in bus.groups])
-    facts = {name: round(value, 2) for name, value in asdict(load).items()}
-    facts["round_trip_ms"] = known.round_trip_ms
-    return {"load": facts, "overloaded": load.busy_percent > 100}  # noqa: PLR2004  percent
 
 
 def _show(found: TagMap, reports: list[dict[str, Any]]) -> None:
@@ -153,10 +154,10 @@ def _show_load(report: dict[str, Any]) -> None:
     if load is None:
         return
     busy = load["busy_percent"]
+    size = f", {load['bytes_s']:,.0f} bytes/s" if load["bytes_s"] is not None else ""
     say(
-        f"{load['requests_s']:,.1f} requests/s for {load['values_s']:,.1f} values/s,"
-        f" {load['bytes_s']:,.0f} bytes/s; the bus is busy {busy:.1f} % of the time"
-        f" if a device takes {load['round_trip_ms']:g} ms"
+        f"{load['requests_s']:,.1f} requests/s for {load['values_s']:,.1f} values/s{size};"
+        f" the bus is busy {busy:.1f} % of the time if a device takes {load['round_trip_ms']:g} ms"
     )
     if report["overloaded"]:
         say("more than the bus can carry: longer periods, fewer tags, or a second connection")

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import logging
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +71,7 @@ _OPTIONS = (
         type=click.FloatRange(0, 10_000),
         default=0.0,
         show_default=True,
-        help="What a device takes to answer.",
+        help="What a device takes to answer (not of SNMP).",
     ),
     click.option(
         "--dead",
@@ -82,7 +84,7 @@ _OPTIONS = (
         type=click.FloatRange(0, 1),
         default=0.0,
         show_default=True,
-        help="Share of answers that are an error (Modbus, OPC UA).",
+        help="Share of answers that are an error (not of EtherNet/IP and SNMP).",
     ),
     click.option(
         "--drift",
@@ -209,13 +211,25 @@ def plant(modbus_port: int, opcua_port: int, **settings: Any) -> None:
 def _run(ports: dict[str, int], settings: dict[str, Any], **more: Any) -> None:
     as_json = settings.pop("as_json")
     seconds = settings.pop("seconds")
+    # It warns of the policies that were not asked for.
+    logging.getLogger("asyncua").setLevel(logging.ERROR)
     try:
         simulation = FieldSimulation(ports, **settings, **more)
         asyncio.run(_until_asked(simulation, seconds, as_json))
-    except (GateError, OSError) as error:
-        raise TidectlError(
-            str(error), "another --port, or 0 for a free one, if it is in use"
-        ) from error
+    except OSError as error:
+        raise _complaint(error, [port for port in ports.values() if port]) from error
+    except GateError as error:
+        raise TidectlError(str(error), "see --help") from error
+
+
+def _complaint(error: OSError, asked: list[int]) -> TidectlError:
+    if error.errno == errno.EADDRINUSE:
+        text = f"port {' or '.join(map(str, asked))} is in use"
+    elif error.errno == errno.EACCES:
+        text = f"port {' or '.join(map(str, asked))} is for root only"
+    else:
+        text = str(error)
+    return TidectlError(text, "give another port, or 0 for a free one")
 
 
 async def _until_asked(simulation: FieldSimulation, seconds: float | None, as_json: bool) -> None:

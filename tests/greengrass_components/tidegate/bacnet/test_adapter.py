@@ -88,6 +88,52 @@ def test_a_device_without_the_service_for_many_is_read_one_by_one() -> None:
     run(scene, multiple=False)
 
 
+def test_a_device_of_short_answers_is_asked_for_fewer_objects_and_keeps_its_size() -> None:
+    async def scene(plant: Plant, device: BacnetDevice, adapter: BacnetAdapter) -> None:
+        paths = [point.path for point in POINTS][:12]
+        read = group(device.port, *(tag(path) for path in paths))
+        for asked in (2 + 4, 2 + 4 + 4):  # 12 and 6 are too many, then four times 3
+            sample = await adapter.poll(read)
+            expected = [pytest.approx(plant.measured[path]) for path in paths]
+            assert (list(sample.values), sample.qualities) == (expected, None)
+            assert adapter.requests == asked
+
+    run(scene, objects_max=5)
+
+
+def test_an_error_of_the_device_is_told_and_the_next_reading_is_whole() -> None:
+    async def scene(plant: Plant, device: BacnetDevice, adapter: BacnetAdapter) -> None:
+        read = group(device.port, tag("tank.level_m"))
+        told = []
+        for _ in range(20):
+            try:
+                told.append((await adapter.poll(read)).values)
+            except BacnetError as error:
+                told.append((str(error).rpartition(": ")[2],))
+        level = (pytest.approx(plant.measured["tank.level_m"]),)
+        failures = [one for one in told if one != level]
+        assert 0 < len(failures) < len(told)
+        assert set(failures) == {("operational-problem",)}
+
+    run(scene, exceptions=0.4, seed=5)
+
+
+def test_a_subscription_that_works_again_ends_the_polling_in_its_place() -> None:
+    async def scene(_plant: Plant, device: BacnetDevice, adapter: BacnetAdapter) -> None:
+        told: asyncio.Queue[Sample] = asyncio.Queue()
+        watched = group(device.port, tag("tank.level_m"))
+        adapter._untold[watched] = {0}  # as after an error
+        following = asyncio.create_task(adapter.subscribe([watched], told.put_nowait))
+        async with asyncio.timeout(WAIT_S_MAX):
+            while adapter.notifications < 1:
+                await told.get()
+        assert adapter._untold == {watched: set()}
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+    run(scene)
+
+
 def test_changes_of_value_come_by_themselves() -> None:
     async def scene(plant: Plant, device: BacnetDevice, adapter: BacnetAdapter) -> None:
         told: asyncio.Queue[Sample] = asyncio.Queue()

@@ -66,6 +66,24 @@ def test_what_the_controller_does_not_have_is_bad_and_costs_its_neighbours_nothi
     asyncio.run(scene())
 
 
+def test_a_passing_error_is_bad_once_and_does_not_tear_the_block_apart() -> None:
+    async def scene() -> None:
+        plant = Plant(seed=1)
+        async with S7Server(plant, exceptions=0.3, seed=3) as server:
+            adapter = S7Adapter(S7Settings(host="127.0.0.1", port=server.port))
+            await adapter.connect()
+            read = group(tag("tank.level_m"), tag("tank.temperature_c"))
+            samples = [await adapter.poll(read) for _ in range(40)]
+            bad = sum(sample.qualities is not None for sample in samples)
+            assert 0 < bad < 40
+            assert all(sample.values == (None, None) for sample in samples if sample.qualities)
+            assert (adapter.requests, adapter.refused) == (40, bad)
+            assert len(adapter.plan(read)) == 1
+            await adapter.close()
+
+    asyncio.run(scene())
+
+
 def test_a_write_sets_one_value_and_a_bit_leaves_its_neighbours() -> None:
     async def scene() -> None:
         plant = Plant(seed=1)

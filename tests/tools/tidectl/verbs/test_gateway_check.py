@@ -49,6 +49,36 @@ def test_mistakes_come_with_their_lines_and_exit_code_1(tidectl: Run, tmp_path: 
     result = tidectl(*CHECK, str(path))
     assert result.code == 1
     assert "tags.yaml:3: " in result.err
+    assert result.err.count("tags.yaml:3: ") == len(found) > 1  # each on a line of its own
+    assert f"tags.yaml has {len(found)} mistakes" in result.complaint()
+
+
+@pytest.mark.parametrize(
+    ("folder", "requests_s", "busy_percent"),
+    [
+        ("s7_adapter", 2.0, 4.0),
+        ("ethernetip_adapter", 1.0, 2.0),
+        ("bacnet_adapter", 0.2, 0.4),
+        ("snmp_adapter", 1 / 30, 0.07),  # the trap is waited for, not asked for
+    ],
+)
+def test_the_load_of_what_is_asked_for_is_predicted(
+    tidectl: Run, folder: str, requests_s: float, busy_percent: float
+) -> None:
+    path = f"greengrass_components/{folder}/tags.yaml"
+    result = tidectl(*CHECK, path, "--round-trip-ms", "20", "--json")
+    (bus,) = result.json()["buses"]
+    assert bus["load"]["requests_s"] == pytest.approx(requests_s, abs=0.01)
+    assert bus["load"]["busy_percent"] == pytest.approx(busy_percent, abs=0.01)
+    assert "if a device takes 5 ms" in tidectl(*CHECK, path).err
+    slow = tidectl(*CHECK, path, "--round-trip-ms", "60000", "--json")
+    assert slow.code == (1 if slow.json()["buses"][0]["overloaded"] else 0)
+
+
+def test_an_adapter_that_is_none_is_told_with_those_that_there_are(tidectl: Run) -> None:
+    complaint = tidectl(*CHECK, EXAMPLE, "--adapter", "profinet").complaint()
+    assert "there is no adapter 'profinet'" in complaint
+    assert "modbus, opcua, s7, snmp" in complaint
 
 
 def test_a_connection_that_can_not_be_is_told(tidectl: Run, tmp_path: Path) -> None:
