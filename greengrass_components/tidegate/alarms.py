@@ -95,7 +95,10 @@ class Alarm:
         self._limit: float | None = None  # that was passed
 
     def offer(self, at_ns: int, value: Value, *, good: bool = True) -> AlarmEvent | None:
-        """Take the next value; instants do not descend. Returns what changed, if anything."""
+        """Take the next value; returns what changed, if anything.
+
+        Where instants descend, since a clock was set back, a delay that has begun begins anew.
+        """
         number = number_of(value)
         if number is None or not good:
             self._since_ns = None
@@ -126,7 +129,7 @@ class Alarm:
         if not so:
             self._since_ns = None
             return False
-        if self._since_ns is None:
+        if self._since_ns is None or at_ns < self._since_ns:
             self._since_ns = at_ns
         if at_ns - self._since_ns < delay_ms * _NS_PER_MS:
             return False

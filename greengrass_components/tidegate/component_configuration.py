@@ -40,8 +40,8 @@ def from_file(path: Path) -> dict[str, Any]:
     """Return the map in a YAML or JSON file; raises `GateError`."""
     try:
         value = load(path.read_text())
-    except OSError as error:
-        raise GateError(f"{path} can't be read: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise GateError(f"{path} can't be read: {error}") from error
     except YamlError as error:
         raise GateError(f"{path}:{error.line}: {error}") from error
     if not isinstance(value, Mapping):

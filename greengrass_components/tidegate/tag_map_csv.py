@@ -22,10 +22,8 @@ def read_rows(text: str, file: str, mistakes: Mistakes) -> Iterator[LinedMap]:
         return
     head_line, head = numbered[0]
     separator = max(",;\t", key=head.count)
-    columns = [name.strip().lower() for name in next(csv.reader([head], delimiter=separator))]
-    for name in sorted({name for name in columns if columns.count(name) > 1}):
-        mistakes.add(file, head_line, f"column {name or '(empty)'} stands twice")
-    for line, row_text in numbered[1:]:
+    columns = _columns(head, separator, head_line, file, mistakes)
+    for line, row_text in numbered[1:] if columns else ():
         try:
             row = next(csv.reader([row_text], delimiter=separator, strict=True))
         except csv.Error as error:
@@ -42,3 +40,14 @@ def read_rows(text: str, file: str, mistakes: Mistakes) -> Iterator[LinedMap]:
                 lined[name] = cell.strip()
         if lined:
             yield lined
+
+
+def _columns(head: str, separator: str, line: int, file: str, mistakes: Mistakes) -> list[str]:
+    try:
+        columns = [name.strip().lower() for name in next(csv.reader([head], delimiter=separator))]
+    except csv.Error as error:
+        mistakes.add(file, line, f"is no CSV: {error}")
+        return []
+    for name in sorted({name for name in columns if columns.count(name) > 1}):
+        mistakes.add(file, line, f"column {name or '(empty)'} stands twice")
+    return columns

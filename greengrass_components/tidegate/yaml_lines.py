@@ -63,8 +63,9 @@ class LinedList(list[Any]):
 
 def load(text: str) -> Any:
     """Return what `text` says; raises `YamlError`."""
-    loader = _Loader(text)
+    loader: Any = None
     try:
+        loader = _Loader(text)
         loader.get_event()  # the stream begins
         if isinstance(loader.get_event(), yaml.StreamEndEvent):
             return None
@@ -77,10 +78,14 @@ def load(text: str) -> Any:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise YamlError(line, f"is no YAML: {error.problem or error.context}") from error
-    except (yaml.YAMLError, ValueError) as error:
+    # A tag of YAML on what is none of its kind raises anything inside the library.
+    except (
+        yaml.YAMLError, ValueError, ArithmeticError, TypeError, LookupError, AttributeError
+    ) as error:  # fmt: skip
         raise YamlError(1, f"is no YAML: {error}") from error
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 class _Builder:

@@ -177,10 +177,10 @@ class Component:
         if script is None:
             return False
         self._script = script
-        await self._set(RUNNING)
         reported = asyncio.create_task(self._reported.wait())
         waiting = asyncio.create_task(script.wait(step.timeout_s))
         try:
+            await self._set(RUNNING)  # which may be waited for, and cancelled
             await asyncio.wait({reported, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
                 return False  # it said ERRORED

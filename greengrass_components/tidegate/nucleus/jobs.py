@@ -31,6 +31,7 @@ ASK_S = 30.0  # as nucleus lite asks again, for a notice that was lost
 REASON_CHARACTERS_MAX = 1_000
 HEALTH_S = 60.0
 COMPONENTS_MAX = 256
+JOBS_MAX = 16  # heard of and not begun; the cloud tells of the next one again
 
 
 class Jobs:
@@ -41,7 +42,7 @@ class Jobs:
     ) -> None:
         self._settings, self._nucleus = settings, nucleus
         self._iot_core, self._cloud = iot_core, cloud
-        self._documents: asyncio.Queue[dict[str, Any]] = asyncio.Queue(maxsize=16)
+        self._documents: asyncio.Queue[dict[str, Any]] = asyncio.Queue(JOBS_MAX)
         self._changed = asyncio.Event()
         self._sequence = 0
         self._done = ("", 0)  # heard of twice, an execution is carried out once
@@ -99,7 +100,7 @@ class Jobs:
             try:
                 self._documents.put_nowait(execution)
             except asyncio.QueueFull:
-                log.warning("%d jobs wait already; asked again in %.0f s", 16, ASK_S)
+                log.warning("%d jobs wait already; asked again in %.0f s", JOBS_MAX, ASK_S)
 
     async def _carry_out(self, execution: Mapping[str, Any]) -> None:
         job, document = str(execution["jobId"]), execution.get("jobDocument") or {}
@@ -109,7 +110,7 @@ class Jobs:
             deployment = await asyncio.to_thread(self._fetch, document)
             await self._update(job, "IN_PROGRESS", "starting")
             await self._nucleus.deploy(deployment)
-        except (NucleusError, DeploymentError) as error:
+        except (NucleusError, OSError) as error:
             log.error("job %s failed: %s", job, error)
             await self._say_health()
             await self._update(job, "FAILED", "FAILED_ROLLBACK_COMPLETE", str(error))
@@ -119,9 +120,7 @@ class Jobs:
 
     def _fetch(self, document: Mapping[str, Any]) -> Deployment:
         """Get every recipe and artifact of a deployment, dependencies included."""
-        wanted: dict[str, list[str]] = {
-            name: [f"={entry['version']}"] for name, entry in document["components"].items()
-        }
+        wanted = _wanted(document)
         recipes: dict[str, Recipe] = {}
         arns: dict[str, str] = {}
         while missing := {name: need for name, need in wanted.items() if name not in recipes}:
@@ -196,3 +195,13 @@ class Jobs:
             await self._iot_core.publish(CloudMessage(topic, json.dumps(document).encode()))
         except OperationError as error:
             log.warning("%s: %s", topic, error)
+
+
+def _wanted(document: Any) -> dict[str, list[str]]:
+    """Return the version that a deployment document wants of each component."""
+    try:
+        return {
+            str(name): [f"={entry['version']}"] for name, entry in document["components"].items()
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DeploymentError(f"the deployment document is broken: {error!r}") from error

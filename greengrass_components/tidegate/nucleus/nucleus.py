@@ -5,6 +5,7 @@ Kept in `config.json`: the deployed versions, their groups, and what was configu
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
@@ -210,11 +211,13 @@ class Nucleus:
             self._remember(deployment.deployment_id, IN_PROGRESS)
             try:
                 await self._apply(deployment, before)
-            except DeploymentError as error:
-                if deployment.on_failure != DO_NOTHING:
-                    await self._roll_back(before, kept, groups)
-                self._remember(deployment.deployment_id, FAILED, str(error))
-                raise
+            except (NucleusError, OSError) as error:
+                try:
+                    if deployment.on_failure != DO_NOTHING:
+                        await self._roll_back(before, kept, groups)
+                finally:
+                    self._remember(deployment.deployment_id, FAILED, str(error))
+                raise DeploymentError(str(error)) from error
             self._remember(deployment.deployment_id, SUCCEEDED)
 
     async def _apply(self, deployment: Deployment, before: Mapping[str, Recipe]) -> None:
@@ -246,23 +249,19 @@ class Nucleus:
         """Merge the configurations, and return who must restart for it."""
         restart = []
         for name, change in changes.items():
-            fresh = Configuration(
-                change.recipe.defaults,
-                value_bytes_max=self._settings.limits.configuration_value_bytes_max,
-            )
             existing = self._components.get(name)
             paths: list[KeyPath] = []
-            try:
-                configuration = existing.configuration if existing else fresh
-                cancel = configuration.listen((), paths.append)
-                if before.get(name) and before[name].text != change.recipe.text:
-                    configuration.set_defaults(change.recipe.defaults)
-                for pointer in change.reset:
-                    configuration.reset(pointer)
-                configuration.merge(change.merge, at_ms=_now_ms())
-                cancel()
-            except ConfigurationError as error:
-                raise DeploymentError(f"{name}: {error}") from error
+            with contextlib.ExitStack() as stack:
+                try:
+                    configuration = existing.configuration if existing else self._fresh(change)
+                    stack.callback(configuration.listen((), paths.append))
+                    if before.get(name) and before[name].text != change.recipe.text:
+                        configuration.set_defaults(change.recipe.defaults)
+                    for pointer in change.reset:
+                        configuration.reset(pointer)
+                    configuration.merge(change.merge, at_ms=_now_ms())
+                except ConfigurationError as error:
+                    raise DeploymentError(f"{name}: {error}") from error
             self._check_access_control(name, configuration)
             if existing is None:
                 self._add(change.recipe, configuration)
@@ -273,6 +272,10 @@ class Nucleus:
                 restart.append(name)
         self._keep()
         return restart
+
+    def _fresh(self, change: Change) -> Configuration:
+        most = self._settings.limits.configuration_value_bytes_max
+        return Configuration(change.recipe.defaults, value_bytes_max=most)
 
     def _check_access_control(self, name: str, configuration: Configuration) -> None:
         _, mistakes = parse_access_control(configuration.value().get("accessControl"))
@@ -328,7 +331,7 @@ class Nucleus:
     async def _deploy_and_note(self, deployment: Deployment) -> None:
         try:
             await self.deploy(deployment)
-        except DeploymentError as error:
+        except (NucleusError, OSError) as error:
             log.error("deployment %s failed: %s", deployment.deployment_id, error)
 
     def _from_request(self, deployment_id: str, request: Mapping[str, Any]) -> Deployment:

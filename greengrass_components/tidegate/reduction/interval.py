@@ -14,7 +14,8 @@ class Interval:
     proves that the device is there. `min_ms`: a value sooner than that after the last one kept
     is let go, but for a change of quality. A value let go so is offered to the rule all the
     same and is not forgotten: the first value after the pause is kept in its place. 0 is no
-    bound. Raises `GateError` for negative times or a least above the greatest.
+    bound. A clock that was set back bounds nothing: the first value after that is kept. Raises
+    `GateError` for negative times or a least above the greatest.
     """
 
     def __init__(self, rule: Rule, *, min_ms: int = 0, max_ms: int = 0) -> None:
@@ -47,7 +48,8 @@ class Interval:
         self._kept_at_ns, self._owed = self._before_at_ns, False
 
     def _ask(self, verdict: Verdict, at_ns: int, *, must: bool) -> Verdict:
-        if self._kept_at_ns is not None and not must and at_ns - self._kept_at_ns < self._min_ns:
+        is_free = must or self._kept_at_ns is None
+        if not is_free and 0 <= at_ns - (self._kept_at_ns or 0) < self._min_ns:
             self._owed = True
             return Verdict.NONE
         self._kept_at_ns, self._owed = at_ns, False
@@ -56,4 +58,4 @@ class Interval:
     def _is_silent(self, at_ns: int) -> bool:
         if not self._max_ns or self._kept_at_ns is None:
             return False
-        return at_ns - self._kept_at_ns >= self._max_ns
+        return not 0 <= at_ns - self._kept_at_ns < self._max_ns

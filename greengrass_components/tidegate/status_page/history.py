@@ -13,6 +13,7 @@ from tidegate.stream import Value
 POINTS_MAX = 600
 FIELDS_MAX = 500
 STEP_MS_MIN = 1_000
+BACK_MS_MAX = 10_000  # a source's instants may go back a little; a clock that was set goes more
 
 Key = tuple[str, str, str]  # thing, measurement, field
 
@@ -58,7 +59,10 @@ class History:
                     if len(self._rings) >= FIELDS_MAX:
                         continue
                     ring = self._rings[key] = _Ring()
-                if group.at_ms >= ring.newest_ms() + STEP_MS_MIN:
+                passed_ms = group.at_ms - ring.newest_ms()
+                if passed_ms < -BACK_MS_MAX:
+                    ring = self._rings[key] = _Ring()  # the clock was set back
+                if passed_ms >= STEP_MS_MIN or passed_ms < -BACK_MS_MAX:
                     ring.add(group.at_ms, number)
 
     def points(self, key: Key) -> list[tuple[int, float]]:

@@ -38,6 +38,14 @@ def test_delays_count_without_interruption() -> None:
     assert [i for i, state in enumerate(found) if state is State.ACTIVE] == [5, 6, 7, 8, 9, 10, 11]
 
 
+def test_a_clock_that_was_set_back_delays_an_alarm_by_no_more_than_its_delay() -> None:
+    alarm = Alarm(AlarmRule("dry", "level_m", low=1, on_delay_ms=2_000))
+    hour_s = 3_600
+    for at_s in (hour_s, hour_s + 1, 0, 1):
+        assert alarm.offer(at_s * SECOND_NS, 0.5) is None
+    assert alarm.offer(2 * SECOND_NS, 0.5)
+
+
 @given(steps, st.integers(0, 8), st.integers(0, 8), st.booleans())
 def test_an_alarm_is_what_a_person_with_a_watch_would_say(
     moves: Any, on_s: int, off_s: int, latching: bool

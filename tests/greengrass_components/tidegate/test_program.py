@@ -136,6 +136,17 @@ async def test_a_wrong_tag_map_ends_it_with_code_2_and_every_mistake(tmp_path: P
     assert b"Traceback" not in told
 
 
+@in_loop
+async def test_a_configuration_that_is_no_text_ends_it_with_code_2(tmp_path: Path) -> None:
+    write_map(tmp_path, 1, "pump")
+    (tmp_path / "settings.json").write_bytes(b"\xff\xfe{}")
+    process = await started(tmp_path)
+    _, told = await process.communicate()
+    assert process.returncode == 2
+    assert b"settings.json can't be read" in told
+    assert b"Traceback" not in told
+
+
 @pytest.mark.parametrize("component", ["modbus_adapter", "mqtt_bridge", "kinesis_uplink"])
 @pytest.mark.parametrize("greets", [False, True])
 @in_loop

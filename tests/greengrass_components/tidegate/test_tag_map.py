@@ -1,15 +1,23 @@
 """Tag maps: read from YAML and CSV, and every mistake told with its line."""
 
+import contextlib
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tidegate import yaml_lines
 from tidegate.adapter_kind import find_kind
 from tidegate.errors import GateError
 from tidegate.group import Urgency
 from tidegate.modbus.kind import KIND
 from tidegate.report import Report
 from tidegate.tag_map import TagMap, TagMapError, read_tag_map
+from tidegate.yaml_lines import YamlError
 
 EXAMPLES = Path("greengrass_components")
 
@@ -106,6 +114,37 @@ def test_a_key_that_stands_twice_is_a_mistake(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["a: [1", "\t- x", "a: *b", "[" * 100, "{a: }\n b"])
 def test_what_is_no_yaml_is_told_with_a_line(tmp_path: Path, text: str) -> None:
     assert ":1: " in mistakes(tmp_path, text)[0] or ":2: " in mistakes(tmp_path, text)[0]
+
+
+@pytest.mark.parametrize("loader", ["SafeLoader", "CSafeLoader"])
+@pytest.mark.parametrize(
+    "text",
+    ["a: \0", "a: !!bool maybe", "a: !!int ''", "a: !!int _", "a: !!timestamp 9", "a: !!float x"],
+    ids=repr,
+)
+def test_damaged_yaml_is_told_by_either_of_the_loaders(
+    text: str, loader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(yaml_lines, "_Loader", getattr(yaml, loader))
+    with pytest.raises(YamlError):
+        yaml_lines.load(text)
+
+
+@pytest.mark.parametrize("name", ["tags.yaml", "tags.csv"])
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_damaged_tag_map_is_sound_or_a_mistake_that_is_told(name: str, data: Any) -> None:
+    csv = (
+        b"connection,measurement,field,address\ntcp://h,pump,speed,40001\ntcp://h,pump,flow,40003\n"
+    )
+    whole = csv if name.endswith("csv") else (EXAMPLES / "modbus_adapter/tags.yaml").read_bytes()
+    at = data.draw(st.integers(0, len(whole)))
+    damage = data.draw(st.binary(max_size=8) | st.just(b"\0" * 512) | st.just(b"x" * 200_000))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(whole[:at] + damage + whole[at + len(damage) :])
+        with contextlib.suppress(TagMapError):
+            read_tag_map(path, kind=KIND)
 
 
 def test_tags_that_several_groups_share_are_written_once(tmp_path: Path) -> None:

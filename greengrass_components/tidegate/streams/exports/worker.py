@@ -88,7 +88,10 @@ class Worker:
                 return
             left_s: float | None = None
             if waiting and interval_ms:
-                first = self.stream.read(self._cursor.next_sequence, 1, 1)
+                try:
+                    first = self.stream.read(self._cursor.next_sequence, 1, 1)
+                except StreamRequestError:
+                    return  # sending meets it again, and tells
                 age_ms = self._clock_ms() - (first[0].at_ms if first else 0)
                 if not 0 <= age_ms < interval_ms:  # below 0: the clock was set back meanwhile
                     return

@@ -270,6 +270,31 @@ def test_what_can_not_be_deployed_is_refused_with_its_reason(root: Root) -> None
     root.run(scene)
 
 
+def test_a_default_that_lite_does_not_keep_fails_the_deployment(tmp_path: Path) -> None:
+    root = Root(tmp_path, nucleus="lite")
+    root.add("a", {"run": FOREVER}, defaults={"text": "x" * 2_000})
+
+    async def scene(nucleus: Nucleus) -> None:
+        done = await root.deploy(nucleus, rootComponentVersionsToAdd={"a": "1.0.0"})
+        assert done["status"] == "FAILED"
+        assert "nucleus lite keeps 1024 at most" in done["reason"]
+        assert nucleus.components() == []
+
+    root.run(scene)
+
+
+def test_a_disk_that_keeps_no_configuration_fails_the_deployment(root: Root) -> None:
+    root.add("a", {"run": FOREVER})
+    (root.settings.root / ".config.json.new").mkdir()
+
+    async def scene(nucleus: Nucleus) -> None:
+        done = await root.deploy(nucleus, rootComponentVersionsToAdd={"a": "1.0.0"})
+        assert done["status"] == "FAILED"
+        assert "config.json" in done["reason"]
+
+    root.run(scene)
+
+
 def test_a_removed_component_is_stopped_and_its_work_stays(root: Root) -> None:
     root.add("a", {"run": "echo kept > state && exec sleep 1000"})
 

@@ -129,6 +129,14 @@ def test_a_change_during_the_pause_is_reported_when_it_ends() -> None:
     assert kept_by(Interval(OnChange(), min_ms=5_000), lost_contact) == [0, 1, 2]
 
 
+def test_a_clock_that_was_set_back_keeps_nothing_back() -> None:
+    second, hour = 1_000_000_000, 3_600_000_000_000
+    steps = [(second, 1), (second, 2), (-hour, 3), (second, 4), (5 * second, 5)]
+    assert kept_by(Interval(OnChange(), min_ms=5_000), timed(steps)) == [0, 2, 4]
+    flat = [(second, 1), (second, 1), (-hour, 1), (second, 1), (60 * second, 1)]
+    assert kept_by(Interval(OnChange(), max_ms=60_000), timed(flat)) == [0, 2, 4]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -122,6 +122,15 @@ def test_the_history_is_bounded_and_keeps_the_newest() -> None:
     assert len(history.all_points(1)) == FIELDS_MAX
 
 
+def test_a_plot_goes_on_after_the_clock_was_set_back() -> None:
+    history = History()
+    for at_ms in (NOW_MS, NOW_MS - 3_600_000, NOW_MS - 3_599_000, NOW_MS - 3_599_500):
+        fields = (FieldState("x", float(at_ms % 7)),)
+        history.take([GroupState("t", "m", at_ms, 1_000, fields)])
+    times_ms = [at_ms for at_ms, _ in history.points(("t", "m", "x"))]
+    assert times_ms == [NOW_MS - 3_600_000, NOW_MS - 3_599_000]
+
+
 def test_a_component_shows_its_values_buses_alarms_and_queue(tmp_path: Path) -> None:
     tags = (Tag(field="level_m", address="1", unit="m"), Tag(field="on", address="2"))
     rule = AlarmRule("low", "level_m", low=1.0)

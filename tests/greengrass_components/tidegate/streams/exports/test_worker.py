@@ -2,6 +2,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tests.greengrass_components.tidegate.in_loop import in_loop
 from tidegate.kinesis.backoff import Backoff
@@ -73,3 +74,41 @@ async def test_an_export_goes_on_from_where_it_is_whatever_its_sender_does() -> 
     assert (status["lastExportedSequenceNumber"], status["lastExportTime"]) == (6, 1_000)
     assert "errorMessage" not in status
     assert not stream.watchers
+
+
+@in_loop
+async def test_an_export_outlives_a_disk_that_can_not_be_read_for_a_while(tmp_path: Path) -> None:
+    http = {"identifier": "h", "uri": "http://h/", "batchIntervalMillis": 200}
+    wire = {
+        "name": "s", "strategyOnFull": 0, "maxSize": 65_536, "streamSegmentSize": 1_024,
+        "exportDefinition": {"http": [http]},
+    }  # fmt: skip
+    definition = definition_of(wire)
+    stream = Stream(definition, tmp_path, lambda: 1_000)
+    stream.append_many([b"x" * 400] * 7)
+    first = min(tmp_path.glob("*.seg"))
+    first.rename(tmp_path / "away")
+    sender = Scripted()
+    with ThreadPoolExecutor(1) as threads:
+        worker = Worker(
+            stream=stream,
+            export=definition.exports[0],
+            sender=sender,
+            gate=Gate(),
+            bandwidth=Bandwidth(None),
+            threads=threads,
+            backoff=Backoff(random.Random(3), min_s=0.001, max_s=0.002),
+            report=lambda _export, _report: None,
+            clock_ms=lambda: 1_000,
+        )
+        running = asyncio.create_task(worker.run())
+        async with asyncio.timeout(10):
+            while "errorMessage" not in stream.info()["exportStatuses"][0]:
+                await asyncio.sleep(0)
+            (tmp_path / "away").rename(first)
+            while stream.info()["exportStatuses"][0]["exportedMessagesCount"] < 7:
+                await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert [number for batch in sender.batches for number in batch] == list(range(7))
+    stream.log.close()
