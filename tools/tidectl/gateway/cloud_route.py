@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from tidectl.errors import TidectlError
 from tidectl.gateway.core_policy import ARTIFACTS_PREFIX
 from tidectl.gateway.package import BUCKET, Package
+from tidectl.gateway.setting_pairs import overlaid
 from tidectl.target import Target
 
 WAIT_S_MAX = 1_800.0
@@ -94,7 +95,7 @@ class CloudRoute:
         for package in packages:
             before = components.get(package.name, {}).get("configurationUpdate", {})
             merge = json.loads(before.get("merge") or "{}")
-            merge = _merged(merge, configuration.get(package.name, {}))
+            merge = overlaid(merge, configuration.get(package.name, {}))
             components[package.name] = {
                 "componentVersion": package.version,
                 **({"configurationUpdate": {"merge": json.dumps(merge)}} if merge else {}),
@@ -223,11 +224,3 @@ class CloudRoute:
                 )
             time.sleep(self._poll_s)
         raise TidectlError(f"{arn} is not deployable after {DEPLOYABLE_S_MAX:.0f} s", "try again")
-
-
-def _merged(before: dict[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(before)
-    for key, value in after.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), dict)
-        merged[key] = _merged(merged[key], value) if both else value
-    return merged

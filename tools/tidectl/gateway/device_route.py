@@ -12,7 +12,7 @@ from typing import Any
 from tidectl.errors import TidectlError
 from tidectl.gateway.device_facts import CLASSIC_CLI
 from tidectl.gateway.device_shell import DeviceShell
-from tidectl.gateway.package import Package
+from tidectl.gateway.package import Package, set_defaults
 
 REMOTE_FOLDER = "/tmp/tidegauge-deployment"  # noqa: S108  made anew for each deployment, by one user
 WAIT_S_MAX = 900.0
@@ -69,10 +69,10 @@ class DeviceRoute:
     ) -> dict[str, str]:
         """Deploy and return the state of each component; raises `TidectlError` with its log."""
         if self._nucleus == "lite" and configuration:
-            raise TidectlError(
-                "nucleus lite takes no configuration with a local deployment",
-                "write it into the recipe's defaults, or deploy --cloud",
-            )
+            # It takes none with a local deployment, but for the defaults of what it deploys.
+            for package in packages:
+                set_defaults(package, configuration.get(package.name, {}))
+            self._tell("settings go into the recipes' defaults: what the device has set stays")
         self._tell(f"copying {sum(package.bytes for package in packages) / 1e6:.1f} MB")
         self._shell.copy(packages[0].build, REMOTE_FOLDER)
         self._tell(f"deploying {len(packages)} components")

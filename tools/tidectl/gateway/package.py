@@ -8,13 +8,17 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from tidectl.errors import TidectlError
 from tidectl.gateway.component_source import INSTALLER, ComponentSource
+from tidectl.gateway.setting_pairs import overlaid
 from tidectl.gateway.wheel_house import Device, own_wheel, pip_wheel, wheels_for, write_zip
 from tidectl.home import Home
 from tidectl.recipe_lint import ERROR, lint
@@ -100,9 +104,22 @@ def _write(source: ComponentSource, folder: Path, files: dict[str, bytes]) -> Pa
         package.recipe_path.write_text(recipe)
     except OSError as error:
         raise TidectlError(f"can't write {folder}: {error.strerror}", "free some space") from error
+    _refuse_errors(package, f"tidectl gateway lint {source.folder}")
+    return package
+
+
+def set_defaults(package: Package, values: Mapping[str, Any]) -> None:
+    """Write `values` into the defaults of a packed recipe; raises `TidectlError`."""
+    document = yaml.safe_load(package.recipe_path.read_text())
+    configuration = document.setdefault("ComponentConfiguration", {})
+    configuration["DefaultConfiguration"] = overlaid(
+        configuration.get("DefaultConfiguration") or {}, values
+    )
+    package.recipe_path.write_text(yaml.safe_dump(document, sort_keys=False, width=1000))
+    _refuse_errors(package, "set shorter values, or have the tag map name a file")
+
+
+def _refuse_errors(package: Package, hint: str) -> None:
     errors = [found for found in lint(package.recipe_path) if found.severity == ERROR]
     if errors:
-        raise TidectlError(
-            f"{errors[0].where}: {errors[0].message}", f"tidectl gateway lint {source.folder}"
-        )
-    return package
+        raise TidectlError(f"{errors[0].where}: {errors[0].message}", hint)

@@ -1,7 +1,7 @@
 """Settings as they are typed: `key.below=value`, for one component or for all."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
@@ -26,4 +26,13 @@ def merged(pairs: Iterable[str]) -> dict[str, Any]:
             branch[keys[-1]] = json.loads(text)
         except ValueError:
             branch[keys[-1]] = text
+    return tree
+
+
+def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tree `below` with the values of `above` in it."""
+    tree = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(tree.get(key), Mapping)
+        tree[key] = overlaid(tree[key], value) if both else value
     return tree

@@ -23,7 +23,7 @@ from tidectl.gateway.wheel_house import PLATFORMS, Device
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import err, print_json, print_table, say
-from tidectl.target import find_target
+from tidectl.target import AWS, Target, find_target
 
 
 @click.command(
@@ -80,12 +80,17 @@ def command(
 
     --local needs greengrass-cli or ggl-cli on the device, and packs for what it is. --cloud
     publishes the versions, deploys to the group and shows each device's state until all are
-    done. Exit code 1 when one fails.
+    done. Exit code 1 when one fails. What puts on the stream is told which one the stack of
+    --target has.
     """
     if bool(host) == cloud:
         raise click.UsageError("give --local HOST or --cloud")
+    if cloud and not as_link and not (machines and pythons):
+        raise click.UsageError("--cloud needs --machine and --python of the devices, or --link")
     sources = [find_source(name) for name in components]
     configuration = {source.name: merged(given) for source in sources} if given else {}
+    aim = find_target(target, home, region=region) if cloud or target == AWS else None
+    _name_stream(sources, configuration, aim)
     check_owners(
         {one.name: things_of(one, "GATEWAY", configuration.get(one.name, {})) for one in sources}
     )
@@ -97,7 +102,8 @@ def command(
             )
         else:
             packages = _packed(sources, home, Path(scratch), machines, pythons, as_link)
-            route = CloudRoute(find_target(target, home, region=region), _tell)
+            assert aim  # noqa: S101  --cloud has one
+            route = CloudRoute(aim, _tell)
             outcome = _to_group(route, group, packages, configuration, replace, roll_back)
     if as_json:
         print_json(outcome)
@@ -108,6 +114,24 @@ def command(
         print_table(("component", "state"), list(outcome["components"].items()))
     if not outcome["done"]:
         raise click.exceptions.Exit(1)
+
+
+def _name_stream(
+    sources: Sequence[ComponentSource], configuration: dict[str, Any], aim: Target | None
+) -> None:
+    """Tell the components that put on the stream which one it is; only the stack knows."""
+    for source in sources:
+        if "stream" not in source.recipe.defaults:
+            continue
+        settings = configuration.setdefault(source.name, {})
+        if "stream" in settings:
+            continue
+        if aim is None:
+            raise TidectlError(
+                f"{source.name} is to be told its stream",
+                "of which cloud: --target aws; or --set stream=NAME",
+            )
+        settings["stream"] = aim.stack_outputs()["StreamName"]
 
 
 def _to_device(
@@ -147,8 +171,6 @@ def _packed(
 ) -> list[Package]:
     if as_link:
         return [link(source, scratch) for source in sources]
-    if not machines or not pythons:
-        raise click.UsageError("--cloud needs --machine and --python of the devices, or --link")
     devices = [Device(machine, python) for machine in machines for python in pythons]
     packages = []
     for source in sources:

@@ -34,13 +34,13 @@ def device(deployed: Target, shared_home: Home) -> Iterator[CoreDevice]:
 
 
 def test_a_group_gets_a_version_and_what_fails_is_taken_back(
-    tidectl: Run, device: CoreDevice, shared_home: Home, tmp_path: Path
+    tidectl: Run, device: CoreDevice, shared_home: Home, tmp_path: Path, deployed: Target
 ) -> None:
     def deploy(folder: Path, *options: str) -> list[str]:
         words = ["gateway", "deploy", str(folder), "--cloud", "--group", GROUP, "--link", "--json"]
         return [*words, *options]
 
-    good = write_probe(tmp_path / "good" / "probe", mode="quiet")
+    good = write_probe(tmp_path / "good" / "probe", mode="quiet", stream="of no stack")
     done = tidectl(*deploy(good, "--set", "site=plant7"), home=shared_home.path)
     assert done.code == 0, done.err
     assert done.json()["devices"] == [{"device": "cloud-route-1", "state": "SUCCEEDED", "why": ""}]
@@ -48,6 +48,7 @@ def test_a_group_gets_a_version_and_what_fails_is_taken_back(
     (component,) = nucleus.components()
     assert (component["version"], component["state"]) == ("1.0.0", "RUNNING")
     assert component["configuration"]["site"] == "plant7"
+    assert component["configuration"]["stream"] == deployed.stack_outputs()["StreamName"]
 
     bad = write_probe(tmp_path / "bad" / "probe", version="1.1.0", mode="quiet")
     text = (bad / "recipe.yaml").read_text().replace("Script: python3 ", "Script: false ")

@@ -14,6 +14,7 @@ from tidectl.gateway.device_facts import look
 from tidectl.gateway.device_route import classic_command, lite_command
 from tidectl.gateway.device_shell import DeviceShell
 from tidectl.gateway.package import Package
+from tidegate.nucleus.recipe import load_recipe
 
 
 @pytest.fixture(autouse=True)
@@ -80,10 +81,28 @@ def test_a_broken_component_of_lite_shows_its_journal(
     assert f"{NAME}: ggl.{NAME}.service: a line of the journal" in done.err
 
 
-def test_lite_takes_no_configuration_by_this_route(tidectl: Run, tmp_path: Path) -> None:
-    done = _deploy(tidectl, tmp_path, make_device(tmp_path / "device", "lite"), "--set", "site=x")
-    assert "takes no configuration" in done.complaint()
-    assert not (tmp_path / "device" / "calls.jsonl").exists()
+def test_lite_gets_its_configuration_as_the_recipe_s_defaults(tidectl: Run, tmp_path: Path) -> None:
+    ssh = make_device(tmp_path / "device", "lite")
+    done = _deploy(tidectl, tmp_path, ssh, "--set", "site=x", "--set", "deep.y=5")
+    assert done.code == 0, done.err
+    assert "what the device has set stays" in done.err
+    recipe = tmp_path / "device" / "deployment" / "recipes" / f"{NAME}-1.0.0.yaml"
+    defaults = load_recipe(recipe).defaults
+    assert (defaults["site"], defaults["deep"], defaults["mode"]) == ("x", {"y": 5}, "publish")
+    too_long = _deploy(tidectl, tmp_path, ssh, "--set", f"site={'x' * 1100}")
+    assert "1024" in too_long.complaint() or "1,024" in too_long.complaint()
+
+
+def test_what_puts_on_the_stream_is_to_be_told_which(tidectl: Run, tmp_path: Path) -> None:
+    ssh = make_device(tmp_path / "device", "classic")
+    folder = write_probe(tmp_path / "probe", stream="tidegauge")
+    words = ("gateway", "deploy", str(folder), "--local", "device", "--ssh", str(ssh))
+    assert f"{NAME} is to be told its stream" in tidectl(*words).complaint()
+    assert tidectl(*words, "--set", "stream=mine").code == 0
+    create = _calls(tmp_path)[0]
+    assert create[create.index("--update-config") + 1] == (
+        '{"io.tidegauge.Probe":{"MERGE":{"stream":"mine"}}}'
+    )
 
 
 def test_a_device_that_lacks_something_says_what_to_install(tidectl: Run, tmp_path: Path) -> None:
