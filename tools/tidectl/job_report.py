@@ -36,6 +36,28 @@ def complain(found: Sequence[Execution], hint: str) -> None:
         )
 
 
+def begun(jobs: Jobs, job: str, verb: str, hint: str, *, wait: bool, as_json: bool) -> None:
+    """Say that a job was made; with `wait`, follow it to its end. `verb` has the status of it."""
+    if wait:
+        say(f"{job} is on its way")
+        follow(jobs, job, hint, wait=True, as_json=as_json)
+    elif as_json:
+        print_json({"job": job})
+    else:
+        say(f"{job} is on its way: tidectl {verb} status {job} --wait")
+
+
+def follow(jobs: Jobs, job: str, hint: str, *, wait: bool, as_json: bool) -> None:
+    """Show how far each thing is; with `wait` once all have ended, and exit code 1 if one failed.
+
+    `hint` says what to do about those.
+    """
+    found = waited(jobs, job) if wait else jobs.executions(job)
+    show(job, found, as_json=as_json)
+    if wait:
+        complain(found, hint)
+
+
 def _summary(found: Sequence[Execution]) -> str:
     counts = Counter(one.status.lower().replace("_", " ") for one in found)
     return ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no thing"

@@ -5,17 +5,10 @@ the one and never touches the other.
 """
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 from dataclasses import dataclass, fields
-from pathlib import Path
 
-import psutil
-
-from tidectl.errors import TidectlError
+from tidectl.background_process import BackgroundProcess, end, runs
 from tidectl.home import Home
 
 HTTP_PORT, MQTT_PORT, STORE_PORT = 4566, 8883, 8181
@@ -63,7 +56,7 @@ class LocalProcess:
             facts = LocalFacts(**{name: document[name] for name in names})
         except (OSError, ValueError, AttributeError, TypeError):
             return None
-        return facts if _is_local_cloud(facts.pid) else None  # else a killed one left the file
+        return facts if runs(facts.pid, "tidelocal") else None  # else a killed one left the file
 
     def start(
         self,
@@ -79,72 +72,25 @@ class LocalProcess:
         command = [sys.executable, "-m", "tidelocal", "--state", str(self._home.local_state)]
         command += ["--http-port", str(http_port), "--mqtt-port", str(mqtt_port)]
         command += ["--store-port", str(store_port)]
-        log_path = self._home.local_log
-        fd = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(fd, "ab") as log:
-            start_bytes = log.tell()
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # it outlives this command and its terminal
-            )
-        return self._wait_until_ready(process, log_path, start_bytes)
+        process = BackgroundProcess(
+            command, self._home.local_log, what="the local cloud", program="tidelocal"
+        )
+
+        def ready() -> LocalFacts | None:
+            facts = self.facts()
+            return facts if facts and facts.pid == process.pid else None
+
+        return process.until_ready(ready, START_S_MAX, poll_s=_POLL_S, hint=self._hint)
 
     def stop(self) -> bool:
         """End it and return True, or False when none is running. Raises `TidectlError`."""
         facts = self.facts()
         if facts is None:
             return False
-        process = psutil.Process(facts.pid)
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(END_S_MAX)
-        except psutil.TimeoutExpired:
-            raise TidectlError(
-                f"the local cloud (process {facts.pid}) still runs after {END_S_MAX:.0f} s",
-                f"see {self._home.local_log}",
-            ) from None
+        end(facts.pid, END_S_MAX, what="the local cloud", log_path=self._home.local_log)
         return True
 
-    def _wait_until_ready(
-        self, process: subprocess.Popen[bytes], log_path: Path, start_bytes: int
-    ) -> LocalFacts:
-        deadline = time.monotonic() + START_S_MAX
-        try:
-            while time.monotonic() < deadline:
-                facts = self.facts()
-                if facts and facts.pid == process.pid:
-                    return facts
-                if process.poll() is not None:
-                    raise _ended_at_once(log_path, start_bytes)
-                time.sleep(_POLL_S)
-        except KeyboardInterrupt:
-            process.terminate()
-            raise
-        process.terminate()
-        raise TidectlError(
-            f"the local cloud was not ready within {START_S_MAX:.0f} s", f"see {log_path}"
-        )
-
-
-def _ended_at_once(log_path: Path, start_bytes: int) -> TidectlError:
-    with log_path.open("rb") as log:
-        log.seek(start_bytes)
-        lines = log.read().decode(errors="replace").strip().splitlines()
-    reason = lines[-1].removeprefix("tidelocal: ") if lines else "it ended at once"
-    hint = f"see {log_path}"
-    if "in use" in reason and "port" in reason:
-        hint = "free it, or take any free ports: tidectl up --http-port 0 --mqtt-port 0 ..."
-    return TidectlError(f"the local cloud can't start: {reason}", hint)
-
-
-def _is_local_cloud(pid: int) -> bool:
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return "tidelocal" in process.cmdline()
-    except psutil.Error:
-        return False
+    def _hint(self, reason: str) -> str:
+        if "in use" in reason and "port" in reason:
+            return "free it, or take any free ports: tidectl up --http-port 0 --mqtt-port 0 ..."
+        return f"see {self._home.local_log}"

@@ -122,17 +122,16 @@ class ModbusAdapter:
             raise ModbusError(f"{group.measurement} has no field {tag}")
         wanted = write_of(group.tags[place], plan.codings[place], value)
         timeout_s = self._settings.timeout_ms / 1000
-        if wanted.table is Table.COIL:
-            bits = [bool(one) for one in wanted.registers]
-            several = wanted.function is Function.WRITE_COILS
-            await self._link.write_coils(plan.unit, wanted.number, bits, timeout_s, several=several)
-        elif wanted.function is Function.MASK_WRITE:
+        if wanted.function is Function.MASK_WRITE:
             await self._write_bits(plan.unit, wanted, timeout_s)
-        else:
-            several = wanted.function is Function.WRITE_REGISTERS
-            await self._link.write_registers(
-                plan.unit, wanted.number, wanted.registers, timeout_s, several=several
-            )
+            return
+        values: list[int] | list[bool] = list(wanted.registers)
+        if wanted.table is Table.COIL:
+            values = [bool(one) for one in values]
+        several = wanted.function in (Function.WRITE_COILS, Function.WRITE_REGISTERS)
+        await self._link.write(
+            plan.unit, wanted.table, wanted.number, values, timeout_s, several=several
+        )
 
     def health(self) -> Mapping[str, int | float]:
         """Return counts for the health measurement."""
@@ -193,4 +192,6 @@ class ModbusAdapter:
                 raise
             (before,) = await self._link.read(unit, wanted.table, wanted.number, 1, timeout_s)
             after = (int(before) & and_mask) | (or_mask & ~and_mask)
-            await self._link.write_registers(unit, wanted.number, [after], timeout_s, several=False)
+            await self._link.write(
+                unit, wanted.table, wanted.number, [after], timeout_s, several=False
+            )

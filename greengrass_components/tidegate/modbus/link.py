@@ -109,29 +109,26 @@ class Link:
             raise ModbusError(f"unit {unit} answers {len(values)} values, {count} were asked for")
         return values[:count]
 
-    async def write_coils(
-        self, unit: int, first: int, bits: Sequence[bool], timeout_s: float, *, several: bool
+    async def write(
+        self,
+        unit: int,
+        table: Table,
+        first: int,
+        values: Sequence[int] | Sequence[bool],
+        timeout_s: float,
+        *,
+        several: bool,
     ) -> None:
-        """Write coils: by function 15 with `several`, else one by function 5."""
+        """Write coils or holding registers: by the function for `several`, else that for one."""
         client = self._up()
-        call: Any
-        if several:
-            call = client.write_coils(first, list(bits), device_id=unit)
-        else:
-            call = client.write_coil(first, bits[0], device_id=unit)
-        await self._ask(call, timeout_s, unit, f"write coil:{first}")
-
-    async def write_registers(
-        self, unit: int, first: int, registers: Sequence[int], timeout_s: float, *, several: bool
-    ) -> None:
-        """Write registers: by function 16 with `several`, else one by function 6."""
-        client = self._up()
-        call: Any
-        if several:
-            call = client.write_registers(first, list(registers), device_id=unit)
-        else:
-            call = client.write_register(first, registers[0], device_id=unit)
-        await self._ask(call, timeout_s, unit, f"write holding:{first}")
+        write: Any = {
+            (Table.COIL, False): client.write_coil,
+            (Table.COIL, True): client.write_coils,
+            (Table.HOLDING, False): client.write_register,
+            (Table.HOLDING, True): client.write_registers,
+        }[table, several]
+        call = write(first, list(values) if several else values[0], device_id=unit)
+        await self._ask(call, timeout_s, unit, f"write {table.label}:{first}")
 
     async def write_mask(
         self, unit: int, number: int, and_mask: int, or_mask: int, timeout_s: float

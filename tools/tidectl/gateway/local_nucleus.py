@@ -6,9 +6,6 @@ It writes running.json when its socket is open; from then on everything goes by 
 
 import asyncio
 import json
-import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -16,8 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from tidectl.background_process import BackgroundProcess, end, runs
 from tidectl.errors import TidectlError
 from tidegate.ipc import ConnectionLostError, IpcClient, IpcError
 from tidegate.nucleus.settings import Settings
@@ -61,7 +57,7 @@ class LocalNucleus:
             facts = NucleusFacts(**{name: document[name] for name in names})
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return facts if _is_nucleus(facts.pid, self.root) else None
+        return facts if runs(facts.pid, "tidegate.nucleus", str(self.root)) else None
 
     def start(self, settings: Settings) -> NucleusFacts:
         """Return when it is ready; raises `TidectlError`. One that runs is left alone."""
@@ -70,47 +66,25 @@ class LocalNucleus:
             return running
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.save()
-        fd = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(fd, "ab") as log:
-            begin_bytes = log.tell()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tidegate.nucleus", "--root", str(self.root)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # it outlives this command and its terminal
-            )
-        deadline = time.monotonic() + START_S_MAX
-        while time.monotonic() < deadline:
-            facts = self.facts()
-            if facts and facts.pid == process.pid:
-                return facts
-            if process.poll() is not None:
-                with self.log_path.open("rb") as log:
-                    log.seek(begin_bytes)
-                    lines = log.read().decode(errors="replace").strip().splitlines()
-                reason = lines[-1].removeprefix("nucleus: ") if lines else "it ended at once"
-                raise TidectlError(f"the nucleus can't start: {reason}", f"see {self.log_path}")
-            time.sleep(_POLL_S)
-        process.terminate()
-        raise TidectlError(
-            f"the nucleus was not ready within {START_S_MAX:.0f} s", f"see {self.log_path}"
+        process = BackgroundProcess(
+            [sys.executable, "-m", "tidegate.nucleus", "--root", str(self.root)],
+            self.log_path,
+            what="the nucleus",
+            program="nucleus",
         )
+
+        def ready() -> NucleusFacts | None:
+            facts = self.facts()
+            return facts if facts and facts.pid == process.pid else None
+
+        return process.until_ready(ready, START_S_MAX, poll_s=_POLL_S)
 
     def stop(self) -> bool:
         """End it with its components; False when none is running. Raises `TidectlError`."""
         facts = self.facts()
         if facts is None:
             return False
-        process = psutil.Process(facts.pid)
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(END_S_MAX)
-        except psutil.TimeoutExpired:
-            raise TidectlError(
-                f"the nucleus (process {facts.pid}) still runs after {END_S_MAX:.0f} s",
-                f"see {self.log_path}",
-            ) from None
+        end(facts.pid, END_S_MAX, what="the nucleus", log_path=self.log_path)
         return True
 
     def ask(self, operation: str, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,14 +127,3 @@ class LocalNucleus:
         raise TidectlError(
             f"the deployment is not done after {DEPLOYMENT_S_MAX:.0f} s", "tidectl gateway status"
         )
-
-
-def _is_nucleus(pid: int, root: Path) -> bool:
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        words = process.cmdline()
-        return "tidegate.nucleus" in words and str(root) in words
-    except psutil.Error:
-        return False

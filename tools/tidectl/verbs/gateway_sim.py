@@ -161,25 +161,20 @@ def opcua(
     _run({"opcua": port}, settings, keys=keys, trust=trust, extra_nodes=extra_nodes)
 
 
-@command.command(epilog=examples("tidectl gateway sim s7 --port 10102"))
-@_options("--port")
-def s7(port: int, **settings: Any) -> None:
-    """An S7 controller: pump, tank, valve and heater are DB1 to DB4."""
-    _run({"s7": port}, settings)
+def _add(kind: str, port: int, text: str) -> None:
+    """Add the verb of a device that needs no options of its own."""
+
+    @command.command(kind, help=text, epilog=examples(f"tidectl gateway sim {kind} --port {port}"))
+    @_options("--port")
+    def simulate(port: int, **settings: Any) -> None:
+        _run({kind: port}, settings)
 
 
-@command.command(epilog=examples("tidectl gateway sim bacnet --port 47808"))
-@_options("--port")
-def bacnet(port: int, **settings: Any) -> None:
-    """A BACnet/IP device, instance 4711, that reports changes of value."""
-    _run({"bacnet": port}, settings)
-
-
-@command.command(epilog=examples("tidectl gateway sim ethernetip --port 44818"))
-@_options("--port")
-def ethernetip(port: int, **settings: Any) -> None:
-    """A Logix controller over EtherNet/IP: tags are tank_level_m and the like."""
-    _run({"ethernetip": port}, settings)
+_add("s7", 10102, "An S7 controller: pump, tank, valve and heater are DB1 to DB4.")
+_add("bacnet", 47808, "A BACnet/IP device, instance 4711, that reports changes of value.")
+_add(
+    "ethernetip", 44818, "A Logix controller over EtherNet/IP: tags are tank_level_m and the like."
+)
 
 
 @command.command(epilog=examples("tidectl gateway sim snmp --port 1161 --trap-port 1162"))

@@ -8,7 +8,7 @@ import click
 from tidectl.errors import TidectlError
 from tidectl.home import Home
 from tidectl.instants import iso
-from tidectl.job_report import complain, show, waited
+from tidectl.job_report import begun, follow, show
 from tidectl.jobs import Jobs, Rollout
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import print_json, print_table, say
@@ -86,13 +86,7 @@ def create(
     )
     for thing in things:
         _warn_of_the_deaf(home, thing)
-    if wait:
-        say(f"{job} is on its way")
-        _wait(jobs, job, as_json)
-    elif as_json:
-        print_json({"job": job})
-    else:
-        say(f"{job} is on its way: tidectl job status {job} --wait")
+    begun(jobs, job, "job", _WHY, wait=wait, as_json=as_json)
 
 
 @command.command(
@@ -112,11 +106,7 @@ def status(
 ) -> None:
     """Show how far each thing is with a job, the newest unless JOB is given."""
     jobs = Jobs(find_target(target, home, region=region))
-    job = job or _newest(jobs)
-    if wait:
-        _wait(jobs, job, as_json)
-    else:
-        show(job, jobs.executions(job), as_json=as_json)
+    follow(jobs, job or _newest(jobs), _WHY, wait=wait, as_json=as_json)
 
 
 @command.command(
@@ -177,12 +167,6 @@ def _newest(jobs: Jobs) -> str:
     if not found:
         raise TidectlError("no job was made yet", "tidectl job create")
     return found[0].name
-
-
-def _wait(jobs: Jobs, job: str, as_json: bool) -> None:
-    found = waited(jobs, job)
-    show(job, found, as_json=as_json)
-    complain(found, _WHY)
 
 
 def _warn_of_the_deaf(home: Home, thing: str) -> None:

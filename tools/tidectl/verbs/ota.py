@@ -9,7 +9,7 @@ import click
 from tidectl.errors import TidectlError
 from tidectl.firmware_image import FirmwareImageError, program_files
 from tidectl.home import Home
-from tidectl.job_report import complain, show, waited
+from tidectl.job_report import begun, follow
 from tidectl.jobs import Jobs, Rollout
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import print_json, say
@@ -152,13 +152,7 @@ def publish(
     """Send a signed bundle to things, as an AWS IoT job."""
     cloud = find_target(target, home, region=region)
     job = publish_update(cloud, read(path), things, groups, rollout)
-    if wait:
-        say(f"{job} is on its way")
-        _wait(Jobs(cloud), job, as_json)
-    elif as_json:
-        print_json({"job": job})
-    else:
-        say(f"{job} is on its way: tidectl ota status {job} --wait")
+    begun(Jobs(cloud), job, "ota", _STAYED, wait=wait, as_json=as_json)
 
 
 @command.command(
@@ -178,17 +172,7 @@ def status(
 ) -> None:
     """Show how far each thing is with an update, the newest unless JOB is given."""
     cloud = find_target(target, home, region=region)
-    jobs, job = Jobs(cloud), job or newest_update(cloud)
-    if wait:
-        _wait(jobs, job, as_json)
-    else:
-        show(job, jobs.executions(job), as_json=as_json)
-
-
-def _wait(jobs: Jobs, job: str, as_json: bool) -> None:
-    found = waited(jobs, job)
-    show(job, found, as_json=as_json)
-    complain(found, _STAYED)
+    follow(Jobs(cloud), job or newest_update(cloud), _STAYED, wait=wait, as_json=as_json)
 
 
 def _image(facts: Facts, path: Path) -> Bundle:

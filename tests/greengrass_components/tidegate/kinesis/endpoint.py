@@ -3,12 +3,11 @@
 import base64
 import json
 import random
-import socketserver
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler
-from typing import Any, Self
+from typing import Any
+
+from tests.greengrass_components.tidegate.loopback_http import Answer, LoopbackHttp, Request
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Blackout:
         return self.begin_s <= self.clock_s() < self.end_s
 
 
-class Endpoint:
+class Endpoint(LoopbackHttp):
     """Takes PutRecords over HTTP and keeps what it took, in order."""
 
     def __init__(self, faults: Faults | None = None, blackout: Blackout | None = None) -> None:
@@ -45,22 +44,7 @@ class Endpoint:
         self.requests: list[tuple[dict[str, str], bytes]] = []  # headers and body, of the last few
         self.counts = {"requests": 0, "throttled": 0, "failed": 0, "cut": 0, "dark": 0}
         self.date: str | None = None
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.endpoint = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(self._given)
 
     def answer(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
         """Return status and document of an answer; None ends the connection without one."""
@@ -88,33 +72,11 @@ class Endpoint:
         failed = sum("ErrorCode" in result for result in results)
         return 200, {"FailedRecordCount": failed, "Records": results}
 
-
-class _Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    endpoint: Endpoint
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        endpoint = self.server.endpoint
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        endpoint.requests = [*endpoint.requests[-3:], (headers, body)]
-        answer = endpoint.answer(json.loads(body))
-        if answer is None:
-            self.close_connection = True
-            return
-        status, document = answer
-        data = json.dumps(document).encode()
-        self.send_response_only(status)
-        self.send_header("Content-Length", str(len(data)))
-        if endpoint.date:
-            self.send_header("Date", endpoint.date)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        """Be quiet."""
+    def _given(self, request: Request) -> Answer | None:
+        self.requests = [*self.requests[-3:], (request.headers, request.body)]
+        found = self.answer(json.loads(request.body))
+        if found is None:
+            return None
+        status, document = found
+        date = {"Date": self.date} if self.date else {}
+        return Answer(status, json.dumps(document).encode(), date)

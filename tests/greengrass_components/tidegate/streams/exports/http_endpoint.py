@@ -1,23 +1,11 @@
-"""An HTTP server on loopback that keeps each request, and answers as it is told."""
+"""An HTTP endpoint that keeps each request, and answers as it is told."""
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+
+from tests.greengrass_components.tidegate.loopback_http import Answer, LoopbackHttp, Request
 
 
-@dataclass(frozen=True)
-class Request:
-    """What came; header names in small letters."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-class HttpEndpoint:
+class HttpEndpoint(LoopbackHttp):
     """Keeps requests that were answered with 200 in `taken`, all of them in `requests`."""
 
     def __init__(
@@ -27,43 +15,12 @@ class HttpEndpoint:
     ) -> None:
         self.requests: list[Request] = []
         self.taken: list[Request] = []
-        endpoint = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+        def keep(request: Request) -> Answer:
+            code = status(len(self.requests))
+            self.requests.append(request)
+            if code == 200:
+                self.taken.append(request)
+            return Answer(code, answer(request))
 
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                names = {name.lower(): value for name, value in self.headers.items()}
-                request = Request(self.command, self.path, names, body)
-                code = status(len(endpoint.requests))
-                endpoint.requests.append(request)
-                if code == 200:
-                    endpoint.taken.append(request)
-                self.send_response(code)
-                data = answer(request)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_PUT = do_POST  # noqa: N815  as http.server names what it calls
-
-            def log_message(self, *_: object) -> None:
-                """Be quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(keep)

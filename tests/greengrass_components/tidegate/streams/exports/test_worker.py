@@ -35,6 +35,20 @@ class Scripted:
         self.closed = True
 
 
+def worker_of(stream: Stream, sender: Scripted, threads: ThreadPoolExecutor) -> Worker:
+    return Worker(
+        stream=stream,
+        export=stream.definition.exports[0],
+        sender=sender,
+        gate=Gate(),
+        bandwidth=Bandwidth(None),
+        threads=threads,
+        backoff=Backoff(random.Random(3), min_s=0.001, max_s=0.002),
+        report=lambda _export, _report: None,
+        clock_ms=lambda: 1_000,
+    )
+
+
 @in_loop
 async def test_an_export_goes_on_from_where_it_is_whatever_its_sender_does() -> None:
     http = {"identifier": "h", "uri": "http://h/", "batchSize": 4}
@@ -48,18 +62,7 @@ async def test_an_export_goes_on_from_where_it_is_whatever_its_sender_does() -> 
     stream = Stream(definition, None, lambda: 1_000)
     sender = Scripted(Sent(0, "busy"), Sent(3, "one failed"), RuntimeError("a bug"), Sent(2))
     with ThreadPoolExecutor(1) as threads:
-        worker = Worker(
-            stream=stream,
-            export=definition.exports[0],
-            sender=sender,
-            gate=Gate(),
-            bandwidth=Bandwidth(None),
-            threads=threads,
-            backoff=Backoff(random.Random(3), min_s=0.001, max_s=0.002),
-            report=lambda _export, _report: None,
-            clock_ms=lambda: 1_000,
-        )
-        running = asyncio.create_task(worker.run())
+        running = asyncio.create_task(worker_of(stream, sender, threads).run())
         stream.append_many([b"x"] * 7)
         async with asyncio.timeout(10):
             while stream.info()["exportStatuses"][0]["exportedMessagesCount"] < 7:
@@ -90,18 +93,7 @@ async def test_an_export_outlives_a_disk_that_can_not_be_read_for_a_while(tmp_pa
     first.rename(tmp_path / "away")
     sender = Scripted()
     with ThreadPoolExecutor(1) as threads:
-        worker = Worker(
-            stream=stream,
-            export=definition.exports[0],
-            sender=sender,
-            gate=Gate(),
-            bandwidth=Bandwidth(None),
-            threads=threads,
-            backoff=Backoff(random.Random(3), min_s=0.001, max_s=0.002),
-            report=lambda _export, _report: None,
-            clock_ms=lambda: 1_000,
-        )
-        running = asyncio.create_task(worker.run())
+        running = asyncio.create_task(worker_of(stream, sender, threads).run())
         async with asyncio.timeout(10):
             while "errorMessage" not in stream.info()["exportStatuses"][0]:
                 await asyncio.sleep(0)
