@@ -182,7 +182,7 @@ def _bytes_of(folder: str) -> int:
 def _entries(folder: str) -> "list[tuple[str, bool, int]]":
     """Return (name, whether a folder, bytes) of what is in `folder`, sorted."""
     found = []
-    for entry in os.ilistdir(folder):  # type: ignore[attr-defined]
+    for entry in os.ilistdir(folder):  # type: ignore[attr-defined]  # MicroPython's
         is_folder = entry[1] == _IS_FOLDER
         found.append((entry[0], is_folder, 0 if is_folder else entry[3]))
     return sorted(found)

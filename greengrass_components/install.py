@@ -128,7 +128,7 @@ def _check_python(facts: dict) -> None:
             f"package it again with --machine {machine}"
         )
     try:
-        import venv  # noqa: F401, PLC0415
+        import venv  # noqa: F401, PLC0415  whether it is there
     except ImportError:
         raise InstallError(
             "this Python can't make virtual environments: sudo apt-get install python3-venv"

@@ -238,7 +238,7 @@ def _finite(values: list[Value | None]) -> tuple[Sequence[Value | None], int]:
     A sensor that fails in one field must not cost the others of its sample.
     """
     try:
-        if all(map(math.isfinite, values)):  # type: ignore[arg-type]
+        if all(map(math.isfinite, values)):  # type: ignore[arg-type]  # a text or None raises TypeError
             return values, 0
     except TypeError:  # a missing value among them
         pass
@@ -247,7 +247,7 @@ def _finite(values: list[Value | None]) -> tuple[Sequence[Value | None], int]:
 
 
 def _is_finite(value: Value | None) -> bool:
-    return value is not None and math.isfinite(value)  # type: ignore[arg-type]
+    return value is not None and math.isfinite(value)  # type: ignore[arg-type]  # a text or None raises TypeError
 
 
 def _check_texts(name: str, values: Iterable[Value | None]) -> None:

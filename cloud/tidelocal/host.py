@@ -249,12 +249,12 @@ class Host:
         """Import MiniStack with `place` in the environment; raises `ContractError`."""
         _set_environment(place)
         # Only now: its switches are read at import.
-        import ministack.app  # noqa: PLC0415
-        import ministack.core.lambda_runtime  # noqa: PLC0415
-        import ministack.core.persistence  # noqa: PLC0415
-        import ministack.core.responses  # noqa: PLC0415
-        import ministack.core.router  # noqa: PLC0415
-        import ministack.services.cloudformation.provisioners  # noqa: PLC0415
+        import ministack.app  # noqa: PLC0415  its switches are read at import
+        import ministack.core.lambda_runtime  # noqa: PLC0415  its switches are read at import
+        import ministack.core.persistence  # noqa: PLC0415  its switches are read at import
+        import ministack.core.responses  # noqa: PLC0415  its switches are read at import
+        import ministack.core.router  # noqa: PLC0415  its switches are read at import
+        import ministack.services.cloudformation.provisioners  # noqa: PLC0415  its switches are read at import
 
         core = ministack.core
         modules = {name: ministack.app._get_module(name) for name in _SERVICES}

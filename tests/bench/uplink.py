@@ -61,7 +61,7 @@ def run() -> Figures:
     path = _best(lambda: asyncio.run(_through_the_outbox(units)), points)
     short = [rows[:PEER_S] for rows in units]
     peers = {
-        name: _best(lambda pack=pack: pack(short), UNITS * TAGS * PEER_S)  # type: ignore[misc]
+        name: _best(lambda pack=pack: pack(short), UNITS * TAGS * PEER_S)  # type: ignore[misc]  # bound early
         for name, pack in PEERS.items()
     }
     lost, doubled, day = asyncio.run(_bad_day())

@@ -43,7 +43,7 @@ def answer_of_objects(objects: Sequence[dict[str, Any]], truncated: bool) -> Ans
 def iso_utc(value: Any) -> Cell:
     """Return a timestamp's text as ISO 8601 in UTC with `Z`, without trailing zeros."""
     if not isinstance(value, str):
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return]  # what is no text is a cell already
     text = value.replace(" ", "T", 1).removesuffix("+00:00").removesuffix("Z")
     whole, _, fraction = text.partition(".")
     fraction = fraction.rstrip("0")

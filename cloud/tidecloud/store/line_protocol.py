@@ -27,7 +27,7 @@ def lines_of(rows: Rows) -> list[str]:
     # One C call for each sample: nothing here runs in Python once per value.
     parts: list[Iterable[str]] = []
     for number, (name, column) in enumerate(zip(names, texts, strict=True)):
-        parts += [repeat(f",{name}" if number else f"{prefix} {name}"), column]  # type: ignore[list-item]
+        parts += [repeat(f",{name}" if number else f"{prefix} {name}"), column]  # type: ignore[list-item]  # a list of iterators
     parts.append([f" {time_ns}" for time_ns in rows.times_ns])
     return list(map("".join, zip(*parts, strict=False)))  # repeat has no end
 

@@ -152,8 +152,8 @@ class LiveAnalyticsStore:
             self._write_client.write_records(
                 DatabaseName=self._database,
                 TableName=call.table,
-                CommonAttributes=call.common,  # type: ignore[arg-type]
-                Records=call.records,  # type: ignore[arg-type]
+                CommonAttributes=call.common,  # type: ignore[arg-type]  # plain maps, as the service takes them
+                Records=call.records,  # type: ignore[arg-type]  # plain maps, as the service takes them
             )
         except ClientError as error:
             if _code(error) not in _REFUSALS:

@@ -18,7 +18,7 @@ _EPOCH = "CAST('1970-01-01' AS TIMESTAMP)"
 _EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?!ANALYZE\b)(?:VERBOSE\s+)?(?=SELECT\b|WITH\b)", re.I)
 _SHOW_COLUMNS = re.compile(r"\s*SHOW\s+COLUMNS\s+(?:FROM|IN)\s+(.+?)\s*;?\s*", re.I | re.S)
 _SHOW_TABLES = re.compile(r"\s*SHOW\s+TABLES\s*;?\s*", re.I)
-_DESCRIBE = re.compile(r"\s*DESC(?:RIBE)?\s+(?:TABLE\s+)?(?!SELECT\b|WITH\b)(.+?)\s*;?\s*", re.I | re.S)  # fmt: skip  # noqa: E501
+_DESCRIBE = re.compile(r"\s*DESC(?:RIBE)?\s+(?:TABLE\s+)?(?!SELECT\b|WITH\b)(.+?)\s*;?\s*", re.I | re.S)  # fmt: skip  # noqa: E501  one pattern, one line
 _ARROW_NAMES = {
     None: "Dictionary(Int32, Utf8)",
     FieldKind.FLOAT: "Float64",
@@ -168,7 +168,7 @@ def _selector(arguments: list[exp.Expression], node: exp.Func) -> exp.Expression
 def _selector_parts(
     name: str, arguments: Sequence[exp.Expression]
 ) -> tuple[exp.Expression, exp.Expression]:
-    if len(arguments) != 2:  # noqa: PLR2004
+    if len(arguments) != 2:  # noqa: PLR2004  a pair
         raise QueryRefusedError(f"{name}() takes a field and time")
     value, time = _SELECTORS[name]
     parts = {"v_": arguments[0], "t_": arguments[1]}

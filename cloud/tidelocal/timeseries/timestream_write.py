@@ -159,7 +159,7 @@ def _measures(
     if kind != "MULTI":
         if record.get("MeasureValues"):
             raise ValidationError(f"record {index}: MeasureValues needs the type MULTI")
-        return measure, {f"measure_value::{kind.lower()}": _value(index, kind, record.get("MeasureValue"))}  # fmt: skip  # noqa: E501
+        return measure, {f"measure_value::{kind.lower()}": _value(index, kind, record.get("MeasureValue"))}  # fmt: skip  # noqa: E501  one answer, one line
     if record.get("MeasureValue") is not None:
         raise ValidationError(f"record {index}: a record of type MULTI has no MeasureValue")
     values = record.get("MeasureValues")

@@ -110,12 +110,12 @@ class Agent:
         for _ in range(self._drain_timeout_ms // _DRAIN_CHECK_MS):
             if not len(self._outbox):
                 break
-            await asyncio.sleep_ms(_DRAIN_CHECK_MS)  # type: ignore[attr-defined]
+            await asyncio.sleep_ms(_DRAIN_CHECK_MS)  # type: ignore[attr-defined]  # MicroPython's
         ended.set()
 
     async def _flush_old(self) -> None:
         while True:
-            await asyncio.sleep_ms(_FLUSH_CHECK_MS)  # type: ignore[attr-defined]
+            await asyncio.sleep_ms(_FLUSH_CHECK_MS)  # type: ignore[attr-defined]  # MicroPython's
             for batcher in self._batchers:
                 batcher.flush_if_old()
             self._outbox.sync_if_old()

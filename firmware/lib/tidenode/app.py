@@ -103,8 +103,8 @@ def _clock(wall: WallClock) -> Clock:
     from tidenode.certificate_date import floor_ms
 
     clock = Clock(
-        ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]
-        ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]
+        ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]  # MicroPython's
+        ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]  # MicroPython's
         wall_ms=wall.read_ms(),
         floor_ms=floor_ms(_bytes_of("/cert.der")),
     )

@@ -77,7 +77,7 @@ class Claim:
         keeper = asyncio.create_task(self._around.timekeeper.run())
         try:
             while not await self._try():
-                await asyncio.sleep_ms(self._around.delay_ms(self._ceiling_ms()))  # type: ignore[attr-defined]
+                await asyncio.sleep_ms(self._around.delay_ms(self._ceiling_ms()))  # type: ignore[attr-defined]  # MicroPython's
                 if self._out_of_memory:
                     return  # the heap is in pieces; the board starts anew, all it has is on flash
         finally:

@@ -35,13 +35,13 @@ async def report_for_ever(
             document = report(clock.utc_ms() // 1_000, agent.stats(), clock.monotonic_ms() // 1_000)
             if talk.publish(topic, json.dumps(document)):
                 rest_ms = period_s * 1_000
-        await asyncio.sleep_ms(rest_ms)  # type: ignore[attr-defined]
+        await asyncio.sleep_ms(rest_ms)  # type: ignore[attr-defined]  # MicroPython's
 
 
 def report(number: int, stats: "dict[str, Any]", uptime_s: int) -> "dict[str, Any]":
     """Return the document of a report; `number` is above that of the one before."""
     custom = {name: _number(stats[name]) for name in _COUNTS}
-    custom["heap_free_bytes"] = _number(gc.mem_free())  # type: ignore[attr-defined]
+    custom["heap_free_bytes"] = _number(gc.mem_free())  # type: ignore[attr-defined]  # MicroPython's
     custom["uptime_s"] = _number(uptime_s)
     return {
         "header": {"report_id": number, "version": "1.0"},

@@ -24,7 +24,7 @@ class Echo:
         if not self._publish(self._topic, "%d" % self._number):
             return False
         try:
-            await asyncio.wait_for_ms(self._back.wait(), timeout_ms)  # type: ignore[attr-defined]
+            await asyncio.wait_for_ms(self._back.wait(), timeout_ms)  # type: ignore[attr-defined]  # MicroPython's
         except asyncio.TimeoutError:
             return False
         return True

@@ -34,8 +34,8 @@ class Errand:
     def __init__(self, settings: "Any") -> None:
         wall = WallClock(time, machine)
         self.clock = Clock(
-            ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]
-            ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]
+            ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]  # MicroPython's
+            ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]  # MicroPython's
             wall_ms=wall.read_ms(),
         )
         self.warn = log.warn

@@ -39,7 +39,7 @@ def note(kind: str, text: str, folder: str = FOLDER) -> None:
 def note_error(error: Exception, folder: str = FOLDER) -> None:
     """Keep the trace of `error`. Raises OSError."""
     out = io.StringIO()
-    sys.print_exception(error, out)  # type: ignore[attr-defined]
+    sys.print_exception(error, out)  # type: ignore[attr-defined]  # MicroPython's
     note(CRASH, out.getvalue(), folder)
 
 

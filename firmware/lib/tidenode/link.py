@@ -7,7 +7,7 @@ its dates against the clock. There is no way to switch that off. Runs on MicroPy
 import asyncio
 import errno
 import socket
-from asyncio import core  # type: ignore[attr-defined]
+from asyncio import core  # type: ignore[attr-defined]  # MicroPython's
 
 import tls  # what `ssl` wraps, which would be a kilobyte of heap more
 
@@ -68,7 +68,7 @@ class Link:
         """Connect; return whether the broker kept our session. Raises LINK_FAILURES."""
         # The handshake runs inside the first write and read, so that "connected" is all of
         # dial, CONNECT and CONNACK under one deadline.
-        return bool(await asyncio.wait_for_ms(self._greet(), self.connect_timeout_ms))  # type: ignore[attr-defined]
+        return bool(await asyncio.wait_for_ms(self._greet(), self.connect_timeout_ms))  # type: ignore[attr-defined]  # MicroPython's
 
     async def send(self, frame: "bytes | memoryview") -> None:
         """Send `frame`, which must not change until this returns. One task at a time."""

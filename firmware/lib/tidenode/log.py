@@ -14,7 +14,7 @@ _kept: "list[str] | None" = None
 
 def warn(message: str) -> None:
     """Write one line, with the ticks since the start."""
-    ticks_ms = time.ticks_ms()  # type: ignore[attr-defined]
+    ticks_ms = time.ticks_ms()  # type: ignore[attr-defined]  # MicroPython's
     line = "%d.%03d %s" % (ticks_ms // 1_000, ticks_ms % 1_000, message)
     print(line, file=sys.stderr)
     if _kept is not None:

@@ -19,7 +19,7 @@ async def look_up(host: str, port: int, kind: int, ended: "Callable[[], None]") 
 
     `ended` is called when the lookup is over, maybe long after the caller was cancelled.
     """
-    ready = asyncio.ThreadSafeFlag()  # type: ignore[attr-defined]
+    ready = asyncio.ThreadSafeFlag()  # type: ignore[attr-defined]  # MicroPython's
     answers: list[Any] = []
 
     def work() -> None:

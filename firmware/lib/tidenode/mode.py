@@ -46,5 +46,5 @@ def _is_held(options: "Any", hardware: "Any") -> bool:
     for _ in range(HELD_MS // _POLL_MS):
         if button.value():
             return False
-        time.sleep_ms(_POLL_MS)  # type: ignore[attr-defined]
+        time.sleep_ms(_POLL_MS)  # type: ignore[attr-defined]  # MicroPython's
     return True

@@ -23,7 +23,7 @@ async def prove_when_healthy(
     for run_ms in range(0, max_ms, _CHECK_MS):
         if run_ms >= min_ms and uplink.acknowledged:
             break
-        await asyncio.sleep_ms(_CHECK_MS)  # type: ignore[attr-defined]
+        await asyncio.sleep_ms(_CHECK_MS)  # type: ignore[attr-defined]  # MicroPython's
     prove(boot)
 
 

@@ -60,7 +60,7 @@ class Rotation:
         """Put a new identity in force, or leave the old one as it was."""
         keeper = asyncio.create_task(self._around.timekeeper.run())
         try:
-            await asyncio.wait_for_ms(self._rotate(), ROTATION_MS_MAX)  # type: ignore[attr-defined]
+            await asyncio.wait_for_ms(self._rotate(), ROTATION_MS_MAX)  # type: ignore[attr-defined]  # MicroPython's
             self._around.warn("rotated: the new certificate of %s is in force" % self._thing)
         except (RefusedError, AnswerError) as error:
             self._give_up(error)
@@ -92,7 +92,7 @@ class Rotation:
                 if not left:
                     raise
                 self._around.warn("rotation: %r" % error)
-            await asyncio.sleep_ms(self._around.delay_ms(self._limits.retry_delay_ms_min))  # type: ignore[attr-defined]
+            await asyncio.sleep_ms(self._around.delay_ms(self._limits.retry_delay_ms_min))  # type: ignore[attr-defined]  # MicroPython's
 
     async def _ask(self) -> None:
         await self._with_session(

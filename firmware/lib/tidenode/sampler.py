@@ -63,12 +63,12 @@ class Sampler:
         due_ms = self._clock.monotonic_ms()
         while True:
             self.due_ms = due_ms
-            await asyncio.sleep_ms(max(0, due_ms - self._clock.monotonic_ms()))  # type: ignore[attr-defined]
+            await asyncio.sleep_ms(max(0, due_ms - self._clock.monotonic_ms()))  # type: ignore[attr-defined]  # MicroPython's
             wait_ms = self.begin()
             if wait_ms:
                 self.due_ms = self._clock.monotonic_ms() + wait_ms
                 # A tick more: the one it is now may be nearly over.
-                await asyncio.sleep_ms(wait_ms + 1)  # type: ignore[attr-defined]
+                await asyncio.sleep_ms(wait_ms + 1)  # type: ignore[attr-defined]  # MicroPython's
             if wait_ms is not None:
                 self.sample()
             due_ms, missed = next_due_ms(due_ms, self._clock.monotonic_ms(), self._period_ms)

@@ -74,7 +74,7 @@ class Session:
         await self._wait(wanted)
 
     async def _wait(self, wanted: "Callable[[], Any]") -> None:
-        await asyncio.wait_for_ms(self._receive(wanted), self._answer_timeout_ms)  # type: ignore[attr-defined]
+        await asyncio.wait_for_ms(self._receive(wanted), self._answer_timeout_ms)  # type: ignore[attr-defined]  # MicroPython's
 
     async def _receive(self, wanted: "Callable[[], Any]") -> None:
         while not wanted():

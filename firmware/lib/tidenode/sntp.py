@@ -47,7 +47,7 @@ class Sntp:
 
     async def ask(self) -> int:
         """Return the time now in UTC ms, half the round trip added. Raises LINK_FAILURES."""
-        return int(await asyncio.wait_for_ms(self._exchange(), _TIMEOUT_MS))  # type: ignore[attr-defined]
+        return int(await asyncio.wait_for_ms(self._exchange(), _TIMEOUT_MS))  # type: ignore[attr-defined]  # MicroPython reads a socket
 
     async def _exchange(self) -> int:
         host, port = self._source.sntp_host, self._source.sntp_port
@@ -59,7 +59,7 @@ class Sntp:
             nonce = os.urandom(8)
             began_ms = self._clock.monotonic_ms()
             sender.send(request(nonce))
-            reply = await asyncio.StreamReader(sender).read(PACKET_BYTES)  # type: ignore[arg-type]
+            reply = await asyncio.StreamReader(sender).read(PACKET_BYTES)  # type: ignore[arg-type]  # MicroPython reads a socket
             round_trip_ms = self._clock.monotonic_ms() - began_ms
             return utc_ms_of(reply, nonce) + round_trip_ms // 2
         finally:

@@ -54,9 +54,9 @@ def run() -> None:
     except ConfigError:
         raise
     except Exception as error:  # the outermost loop of the agent
-        sys.print_exception(error, sys.stderr)  # type: ignore[attr-defined]
+        sys.print_exception(error, sys.stderr)  # type: ignore[attr-defined]  # MicroPython's
         _keep(error)
-        time.sleep_ms(FAULT_PAUSE_MS)  # type: ignore[attr-defined]
+        time.sleep_ms(FAULT_PAUSE_MS)  # type: ignore[attr-defined]  # MicroPython's
         machine.reset()
 
 
@@ -94,4 +94,4 @@ def _keep(error: Exception) -> None:
 
         incident.note_error(error)
     except Exception as another:  # no memory, no flash: the reset must come
-        sys.print_exception(another, sys.stderr)  # type: ignore[attr-defined]
+        sys.print_exception(another, sys.stderr)  # type: ignore[attr-defined]  # MicroPython's

@@ -54,7 +54,7 @@ def prove(boot: int, folder: str = FOLDER) -> None:
 
 async def leave_safe_mode(agent: "Any", after_ms: int = SAFE_MODE_MS) -> None:
     """Start anew when it is time to try again."""
-    await asyncio.sleep_ms(after_ms)  # type: ignore[attr-defined]
+    await asyncio.sleep_ms(after_ms)  # type: ignore[attr-defined]  # MicroPython's
     agent.restart()
 
 

@@ -91,7 +91,7 @@ class Talk:
     async def sent(self, timeout_ms: int) -> None:
         """Wait until all is sent, or that is not to be."""
         for _ in range(timeout_ms // _CHECK_MS):
-            await asyncio.sleep_ms(_CHECK_MS)  # type: ignore[attr-defined]
+            await asyncio.sleep_ms(_CHECK_MS)  # type: ignore[attr-defined]  # MicroPython's
             if not self._frames and not self._acks:
                 break
 

@@ -84,7 +84,7 @@ class Timekeeper:
 
     async def _rest(self, rest_ms: int) -> None:
         self._turn(rest_ms)
-        await asyncio.sleep_ms(rest_ms)  # type: ignore[attr-defined]
+        await asyncio.sleep_ms(rest_ms)  # type: ignore[attr-defined]  # MicroPython's
 
     def _turn(self, until_ms: int) -> None:
         self.due_ms = self._clock.monotonic_ms() + until_ms

@@ -27,7 +27,7 @@ async def run_together(parts: "Parts", stop: "asyncio.Event | None" = None) -> N
     tasks = [asyncio.create_task(part) for part in parts]
     for task in tasks:
         # As `asyncio.gather` does it. A coroutine around each part would be 192 bytes of heap.
-        task.state = done  # type: ignore[attr-defined]
+        task.state = done  # type: ignore[attr-defined]  # MicroPython's
     try:
         await ended.wait()
     finally:

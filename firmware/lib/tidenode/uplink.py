@@ -114,7 +114,7 @@ class Uplink:
                 self._attempts = 0
             delay_ms = self._next_delay_ms()
             self.due_ms = self._clock.monotonic_ms() + delay_ms
-            await asyncio.sleep_ms(delay_ms)  # type: ignore[attr-defined]
+            await asyncio.sleep_ms(delay_ms)  # type: ignore[attr-defined]  # MicroPython's
 
     def _next_delay_ms(self) -> int:
         """Full jitter: anything up to a ceiling that doubles, so that a fleet spreads out."""
@@ -210,7 +210,7 @@ class Uplink:
     async def _watch(self) -> None:
         """Ping when it is time; give up when an answer is overdue."""
         while True:
-            await asyncio.sleep_ms(_WATCH_MS)  # type: ignore[attr-defined]
+            await asyncio.sleep_ms(_WATCH_MS)  # type: ignore[attr-defined]  # MicroPython's
             now_ms = self._clock.monotonic_ms()
             self.due_ms = now_ms + _WATCH_MS
             waiting_ms = [

@@ -44,7 +44,7 @@ class Wifi:
                 return
             if self._rounds:
                 rest_ms = min(REST_MS_MAX, _REST_MS << min(self._rounds, 8))
-                await asyncio.sleep_ms(rest_ms)  # type: ignore[attr-defined]
+                await asyncio.sleep_ms(rest_ms)  # type: ignore[attr-defined]  # MicroPython's
                 if self._station.isconnected():  # the chip tries on by itself
                     return
             self._rounds += 1
@@ -100,7 +100,7 @@ class Wifi:
             for _ in range(self._settings.timeout_ms // _POLL_MS):
                 if station.isconnected():
                     return None
-                await asyncio.sleep_ms(_POLL_MS)  # type: ignore[attr-defined]
+                await asyncio.sleep_ms(_POLL_MS)  # type: ignore[attr-defined]  # MicroPython's
             return "%s: status %s" % (one.ssid, station.status())
         except OSError as error:
             return "%s: %r" % (one.ssid, error)

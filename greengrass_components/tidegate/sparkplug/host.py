@@ -211,7 +211,8 @@ def parse_topic(topic: str) -> tuple[str, Source]:
     parts = topic.split("/")
     if len(parts) not in (4, 5) or parts[0] != NAMESPACE or not all(parts):
         return "", Source("", "")
-    return parts[2], Source(parts[1], parts[3], parts[4] if len(parts) == 5 else "")  # noqa: PLR2004
+    _, group, kind, node, *device = parts
+    return kind, Source(group, node, *device)
 
 
 def _birth_death_sequence(payload: Payload) -> int | None:

@@ -16,6 +16,12 @@ PAYLOAD_BYTES_MAX = 1 << 20  # a birth of thousands of metrics is a fifth of it
 METRICS_MAX = 20_000
 _VARINT_BYTES_MAX = 10
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+# Numbers of the schema's fields: of a payload, of a metric, of a set of properties.
+_AT, _METRIC, _SEQUENCE = 1, 2, 3
+_NAME, _ALIAS, _METRIC_AT, _DATA_TYPE, _HISTORICAL, _TRANSIENT, _NULL, _PROPERTIES = (
+    1, 2, 3, 4, 5, 6, 7, 9,
+)  # fmt: skip
+_KEYS, _VALUES_OF_KEYS = 1, 2
 
 
 class DataType(IntEnum):
@@ -88,13 +94,13 @@ def decode(data: bytes) -> Payload:
     sequence: int | None = None
     metrics: list[Metric] = []
     for number, value in _fields(data):
-        if number == 1:
+        if number == _AT:
             at_ms = _integer(value)
-        elif number == 2:  # noqa: PLR2004  the schema's number, here and below
+        elif number == _METRIC:
             metrics.append(_metric(_bytes(value)))
             if len(metrics) > METRICS_MAX:
                 raise SparkplugError(f"more than {METRICS_MAX} metrics")
-        elif number == 3:  # noqa: PLR2004
+        elif number == _SEQUENCE:
             sequence = _integer(value)
     return Payload(at_ms, sequence, tuple(metrics))
 
@@ -117,18 +123,18 @@ def _metric(data: bytes) -> Metric:
     for number, value in _fields(data):
         facts[number] = value
     try:
-        data_type = DataType(_integer(facts.get(4, 0)))
+        data_type = DataType(_integer(facts.get(_DATA_TYPE, 0)))
     except ValueError:
         data_type = DataType.OTHER
     return Metric(
-        name=_text(facts.get(1, b"")),
-        alias=_integer(facts[2]) if 2 in facts else None,  # noqa: PLR2004
-        at_ms=_integer(facts[3]) if 3 in facts else None,  # noqa: PLR2004
+        name=_text(facts.get(_NAME, b"")),
+        alias=_integer(facts[_ALIAS]) if _ALIAS in facts else None,
+        at_ms=_integer(facts[_METRIC_AT]) if _METRIC_AT in facts else None,
         data_type=data_type,
-        value=None if facts.get(7) else _value(facts),
-        historical=bool(facts.get(5)),
-        transient=bool(facts.get(6)),
-        quality=_quality(_bytes(facts[9])) if 9 in facts else None,  # noqa: PLR2004
+        value=None if facts.get(_NULL) else _value(facts),
+        historical=bool(facts.get(_HISTORICAL)),
+        transient=bool(facts.get(_TRANSIENT)),
+        quality=_quality(_bytes(facts[_PROPERTIES])) if _PROPERTIES in facts else None,
     )
 
 
@@ -165,9 +171,9 @@ def _quality(data: bytes) -> int | None:
     keys: list[str] = []
     values: list[bytes] = []
     for number, value in _fields(data):
-        if number == 1:
+        if number == _KEYS:
             keys.append(_text(value))
-        elif number == 2:  # noqa: PLR2004
+        elif number == _VALUES_OF_KEYS:
             values.append(_bytes(value))
     for key, packed in zip(keys, values, strict=False):  # a short list is the sender's mistake
         if key.lower() == "quality":

@@ -53,7 +53,7 @@ def test_a_port_in_use_is_named_with_its_option_and_the_others_are_given_back(na
         port = other.getsockname()[1]
         free = [_free_port(), _free_port()]
         ports = {door: port if door == name else free.pop() for door in ("http", "mqtt", "store")}
-        settings = Settings(state=Path(), **{f"{door}_port": each for door, each in ports.items()})  # type: ignore[arg-type]
+        settings = Settings(state=Path(), **{f"{door}_port": each for door, each in ports.items()})  # type: ignore[arg-type]  # ports are numbers
         with pytest.raises(StartRefusedError) as refusal:
             listeners.take(settings, {})
         assert str(refusal.value) == (

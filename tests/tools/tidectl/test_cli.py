@@ -201,6 +201,6 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 def _module(callback: object) -> object:
     class Module:
-        command = click.Command("ending", callback=callback)  # type: ignore[arg-type]
+        command = click.Command("ending", callback=callback)  # type: ignore[arg-type]  # any callback
 
     return Module()

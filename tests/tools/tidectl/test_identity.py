@@ -30,8 +30,8 @@ def test_the_private_half_is_not_in_the_request_and_not_in_a_log() -> None:
 
 def test_the_pem_is_the_same_key_and_each_identity_has_its_own() -> None:
     identity = make_identity("pump-7")
-    same = load_pem_private_key(identity.key_pem(), password=None).private_numbers()  # type: ignore[union-attr]
-    der = load_der_private_key(identity.key_der, password=None).private_numbers()  # type: ignore[union-attr]
+    same = load_pem_private_key(identity.key_pem(), password=None).private_numbers()  # type: ignore[union-attr]  # of a kind that has them
+    der = load_der_private_key(identity.key_der, password=None).private_numbers()  # type: ignore[union-attr]  # of a kind that has them
     assert same == der
     assert make_identity("pump-7").key_der != identity.key_der
 

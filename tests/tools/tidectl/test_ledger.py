@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.local_cloud import CloudProcess
 from tests.tools.tidectl.publishing import SAMPLES, SITE, Publisher
 from tidectl.home import Home
 from tidectl.ledger import Ledger, by_thing
@@ -17,9 +18,9 @@ BATCHES = 7
 
 
 @pytest.fixture(scope="module")
-def filled(local_cloud: object, deployed: Target) -> Target:
+def filled(local_cloud: CloudProcess, deployed: Target) -> Target:
     """The shared store with three things' batches of two measurements in it."""
-    home = Home(local_cloud.state.parent)  # type: ignore[attr-defined]
+    home = Home(local_cloud.state.parent)
     for thing in THINGS:
         publisher = Publisher(deployed, home, thing)
         publisher.send(range(4))

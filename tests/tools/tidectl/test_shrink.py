@@ -64,7 +64,7 @@ def test_a_module_does_the_same_when_it_is_small() -> None:
     for source in (text, shrunk(text)):
         names: dict[str, object] = {"const": lambda value: value}
         exec(source, names)  # noqa: S102  a text of this file
-        count = names["Count"]()  # type: ignore[operator]
+        count = names["Count"]()  # type: ignore[operator]  # a class of the text
         results.append([count.next() for _ in range(3)])
     assert results == [[8, 14, 20]] * 2
 

@@ -43,7 +43,7 @@ async def read(control: "Control", measurement: object) -> "dict[str, Any]":
             (sampler,) = [one for one in control.samplers if one.name == measurement]
             wait_ms = sampler.begin()
             if wait_ms:
-                await asyncio.sleep_ms(wait_ms + 1)  # type: ignore[attr-defined]
+                await asyncio.sleep_ms(wait_ms + 1)  # type: ignore[attr-defined]  # MicroPython's
             values = sampler.sensor.read()
             pairs = zip(driver.FIELDS, values)  # noqa: B905  # MicroPython has no strict
             return {name: decimal(value, decimals) for (name, decimals), value in pairs}

@@ -66,7 +66,7 @@ class Job:
         for _ in range(ANSWER_MS_MAX // _CHECK_MS):
             if self._answer:
                 break
-            await asyncio.sleep_ms(_CHECK_MS)  # type: ignore[attr-defined]
+            await asyncio.sleep_ms(_CHECK_MS)  # type: ignore[attr-defined]  # MicroPython's
         if self._answer != "accepted":
             raise LinkError("the report was not taken: %s" % (self._answer or "no answer"))
 

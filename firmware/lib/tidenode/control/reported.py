@@ -39,7 +39,7 @@ def state(control: "Control") -> "dict[str, Any]":
         "firmware": firmware_version(),
         "micropython": "%d.%d.%d" % tuple(sys.implementation.version[:3]),
         "reset_cause": machine.reset_cause() if hasattr(machine, "reset_cause") else 0,
-        "heap_free_bytes": gc.mem_free(),  # type: ignore[attr-defined]
+        "heap_free_bytes": gc.mem_free(),  # type: ignore[attr-defined]  # MicroPython's
         "queued_batches": stats["queued_batches"],
         "safe_mode": stats["safe_mode"],
         "uptime_s": control.clock.monotonic_ms() // 1_000,

@@ -13,7 +13,7 @@ async def watch(control: "Control") -> None:
     """Keep them once the board was connected for `healthy_s`; else restart after `trial_s`."""
     healthy_ms, since_ms = control.limits.healthy_s * 1_000, None
     for _ in range(control.limits.trial_s * 1_000 // _CHECK_MS):
-        await asyncio.sleep_ms(_CHECK_MS)  # type: ignore[attr-defined]
+        await asyncio.sleep_ms(_CHECK_MS)  # type: ignore[attr-defined]  # MicroPython's
         now_ms = control.clock.monotonic_ms()
         if not control.talk.begun:
             since_ms = None

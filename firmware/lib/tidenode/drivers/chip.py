@@ -27,18 +27,18 @@ class Chip:
 
     def __init__(self, idf_heap_info: "Any") -> None:
         self._idf_heap_info = idf_heap_info
-        self._last_ticks_ms = time.ticks_ms()  # type: ignore[attr-defined]
+        self._last_ticks_ms = time.ticks_ms()  # type: ignore[attr-defined]  # MicroPython's
         self._uptime_ms = 0
 
     def read(self) -> tuple[int, ...]:
         """Return the FIELDS. To be read more often than ticks wrap, every 12 days."""
         regions = self._idf_heap_info()
-        ticks_ms = time.ticks_ms()  # type: ignore[attr-defined]
-        self._uptime_ms += time.ticks_diff(ticks_ms, self._last_ticks_ms)  # type: ignore[attr-defined]
+        ticks_ms = time.ticks_ms()  # type: ignore[attr-defined]  # MicroPython's
+        self._uptime_ms += time.ticks_diff(ticks_ms, self._last_ticks_ms)  # type: ignore[attr-defined]  # MicroPython's
         self._last_ticks_ms = ticks_ms
         return (
-            gc.mem_free(),  # type: ignore[attr-defined]
-            gc.mem_alloc(),  # type: ignore[attr-defined]
+            gc.mem_free(),  # type: ignore[attr-defined]  # MicroPython's
+            gc.mem_alloc(),  # type: ignore[attr-defined]  # MicroPython's
             sum([region[1] for region in regions]),
             max([region[2] for region in regions]),
             self._uptime_ms // 1_000,

@@ -18,7 +18,7 @@ async def run(job: "Job") -> "tuple[str, dict[str, str]]":
     facts = reported.state(control)
     stats = control.agent.stats()
     found = {key: facts[key] for key in ("boot", "firmware", "reset_cause", "uptime_s")}
-    found["heap_free_bytes"] = gc.mem_free()  # type: ignore[attr-defined]
+    found["heap_free_bytes"] = gc.mem_free()  # type: ignore[attr-defined]  # MicroPython's
     found["flash_free_bytes"] = flash[0] * flash[3]
     found["sampled_acknowledged_dropped"] = "%s %s %s" % (
         stats["sampled"],

@@ -34,7 +34,7 @@ async def run(job: "Job") -> "tuple[str, dict[str, str]]":
     if told:
         return told
     gc.collect()
-    if control.samplers and gc.mem_free() < _HEAP_FREE_MIN:  # type: ignore[attr-defined]
+    if control.samplers and gc.mem_free() < _HEAP_FREE_MIN:  # type: ignore[attr-defined]  # MicroPython's
         # The next start, and that one alone, leaves the sensors out; the outbox keeps what they
         # have said. Else a batch would find no heap to be encoded in.
         with open(_ALONE, "wb"):

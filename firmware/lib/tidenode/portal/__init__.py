@@ -103,12 +103,12 @@ class Portal:
     async def _settled(self, server: Server) -> bool:
         """Wait for a wish and try it; return whether it is in the configuration, or none came."""
         try:
-            await asyncio.wait_for_ms(self._wished.wait(), IDLE_MS_MAX)  # type: ignore[attr-defined]
+            await asyncio.wait_for_ms(self._wished.wait(), IDLE_MS_MAX)  # type: ignore[attr-defined]  # MicroPython's
         except asyncio.TimeoutError:
             seen, server.requests = server.requests, 0
             return not seen and isinstance(self._document.get("wifi"), dict)
         self._wished.clear()
-        await asyncio.sleep_ms(ANSWER_MS)  # type: ignore[attr-defined]
+        await asyncio.sleep_ms(ANSWER_MS)  # type: ignore[attr-defined]  # MicroPython's
         failure = "" if self._wish.insists else await self._try(self._wish.network)
         if not failure:
             failure = self._write()
@@ -133,7 +133,7 @@ class Portal:
                 status = station.status()
                 if status == getattr(self._network, "STAT_WRONG_PASSWORD", None):
                     break
-                await asyncio.sleep_ms(_POLL_MS)  # type: ignore[attr-defined]
+                await asyncio.sleep_ms(_POLL_MS)  # type: ignore[attr-defined]  # MicroPython's
             status = station.status()
             station.disconnect()
         except OSError:

@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from asyncio import core  # type: ignore[attr-defined]
+from asyncio import core  # type: ignore[attr-defined]  # MicroPython's
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -62,7 +62,7 @@ class Server:
             return
         self._open += 1
         try:
-            await asyncio.wait_for_ms(self._exchange(reader, writer), REQUEST_MS_MAX)  # type: ignore[attr-defined]
+            await asyncio.wait_for_ms(self._exchange(reader, writer), REQUEST_MS_MAX)  # type: ignore[attr-defined]  # MicroPython's
         except (OSError, EOFError, asyncio.TimeoutError, MemoryError):
             pass  # the phone has gone, or it is none
         finally:

@@ -21,7 +21,7 @@ def conditioned(rows: "list[Sample]", conditions: "Conditions", period_ms: int) 
         batcher=kept,  # type: ignore[arg-type]  # all of it that is asked for
         conditions=conditions,
         period_ms=period_ms,
-        clock=kept,  # type: ignore[arg-type]
+        clock=kept,  # type: ignore[arg-type]  # it tells the time, too
     )
     for kept.number, kept.now_ms, values in rows:
         stage.add(kept.now_ms, _corrected(values, conditions.polynomials))

@@ -85,7 +85,7 @@ class Upload:
         running = self
         timeout_ms = self._settings.sleep.upload_timeout_s * 1_000
         try:
-            await asyncio.wait_for_ms(self._upload(), timeout_ms)  # type: ignore[attr-defined]
+            await asyncio.wait_for_ms(self._upload(), timeout_ms)  # type: ignore[attr-defined]  # MicroPython's
         except asyncio.TimeoutError:
             log.warn("no upload in %d ms" % timeout_ms)
         except LINK_FAILURES as error:
@@ -151,7 +151,7 @@ class Upload:
 
     async def _until_drained(self, ended: asyncio.Event) -> None:
         while len(self._outbox) and not self._stopped:
-            await asyncio.sleep_ms(_CHECK_MS)  # type: ignore[attr-defined]
+            await asyncio.sleep_ms(_CHECK_MS)  # type: ignore[attr-defined]  # MicroPython's
         ended.set()
 
     def _move(self) -> None:
@@ -262,8 +262,8 @@ def _clock(wall: "WallClock") -> Clock:
     with open("/cert.der", "rb") as file:
         certificate = file.read()
     clock = Clock(
-        ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]
-        ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]
+        ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]  # MicroPython's
+        ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]  # MicroPython's
         wall_ms=wall.read_ms(),
         floor_ms=floor_ms(certificate),
     )

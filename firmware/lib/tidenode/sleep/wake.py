@@ -38,7 +38,7 @@ def sample(memory: "Memory", hardware: "Any", now_ms: "Callable[[], int]") -> bo
         except Exception as error:  # drivers are written by users: none may end the wake
             log.warn("sensor failed driver=%s: %r" % (driver, error))
     if wait_ms:
-        time.sleep_ms(wait_ms + 1)  # type: ignore[attr-defined]
+        time.sleep_ms(wait_ms + 1)  # type: ignore[attr-defined]  # MicroPython's
     for number, sensor, fields in sensors:
         try:
             values = _read(sensor, fields)
@@ -62,7 +62,7 @@ def _read(sensor: "Any", fields: int) -> "Any":
             raise SensorError("a driver of %d fields answered %r" % (fields, values))
         if values.count(None) < fields:
             break
-        time.sleep_ms(_READY_MS)  # type: ignore[attr-defined]
+        time.sleep_ms(_READY_MS)  # type: ignore[attr-defined]  # MicroPython's
     return values
 
 

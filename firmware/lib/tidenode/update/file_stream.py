@@ -75,11 +75,11 @@ class FileStream:
         while tries < TRIES_MAX:
             self._answered.clear()
             if not self._publish(self.base + "get/json", question):
-                await asyncio.sleep_ms(self._offline_pause_ms)  # type: ignore[attr-defined]
+                await asyncio.sleep_ms(self._offline_pause_ms)  # type: ignore[attr-defined]  # MicroPython's
                 continue
             tries += 1
             try:
-                await asyncio.wait_for_ms(  # type: ignore[attr-defined]
+                await asyncio.wait_for_ms(  # type: ignore[attr-defined]  # MicroPython's
                     self._answered.wait(), self._answer_timeout_ms
                 )
             except asyncio.TimeoutError:

@@ -32,7 +32,7 @@ def _signed_by(path: str, digest: bytes, signature: bytes) -> bool:
 
         name = "tidenode.update.rsa"
     elif path.endswith(".p256"):
-        from tidenode import p256 as arithmetic  # type: ignore[no-redef]
+        from tidenode import p256 as arithmetic  # type: ignore[no-redef]  # one name, two modules
 
         name = "tidenode.p256"
     else:

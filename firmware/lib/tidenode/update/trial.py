@@ -50,4 +50,4 @@ class Trial:
                     "no message of its own came back in %d s" % (self._timeout_ms // 1_000)
                 )
                 return
-            await asyncio.sleep_ms(self._pause_ms)  # type: ignore[attr-defined]
+            await asyncio.sleep_ms(self._pause_ms)  # type: ignore[attr-defined]  # MicroPython's

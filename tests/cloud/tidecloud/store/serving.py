@@ -24,7 +24,7 @@ def served(app: Any) -> Iterator[str]:
 
     def run() -> None:
         loop.run_until_complete(
-            hypercorn.asyncio.serve(app, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+            hypercorn.asyncio.serve(app, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]  # an event's wait, as it wants
         )
         loop.close()
 

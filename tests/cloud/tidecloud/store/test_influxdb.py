@@ -23,7 +23,7 @@ def server() -> Iterator[InfluxServer]:
 
 def store_at(server: InfluxServer, **options: object) -> InfluxDbStore:
     pool = urllib3.PoolManager(retries=False, timeout=5)
-    return InfluxDbStore(url=server.url, database="tidegauge", pool=pool, **options)  # type: ignore[arg-type]
+    return InfluxDbStore(url=server.url, database="tidegauge", pool=pool, **options)  # type: ignore[arg-type]  # passed on as they came
 
 
 def test_a_refused_token_is_read_again_before_the_next_try(

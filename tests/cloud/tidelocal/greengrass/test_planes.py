@@ -26,7 +26,7 @@ def _recipe(name: str, **changes: Any) -> bytes:
 
 
 def _with_artifact(uri: str) -> list[dict[str, Any]]:
-    return [{**RECIPE["Manifests"][0], "Artifacts": [{"Uri": uri}]}]  # type: ignore[index]
+    return [{**RECIPE["Manifests"][0], "Artifacts": [{"Uri": uri}]}]  # type: ignore[index]  # a map of anything
 
 
 def _ask(

@@ -105,7 +105,7 @@ def test_a_body_that_is_not_utf8_is_refused(influx: Influx) -> None:
 )  # fmt: skip
 def test_only_the_token_opens_the_api(influx: Influx, headers: dict[str, str]) -> None:
     for method, path in (("POST", "/api/v3/write_lp?db=d"), ("GET", "/api/v3/query_sql"),
-                         ("GET", "/api/v3/configure/database"), ("POST", "/write?db=d&p=x")):  # fmt: skip  # noqa: E501
+                         ("GET", "/api/v3/configure/database"), ("POST", "/write?db=d&p=x")):  # fmt: skip  # noqa: E501  a table
         assert influx.request(method, path, headers=headers).status == 401
     assert influx.request("GET", "/health", headers=headers).status == 200
 

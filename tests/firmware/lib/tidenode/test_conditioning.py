@@ -57,7 +57,7 @@ class Bench:
             batcher=self,  # type: ignore[arg-type]  # all of it that is asked for
             conditions=conditions,
             period_ms=period_ms,
-            clock=self,  # type: ignore[arg-type]
+            clock=self,  # type: ignore[arg-type]  # it tells the time, too
         )
 
     def monotonic_ms(self) -> int:

@@ -149,11 +149,11 @@ def test_a_flash_that_fails_costs_what_it_can_not_take_and_goes_on_in_the_next_b
 ) -> None:
     outbox = flash.opened()
     filled(outbox, 5)
-    good, flash.device.writeblocks = flash.device.writeblocks, failing  # type: ignore[method-assign]
+    good, flash.device.writeblocks = flash.device.writeblocks, failing  # type: ignore[method-assign]  # a flash that fails for a while
     filled(outbox, 1, samples=3)
     assert flash.warnings == ["1 batches dropped: flash error 5"]
     assert (outbox.dropped, outbox.next_sequence) == (3, 6)
-    flash.device.writeblocks = good  # type: ignore[method-assign]
+    flash.device.writeblocks = good  # type: ignore[method-assign]  # a flash that fails for a while
     filled(outbox, 2)
     again = flash.opened()
     assert (again.dropped, again.next_sequence) == (3, 8)

@@ -9,7 +9,8 @@ class Board:
     """A watchdog over two parts, a clock and what was heard of both."""
 
     def __init__(self) -> None:
-        self.now_ms, self.fed, self.late = 0, 0, []  # type: ignore[var-annotated]
+        self.now_ms = self.fed = 0
+        self.late: list[str] = []
         self.link, self.climate = SimpleNamespace(due_ms=None), SimpleNamespace(due_ms=1_000)
         self.watchdog = Watchdog(
             parts=[("link", self.link), ("climate", self.climate)],

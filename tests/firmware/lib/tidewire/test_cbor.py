@@ -72,7 +72,7 @@ def test_the_examples_of_the_rfc_are_read(text: str, value: object) -> None:
 
 
 def test_a_half_float_can_be_not_a_number() -> None:
-    assert math.isnan(read(bytes.fromhex("f97e00")))  # type: ignore[arg-type]
+    assert math.isnan(read(bytes.fromhex("f97e00")))  # type: ignore[arg-type]  # any item
 
 
 @given(st.binary(max_size=60))

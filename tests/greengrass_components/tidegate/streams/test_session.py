@@ -26,7 +26,8 @@ class Plain:
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self._reader, self._held = FrameReader(1 << 30), []  # type: ignore[var-annotated]
+        self._reader = FrameReader(1 << 30)
+        self._held: list[tuple[int, bytes] | Oversize] = []
         self._greeted = False
 
     def send(self, data: bytes) -> None:

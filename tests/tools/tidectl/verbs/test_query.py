@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.local_cloud import CloudProcess
 from tests.tools.tidectl.conftest import Done
 from tests.tools.tidectl.publishing import SAMPLES, Publisher
 from tidectl.home import Home
@@ -15,9 +16,9 @@ SQL = "SELECT time, thing, temperature_c FROM climate WHERE thing = 'questioned'
 
 
 @pytest.fixture(scope="module", autouse=True)
-def asked(local_cloud: object, deployed: Target) -> None:
+def asked(local_cloud: CloudProcess, deployed: Target) -> None:
     """Store two batches to ask about."""
-    publisher = Publisher(deployed, Home(local_cloud.state.parent), "questioned")  # type: ignore[attr-defined]
+    publisher = Publisher(deployed, Home(local_cloud.state.parent), "questioned")
     publisher.send(range(2))
     publisher.entries(2)
     publisher.close()

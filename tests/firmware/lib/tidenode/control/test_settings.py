@@ -50,7 +50,7 @@ class Board:
     def hear(self, state: object, version: int = 3, **more: object) -> bool:
         """Return whether a delta has the board restart."""
         delta = {"version": version, "state": state, **more}
-        return desired.take(self, json.dumps(delta).encode(), self.root)  # type: ignore[arg-type]
+        return desired.take(self, json.dumps(delta).encode(), self.root)  # type: ignore[arg-type]  # stands in for the agent
 
     def boot(self) -> bool:
         on_trial = trial.begin(config.parse, drivers.options_of, self.root)
@@ -152,7 +152,7 @@ def test_any_payload_is_a_delta_or_a_value_error(
 ) -> None:
     board = Board(tmp_path_factory.mktemp("flash"))
     with suppress(ValueError):
-        desired.take(board, payload, board.root)  # type: ignore[arg-type]
+        desired.take(board, payload, board.root)  # type: ignore[arg-type]  # stands in for the agent
     board.boot()
     assert board.config() == GOOD
 

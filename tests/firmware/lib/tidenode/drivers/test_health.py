@@ -35,7 +35,7 @@ class Station:
 
 def read(station: Station | None) -> dict[str, int | None]:
     sensor = health.Health(station)
-    sensor.observe(UPLINK, Queue(), SAMPLERS)  # type: ignore[arg-type]
+    sensor.observe(UPLINK, Queue(), SAMPLERS)  # type: ignore[arg-type]  # stand in for the real ones
     return dict(zip([name for name, _ in health.FIELDS], sensor.read(), strict=True))
 
 

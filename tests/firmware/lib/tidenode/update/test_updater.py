@@ -117,7 +117,7 @@ def test_a_download_goes_on_with_the_file_it_was_interrupted_in(board: Slots) ->
         pass
 
     class Unlucky(bytes):
-        def __getitem__(self, item):  # type: ignore[no-untyped-def,override]
+        def __getitem__(self, item):  # type: ignore[no-untyped-def,override]  # as bytes has it
             if isinstance(item, slice) and item.start and item.start >= len(data) - BLOCK_BYTES:
                 raise GoneError
             return super().__getitem__(item)
