@@ -88,6 +88,8 @@ def read_command(
         name: _text(message, name, default)
         for name, default in (("key", key), ("thing", ""), ("measurement", None), ("field", None))
     }
+    if not names["key"]:
+        raise CommandError("key is empty: two such commands would be one")
     value = message.get("value")
     if not isinstance(value, bool | int | float | str):
         raise CommandError("value is missing, or is no number, truth or text")

@@ -7,7 +7,7 @@ import asyncio
 import logging
 
 from tidegate.errors import GateError
-from tidegate.outbox import Outbox
+from tidegate.outbox import Outbox, OutboxSettings
 
 log = logging.getLogger("tidegate.outbox")
 
@@ -25,6 +25,12 @@ async def keep_up(outbox: Outbox) -> None:
 def flush(outbox: Outbox) -> None:
     """Make batches of all there is; what the disk does not take stays in the journal."""
     _maintained(outbox, tell=True, everything=True)
+
+
+def note_settings(outbox: Outbox, settings: OutboxSettings) -> None:
+    """Say so where a changed configuration wants another outbox than the one that is open."""
+    if settings != outbox.settings:
+        log.warning("the outbox goes on as it is: its settings are those of the next start")
 
 
 def _maintained(outbox: Outbox, *, tell: bool, everything: bool = False) -> bool:

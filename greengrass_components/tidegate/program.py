@@ -24,6 +24,7 @@ from tidegate.component_settings import NAMES, ComponentSettings, read_settings
 from tidegate.errors import GateError
 from tidegate.ipc import IpcError
 from tidegate.outbox import Outbox
+from tidegate.outbox_upkeep import note_settings
 from tidegate.process import Process, exit_code_of, log_refused, parsed, parser_of
 from tidegate.tag_map import TagMap, read_tag_map
 
@@ -105,7 +106,9 @@ class _Program:
 
     async def _reload(self, component: Component) -> None:
         try:
-            await component.reload(*await self._read())
+            settings, tag_map = await self._read()
+            await component.reload(settings, tag_map)
+            note_settings(component.outbox, settings.outbox)
             log.info("configuration read again")
         except GateError as error:
             log_refused(error)

@@ -17,7 +17,7 @@ from tidegate.mqtt.intake import MessageIntake
 from tidegate.mqtt.set_aside import SetAside
 from tidegate.mqtt.settings import MqttSettings, read_settings
 from tidegate.outbox import Outbox
-from tidegate.outbox_upkeep import flush, keep_up
+from tidegate.outbox_upkeep import flush, keep_up, note_settings
 from tidegate.process import Process, exit_code_of, log_refused, parsed, parser_of
 from tidegate.status_page import StatusPage
 from tidegate.stream import Stream, Value
@@ -51,6 +51,7 @@ class _Program:
                 await self._process.settled()
                 try:
                     settings, broker = await self._read()
+                    note_settings(outbox, settings.outbox)
                 except GateError as error:
                     log_refused(error)
         finally:

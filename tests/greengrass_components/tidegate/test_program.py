@@ -113,7 +113,11 @@ async def test_a_changed_tag_map_is_in_force_after_sighup_and_a_wrong_one_is_not
             while b"configuration stays as it was" not in await process.stderr.readline():
                 pass
             write_map(tmp_path, server.port, "pump", "tank")
+            settings = '{"thing": "gate-1", "outbox": {"mebibytes_max": 3}}'
+            (tmp_path / "settings.json").write_text(settings)
             process.send_signal(signal.SIGHUP)
+            while b"those of the next start" not in await process.stderr.readline():
+                pass
             while b"read again" not in await process.stderr.readline():
                 pass
         asked = server.requests[1]

@@ -246,7 +246,7 @@ def test_any_bytes_are_a_command_or_a_clear_refusal(data: bytes) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{"ttl_ms": 0}, {"ttl_ms": True}, {"issued_at_ms": "now"}, {"value": None}, {"value": []},
-     {"field": 1}, {"key": "x" * 129}, {"speed": 1}, {"command": "read"}],
+     {"field": 1}, {"key": "x" * 129}, {"key": ""}, {"speed": 1}, {"command": "read"}],
 )  # fmt: skip
 def test_a_command_with_a_mistake_is_refused(wrong: dict[str, Any]) -> None:
     good = {"command": "write", "measurement": "heater", "field": "run", "value": True}

@@ -66,6 +66,20 @@ def named_things(path: Path) -> tuple[str, list[str]]:
     return str(document.get("adapter") or DEFAULT_KIND), things
 
 
+def owned_things(
+    sources: Iterable[ComponentSource],
+    gateway: str,
+    configurations: Mapping[str, Mapping[str, Any]],
+) -> dict[str, list[str]]:
+    """Return the things of each component by its name; raises `TidectlError` for shared ones."""
+    owned = {
+        source.name: things_of(source, gateway, configurations.get(source.name, {}))
+        for source in sources
+    }
+    check_owners(owned)
+    return owned
+
+
 def check_owners(owned: Mapping[str, Iterable[str]]) -> None:
     """Raise `TidectlError` where two components, by name, have the same thing."""
     owners: dict[str, list[str]] = {}

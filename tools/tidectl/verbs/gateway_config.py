@@ -4,10 +4,11 @@ import click
 import yaml
 
 from tidectl.errors import TidectlError
-from tidectl.gateway.component_source import COMPONENTS, find_source
+from tidectl.gateway.component_source import COMPONENTS, all_sources, find_source
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import chosen_gateway, thing_option
 from tidectl.gateway.setting_pairs import merged
+from tidectl.gateway.thing_owners import owned_things
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home
 from tidectl.output import print_json, say
@@ -41,7 +42,8 @@ def command(
     A change is a local deployment: merged, told to the component by IPC, and on nucleus lite a
     reason to restart it.
     """
-    local = LocalNucleus(chosen_gateway(home, thing).nucleus_root)
+    device = chosen_gateway(home, thing)
+    local = LocalNucleus(device.nucleus_root)
     in_checkout = (COMPONENTS / component / "recipe.yaml").exists()
     name = find_source(component).name if in_checkout else component
     deployed = [one["componentName"] for one in local.components()]
@@ -51,6 +53,10 @@ def command(
         )
     if given or resets:
         merge = merged(given)
+        runs = {one["componentName"]: one["configuration"] for one in local.components()}
+        runs[name] = {**runs.get(name, {}), **merge}
+        sources = [source for source in all_sources() if source.name in runs]
+        owned_things(sources, device.thing, runs)  # complains before anything is changed
         local.deploy(componentToConfiguration={name: {"MERGE": merge, "RESET": list(resets)}})
         say(f"{name} configured")
     value = local.ask("GetConfiguration", {"componentName": name, "keyPath": []})["value"]

@@ -18,7 +18,7 @@ from tidectl.gateway.device_route import DeviceRoute
 from tidectl.gateway.device_shell import DeviceShell
 from tidectl.gateway.package import Package, link, pack
 from tidectl.gateway.setting_pairs import merged
-from tidectl.gateway.thing_owners import check_owners, things_of
+from tidectl.gateway.thing_owners import owned_things
 from tidectl.gateway.wheel_house import PLATFORMS, Device
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home, target_options
@@ -91,9 +91,7 @@ def command(
     configuration = {source.name: merged(given) for source in sources} if given else {}
     aim = find_target(target, home, region=region) if cloud or target == AWS else None
     _name_stream(sources, configuration, aim)
-    check_owners(
-        {one.name: things_of(one, "GATEWAY", configuration.get(one.name, {})) for one in sources}
-    )
+    owned_things(sources, "GATEWAY", configuration)  # complains before anything is packed
     with tempfile.TemporaryDirectory(prefix="tidegauge-") as scratch:
         if host:
             shell = DeviceShell(host, tuple(shlex.split(ssh)))

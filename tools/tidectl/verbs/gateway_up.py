@@ -22,7 +22,7 @@ from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import DEFAULT_THING
 from tidectl.gateway.package import BUILD, link
 from tidectl.gateway.status_pages import choose_port, page_port, page_url
-from tidectl.gateway.thing_owners import check_owners, things_expected, things_of
+from tidectl.gateway.thing_owners import owned_things, things_expected
 from tidectl.gateway_list import GatewayList
 from tidectl.home import Home
 from tidectl.instants import now_ms
@@ -182,15 +182,10 @@ def _sources(names: tuple[str, ...]) -> list[ComponentSource]:
 
 def _things(sources: list[ComponentSource], gateway: str, local: LocalNucleus) -> list[str]:
     """Return the things of the components, which share none, nor with those that run already."""
-    runs = {one["componentName"]: one for one in local.components()} if local.facts() else {}
+    running = local.components() if local.facts() else []
+    runs = {one["componentName"]: one["configuration"] for one in running}
     there = [source for source in all_sources() if source.name in runs]
-    owned = {
-        source.name: things_of(
-            source, gateway, runs[source.name]["configuration"] if source.name in runs else {}
-        )
-        for source in [*sources, *there]
-    }
-    check_owners(owned)
+    owned = owned_things([*sources, *there], gateway, runs)
     return list(dict.fromkeys(thing for source in sources for thing in owned[source.name]))
 
 

@@ -7,7 +7,13 @@ import pytest
 from tests.tools.tidectl.gateway.probe import write_probe
 from tidectl.errors import TidectlError
 from tidectl.gateway.component_source import ComponentSource, all_sources, find_source, load_source
-from tidectl.gateway.thing_owners import check_owners, named_things, things_expected, things_of
+from tidectl.gateway.thing_owners import (
+    check_owners,
+    named_things,
+    owned_things,
+    things_expected,
+    things_of,
+)
 
 GROUP = "- {measurement: pump, thing: press-1, tags: [{field: a, address: 40001}]}\n"
 
@@ -39,6 +45,14 @@ def test_two_components_with_one_thing_are_told_by_name() -> None:
         check_owners({"io.a": ["hall", "x"], "io.b": ["y"], "io.c": ["hall", "z"], "io.d": ["z"]})
     assert "z is of io.c and io.d" in str(error.value)
     check_owners({"io.a": ["hall", "hall"], "io.b": ["yard"]})
+
+
+def test_a_configuration_that_gives_one_thing_to_two_components_is_refused() -> None:
+    sources = [find_source("modbus_adapter"), find_source("s7_adapter")]
+    owned = owned_things(sources, "gw", {"io.tidegauge.S7Adapter": {"thing": "hall"}})
+    assert [things[0] for things in owned.values()] == ["gw:modbus", "hall"]
+    with pytest.raises(TidectlError, match="hall is of"):
+        owned_things(sources, "gw", {source.name: {"thing": "hall"} for source in sources})
 
 
 @pytest.mark.parametrize("damage", [b"groups: [", b"\xff\xfe", b"a: \x00"], ids=repr)
