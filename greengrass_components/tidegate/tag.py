@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as with_default
+from typing import TypeGuard
 
+from tidegate.reduction.value import Value
 from tidegate.report import Report
 
 
@@ -33,6 +35,14 @@ class Tag:
         """Whether raw and real values differ."""
         return self.scale != 1.0 or self.offset != 0.0
 
+    def meant(self, raw: Value) -> Value:
+        """Return what a raw value means: a number scaled, a truth or a text as it is."""
+        return self.real(raw) if self.is_scaled and _is_number(raw) else raw
+
+    def unscaled(self, value: Value) -> Value:
+        """Return the raw value that means `value`, as `meant` has it."""
+        return self.raw(value) if _is_number(value) else value
+
     def real(self, raw: float) -> float:
         """Return what a raw value means."""
         return raw * self.scale + self.offset
@@ -40,3 +50,7 @@ class Tag:
     def raw(self, real: float) -> float:
         """Return the raw value that means `real`."""
         return (real - self.offset) / self.scale if self.is_scaled else real
+
+
+def _is_number(value: Value) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -189,9 +189,7 @@ class BacnetAdapter:
 
     async def write(self, group: Group, tag: str, value: Value) -> None:
         """Write a property, unscaled, at the tag's `priority` (1 to 16, 16 unless told)."""
-        wanted = next((one for one in group.tags if one.field == tag), None)
-        if wanted is None or value is None:
-            raise BacnetError(f"there is no field {tag} to write {value!r} to")
+        wanted = group.tag_to_write(tag, value)
         address = parse_address(wanted.address)
         raw: Any = value
         if address.object.startswith("binary") and address.property == PRESENT_VALUE:
@@ -390,6 +388,4 @@ def _judged(tag: Tag, raw: Any, flags: Any) -> tuple[Value, Quality]:
     quality = flags_of(flags)
     if value is None or quality is Quality.BAD:
         return None, Quality.BAD
-    if isinstance(value, int | float) and not isinstance(value, bool) and tag.is_scaled:
-        value = tag.real(value)
-    return value, quality
+    return tag.meant(value), quality

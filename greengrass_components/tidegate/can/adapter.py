@@ -148,9 +148,9 @@ class CanAdapter:
         """
         if not self._settings.sends:
             raise CanError(f"{self._settings.channel} is listened to only; see the setting sends")
-        wanted = next((one for one in group.tags if one.field == tag), None)
-        if wanted is None or isinstance(value, str) or value is None:
-            raise CanError(f"there is no field {tag} to write {value!r} to")
+        wanted = group.tag_to_write(tag, value)
+        if isinstance(value, str) or value is None:
+            raise CanError(f"{tag} takes a number, not {value!r}")
         address = parse_address(wanted.address)
         message = self.signals.want(address)
         data: dict[str, Any] = {}

@@ -106,6 +106,7 @@ class EthernetIpAdapter:
                 f"{_why(error)}"
             ) from error
         if not opened:
+            await self._let_go(driver)
             raise EthernetIpDownError(f"{settings.host} opens no session")
         self._driver = driver
 
@@ -155,17 +156,13 @@ class EthernetIpAdapter:
     async def write(self, group: Group, tag: str, value: Value) -> None:
         """Write a field's value, unscaled, in the tag's own type; raises `EthernetIpError`."""
         driver = self._connected()
-        wanted = next((one for one in group.tags if one.field == tag), None)
-        if wanted is None or value is None:
-            raise EthernetIpError(f"there is no field {tag} to write {value!r} to")
-        raw: Any = value
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            raw = wanted.raw(value)
-            kind = driver.tags.get(wanted.address, {}).get("data_type_name", "")
-            if kind in _WHOLE:
-                if int(raw) != raw:
-                    raise EthernetIpError(f"{tag} is {kind}: it takes whole numbers, not {raw}")
-                raw = int(raw)
+        wanted = group.tag_to_write(tag, value)
+        raw: Any = wanted.unscaled(value)
+        kind = driver.tags.get(wanted.address, {}).get("data_type_name", "")
+        if kind in _WHOLE and not isinstance(raw, str):
+            if int(raw) != raw:
+                raise EthernetIpError(f"{tag} is {kind}: it takes whole numbers, not {raw}")
+            raw = int(raw)
         try:
             done = await self._blocking(lambda: driver.write((wanted.address, raw)))
         except (PycommError, OSError) as error:
@@ -200,9 +197,7 @@ def _value(tag: Tag, result: Any) -> Value:
         if not isfinite(value):
             return None
         value = shortest(value) if result.type == "REAL" else value
-    if isinstance(value, int | float) and not isinstance(value, bool) and tag.is_scaled:
-        return tag.real(value)
-    return value
+    return tag.meant(value)
 
 
 def _why(error: BaseException) -> str:

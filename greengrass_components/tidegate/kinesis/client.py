@@ -18,9 +18,9 @@ from tidegate.errors import GateError
 from tidegate.kinesis.credentials import CredentialSource
 from tidegate.kinesis.errors import CredentialsError, KinesisBusyError, KinesisRefusedError
 from tidegate.kinesis.proxy import Proxy
+from tidegate.kinesis.route import route
 from tidegate.kinesis.shut import shut
 from tidegate.kinesis.sigv4 import signed_headers
-from tidegate.kinesis.trust import trust
 
 REQUEST_TIMEOUT_S = 6.0  # as the KPL has it
 SKEW_S_MAX = 60.0  # AWS takes signatures of 5 minutes before and after its own time
@@ -60,20 +60,6 @@ class InThread:
         self._client.close()
 
 
-def _connection(
-    scheme: str, host: str, port: int | None, timeout_s: float, proxy: Proxy | None
-) -> http.client.HTTPConnection:
-    to, at = (proxy.host, proxy.port) if proxy else (host, port)
-    connection: http.client.HTTPConnection
-    if scheme == "https":
-        connection = http.client.HTTPSConnection(to, at, timeout=timeout_s, context=trust())
-    else:
-        connection = http.client.HTTPConnection(to, at, timeout=timeout_s)
-    if proxy:
-        connection.set_tunnel(host, port, dict(proxy.headers))
-    return connection
-
-
 class KinesisClient:
     """Puts records into one stream (a name or an ARN), one request at a time."""
 
@@ -92,7 +78,7 @@ class KinesisClient:
         if url.scheme not in ("http", "https") or not url.hostname:
             raise GateError(f"the Kinesis endpoint is {endpoint_url!r}, not an http(s) URL")
         self._host, self._path = url.netloc, url.path or "/"
-        self._connection = _connection(url.scheme, url.hostname, url.port, timeout_s, proxy)
+        self._connection = route(url.scheme, url.hostname, url.port, timeout_s, proxy)
         self._stream = {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
         self._region = region
         self._credentials = credentials

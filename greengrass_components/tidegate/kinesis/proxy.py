@@ -43,6 +43,12 @@ def proxy_for(host: str, environment: Mapping[str, str]) -> Proxy | None:
     return Proxy(url.hostname, port, headers)
 
 
+def proxy_to(url: str, environment: Mapping[str, str]) -> Proxy | None:
+    """Return the proxy on the way to `url`; plain HTTP goes directly. Raises `GateError`."""
+    parts = urlsplit(url)
+    return proxy_for(parts.hostname or "", environment) if parts.scheme == "https" else None
+
+
 def _is_excepted(host: str, environment: Mapping[str, str]) -> bool:
     listed = environment.get("NO_PROXY") or environment.get("no_proxy") or ""
     for entry in (one.strip().lstrip(".") for one in listed.split(",")):

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from tidegate.errors import GateError
 from tidegate.followed_outbox import FollowedOutbox
@@ -23,7 +22,7 @@ from tidegate.kinesis.by_stream_manager import ByStreamManager
 from tidegate.kinesis.client import InThread, KinesisClient
 from tidegate.kinesis.credentials import CredentialSource
 from tidegate.kinesis.producer import Producer
-from tidegate.kinesis.proxy import proxy_for
+from tidegate.kinesis.proxy import proxy_to
 from tidegate.kinesis.shard_budget import ShardRate
 from tidegate.kinesis.uplink_settings import NAMES, UplinkSettings, Via, read_uplink_settings
 from tidegate.kinesis.uplink_view import UplinkView
@@ -132,9 +131,8 @@ class UplinkProgram:
             if await self._answers(by_stream_manager, settings) or settings.via is not Via.AUTO:
                 log.info("puts by stream manager stream=%s", settings.stream_manager.stream)
                 return by_stream_manager
-        host = urlsplit(settings.endpoint).hostname or f"kinesis.{settings.region}.amazonaws.com"
-        is_secure = not settings.endpoint or settings.endpoint.startswith("https:")
-        proxy = proxy_for(host, os.environ) if is_secure else None
+        usual = f"https://kinesis.{settings.region}.amazonaws.com"
+        proxy = proxy_to(settings.endpoint or usual, os.environ)
         log.info(
             "puts directly stream=%s gateway=%s proxy=%s",
             settings.stream, settings.gateway, proxy.host if proxy else None,

@@ -120,13 +120,9 @@ class OpcuaAdapter:
     async def write(self, group: Group, tag: str, value: Value) -> None:
         """Write a field's value, unscaled and in the node's own type; raises `OpcuaError`."""
         session = self._connected()
-        wanted = next((one for one in group.tags if one.field == tag), None)
-        if wanted is None or value is None:
-            raise OpcuaError(f"there is no field {tag} to write {value!r} to")
+        wanted = group.tag_to_write(tag, value)
         node = session.client.get_node(session.node_id(wanted.address))
-        raw: Any = value
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            raw = wanted.raw(value)
+        raw = wanted.unscaled(value)
         try:
             if wanted.address not in self._types:
                 self._types[wanted.address] = await node.read_data_type_as_variant_type()

@@ -44,9 +44,7 @@ def value_of(tag: Tag, data: Any) -> tuple[Value, Quality]:
             return None, Quality.BAD
         if data.Value.VariantType is _FLOAT:
             value = shortest(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and tag.is_scaled:
-        value = tag.real(value)
-    return value, quality if value is not None else Quality.BAD
+    return tag.meant(value), quality if value is not None else Quality.BAD
 
 
 def overflowed(data: Any) -> bool:

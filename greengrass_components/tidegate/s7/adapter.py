@@ -111,8 +111,9 @@ class S7Adapter:
                 await client.connect(settings.host, settings.rack, settings.slot, settings.port)
         except (S7Error, OSError, TimeoutError) as error:
             raise S7DownError(
-                f"can't connect to {settings.host}:{settings.port} rack {settings.rack} slot "
-                f"{settings.slot}: {error or 'no answer'}; is PUT/GET permitted on the controller?"
+                f"can't connect to {settings.host}:{settings.port} rack {settings.rack}"
+                f" slot {settings.slot}: {str(error) or 'no answer'};"
+                " is PUT/GET permitted on the controller?"
             ) from error
         self._client = client
         self._plans.clear()  # another PDU may have been granted
@@ -155,13 +156,9 @@ class S7Adapter:
 
     async def write(self, group: Group, tag: str, value: Value) -> None:
         """Write a field's value, unscaled; a bit alone, not its byte. Raises `GateError`."""
-        wanted = next((one for one in group.tags if one.field == tag), None)
-        if wanted is None or value is None:
-            raise S7AdapterError(f"there is no field {tag} to write {value!r} to")
+        wanted = group.tag_to_write(tag, value)
         address = parse_address(wanted.address, wanted.type)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            value = wanted.raw(value)
-        data = address.encode(value)
+        data = address.encode(wanted.unscaled(value))
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
                 if address.kind == "BOOL":
@@ -205,7 +202,7 @@ class S7Adapter:
             raise _BlockRefusedError(str(error)) from error
         except (S7Error, OSError, TimeoutError) as error:
             await self.close()  # an answer that comes late would be taken for the next one's
-            raise S7DownError(f"no answer to {block}: {error or 'timeout'}") from error
+            raise S7DownError(f"no answer to {block}: {str(error) or 'timeout'}") from error
 
     async def _one_by_one(
         self, plan: _Plan, block: Block, group: Group, values: list[Value]
@@ -236,9 +233,7 @@ class S7Adapter:
                 continue  # BAD: no date where one belongs
             if isinstance(value, float) and value - value != 0:
                 continue  # no number, or infinite
-            if isinstance(value, int | float) and not isinstance(value, bool) and tag.is_scaled:
-                value = tag.real(value)
-            values[place] = value
+            values[place] = tag.meant(value)
 
     async def _write_bit(self, address: S7Address, data: bytes) -> None:
         client = self._connected()

@@ -91,9 +91,7 @@ class SnmpAdapter:
     async def write(self, group: Group, tag: str, value: Value) -> None:
         """Set a field's object, in the type it has; raises `SnmpError`."""
         link = self._connected()
-        wanted = next((one for one in group.tags if one.field == tag), None)
-        if wanted is None or value is None:
-            raise SnmpError(f"there is no field {tag} to write {value!r} to")
+        wanted = group.tag_to_write(tag, value)
         oid = parse_oid(wanted.address)
         (there,) = await link.read(group.unit, [oid])
         await link.write(group.unit, oid, _like(there, wanted.type, _raw(wanted, value), tag))

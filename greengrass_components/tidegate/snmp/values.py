@@ -32,9 +32,7 @@ def value_of(tag: Tag, raw: Any) -> tuple[Value, Quality]:
             value = None
     if value is None:
         return None, Quality.BAD
-    if isinstance(value, int | float) and not isinstance(value, bool) and tag.is_scaled:
-        value = tag.real(value)
-    return value, Quality.GOOD
+    return tag.meant(value), Quality.GOOD
 
 
 def _plain(raw: Any, kind: str) -> Value:

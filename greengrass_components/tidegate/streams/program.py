@@ -85,7 +85,9 @@ async def _run(
             region=settings.region,
             credentials=CredentialSource(environment, time.time),
             endpoints=settings.endpoints,
+            environment=environment,
         )
+        access.proxy_to("https://amazonaws.com")  # complains now, not at each export
         exports = Exports(
             store,
             access,

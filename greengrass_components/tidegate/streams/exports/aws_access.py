@@ -3,12 +3,13 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 from urllib.parse import quote
 
 from tidegate.kinesis.credentials import CredentialSource
 from tidegate.kinesis.errors import CredentialsError
+from tidegate.kinesis.proxy import Proxy, proxy_to
 from tidegate.kinesis.sigv4 import signed_headers
 from tidegate.streams.exports.connection import Answer, Connection, HttpFailedError
 
@@ -17,12 +18,20 @@ _FORBIDDEN = 403
 
 @dataclass(frozen=True, slots=True)
 class AwsAccess:
-    """Where AWS is; `endpoints` maps `kinesis`, `s3`, `iotdata`, `iotsitewise` to another URL."""
+    """Where AWS is; `endpoints` maps `kinesis`, `s3`, `iotdata`, `iotsitewise` to another URL.
+
+    `environment` has the usual variables of a plant's proxy.
+    """
 
     region: str
     credentials: CredentialSource
     endpoints: Mapping[str, str]
     clock_s: Callable[[], float] = time.time
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def proxy_to(self, url: str) -> Proxy | None:
+        """Return the proxy on the way to `url`; raises `GateError`."""
+        return proxy_to(url, self.environment)
 
 
 class AwsConnection:
@@ -30,7 +39,7 @@ class AwsConnection:
 
     def __init__(self, access: AwsAccess, service: str, url: str) -> None:
         self._access, self._service = access, service
-        self._connection = Connection(url)
+        self._connection = Connection(url, proxy=access.proxy_to(url))
         self._prefix = self._connection.path.rstrip("/")
 
     def request(

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from tidegate.kinesis.proxy import Proxy
+from tidegate.kinesis.route import route
 from tidegate.kinesis.shut import shut
-from tidegate.kinesis.trust import trust
 from tidegate.streams.errors import StreamsError
 
 TIMEOUT_S = 10.0  # below the 15 s that a nucleus gives a component to end
@@ -39,21 +40,16 @@ class Answer:
 class Connection:
     """A connection to the host of `url`, opened when it is needed. Raises `StreamsError`."""
 
-    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, url: str, *, timeout_s: float = TIMEOUT_S, proxy: Proxy | None = None
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise StreamsError(f"{url!r} is no http(s) address")
         self.host = parts.netloc.rpartition("@")[2]
         self.path = parts.path or "/"
         self.query = parts.query
-        if parts.scheme == "https":
-            self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.hostname, parts.port, timeout=timeout_s, context=trust()
-            )
-        else:
-            self._connection = http.client.HTTPConnection(
-                parts.hostname, parts.port, timeout=timeout_s
-            )
+        self._connection = route(parts.scheme, parts.hostname, parts.port, timeout_s, proxy)
 
     def request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | BinaryIO

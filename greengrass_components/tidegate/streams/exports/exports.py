@@ -104,7 +104,8 @@ class Exports:
                 name, key = options["kinesisStreamName"], options["partitionKey"]
                 return KinesisSender(self._access, name, key)
             case "http":
-                return HttpSender(options["uri"], options["exportFormat"])
+                proxy = self._access.proxy_to(options["uri"])
+                return HttpSender(options["uri"], options["exportFormat"], proxy)
             case "iotCore":
                 return IotCoreSender(self._access, options["topic"], options["qos"])
             case "IotSitewise":

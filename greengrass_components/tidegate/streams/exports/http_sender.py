@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from tidegate.kinesis.proxy import Proxy
 from tidegate.segment_log import Record
 from tidegate.streams.exports.connection import Connection, HttpFailedError
 from tidegate.streams.exports.sender import Sent
@@ -18,10 +19,10 @@ RAW, JSON_BATCHED = 0, 1
 
 
 class HttpSender:
-    """Posts messages to `uri`."""
+    """Posts messages to `uri`, through `proxy` where there is one."""
 
-    def __init__(self, uri: str, export_format: int = RAW) -> None:
-        self._connection = Connection(uri)
+    def __init__(self, uri: str, export_format: int = RAW, proxy: Proxy | None = None) -> None:
+        self._connection = Connection(uri, proxy=proxy)
         query = self._connection.query
         self._target = self._connection.path + (f"?{query}" if query else "")
         self._format = export_format

@@ -25,11 +25,13 @@ class KinesisSender:
     def __init__(
         self, access: AwsAccess, stream_name: str, partition_key: str | None = None
     ) -> None:
+        url = access.endpoints.get("kinesis") or f"https://kinesis.{access.region}.amazonaws.com"
         self._client = KinesisClient(
             stream=stream_name,
             region=access.region,
             credentials=access.credentials,
-            endpoint_url=access.endpoints.get("kinesis"),
+            endpoint_url=url,
+            proxy=access.proxy_to(url),
         )
         self._partition_key = partition_key
         self._taken: set[int] = set()  # of the present batch: it is asked for again from its first

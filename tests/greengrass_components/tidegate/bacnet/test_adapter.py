@@ -7,6 +7,7 @@ import pytest
 
 from tidegate.bacnet.adapter import OBJECTS_PER_READ, BacnetAdapter, BacnetSettings, read_settings
 from tidegate.bacnet.address import BacnetAddress, BacnetError, parse_address
+from tidegate.errors import GateError
 from tidegate.group import Group
 from tidegate.quality import Quality
 from tidegate.sample import Sample
@@ -170,7 +171,7 @@ def test_a_write_sets_what_the_device_takes() -> None:
         await device.show()
         assert plant.measured["valve.setpoint_percent"] == pytest.approx(25.0)
         assert plant.measured["pump.auto"] is False
-        with pytest.raises(BacnetError, match="no field nonsense"):
+        with pytest.raises(GateError, match="no field nonsense"):
             await adapter.write(setpoints, "nonsense", 1)
 
     run(scene)

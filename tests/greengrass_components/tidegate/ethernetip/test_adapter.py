@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from pycomm3 import LogixDriver
 
+from tidegate.errors import GateError
 from tidegate.ethernetip.adapter import (
     EthernetIpAdapter,
     EthernetIpDownError,
@@ -104,7 +105,7 @@ def test_a_write_is_in_the_tags_type_and_a_refusal_told() -> None:
             ("pump_starts", 1.5, "takes whole numbers"),
             ("nonsense", 1, "no field nonsense"),
         ):
-            with pytest.raises(EthernetIpError, match=message):
+            with pytest.raises(GateError, match=message):
                 await adapter.write(setpoints, field, value)
 
     run(scene)

@@ -1,5 +1,6 @@
 """The way through a plant's proxy: the usual variables, and a tunnel through a real one."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,12 @@ from tidegate.kinesis.client import KinesisClient
 from tidegate.kinesis.credentials import CredentialSource
 from tidegate.kinesis.errors import KinesisBusyError
 from tidegate.kinesis.proxy import Proxy, proxy_for
+from tidegate.segment_log import Record
+from tidegate.streams.exports.aws_access import AwsAccess, AwsConnection
+from tidegate.streams.exports.connection import HttpFailedError
+from tidegate.streams.exports.http_sender import HttpSender
+from tidegate.streams.exports.kinesis_sender import KinesisSender
+from tidegate.streams.exports.sender import Sent
 
 HOST = "kinesis.eu-west-1.amazonaws.com"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -110,3 +117,27 @@ def test_the_usual_variables_say_whether_there_is_one(
 def test_one_that_is_none_is_refused_without_showing_it(value: str) -> None:
     with pytest.raises(GateError, match=r"^HTTPS_PROXY is no http://host:port$"):
         proxy_for(HOST, {"HTTPS_PROXY": value})
+
+
+@pytest.mark.parametrize("service", ["s3", "kinesis", "http"])
+def test_exports_of_the_stream_manager_go_through_a_plants_proxy(service: str) -> None:
+    with tunnels(b"HTTP/1.1 407 Who\r\n\r\n") as (port, heads):
+        access = AwsAccess(
+            "eu-west-1", CredentialSource(KEYS, lambda: 0.0), {},
+            environment={"HTTPS_PROXY": f"http://127.0.0.1:{port}", "NO_PROXY": "localhost"},
+        )  # fmt: skip
+        url = f"https://{service}.eu-west-1.amazonaws.com"
+        sender = {
+            "s3": lambda: AwsConnection(access, "s3", url).request("GET", "/"),
+            "kinesis": lambda: KinesisSender(access, "s").send("s", [Record(0, 0, b"x")]),
+            "http": lambda: HttpSender(url, 0, access.proxy_to(url)).send(
+                "s", [Record(0, 0, b"x")]
+            ),
+        }[service]
+        with contextlib.suppress(HttpFailedError):
+            sent = sender()
+            assert isinstance(sent, Sent)
+            assert "407" in str(sent.error)
+        assert heads[0].startswith(f"CONNECT {service}.eu-west-1.amazonaws.com:443 ".encode())
+        assert access.proxy_to("https://localhost:8443/x") is None
+        assert access.proxy_to("http://plain") is None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tidegate.errors import GateError
 from tidegate.group import Group
 from tidegate.opcua.adapter import OpcuaAdapter
 from tidegate.opcua.errors import OpcuaError
@@ -120,7 +121,7 @@ def test_it_reads_writes_and_keeps_what_the_server_says_of_its_values(scenes: Sc
         assert plant.measured["pump.auto"] is False
         with pytest.raises(OpcuaError, match="BadOutOfRange"):
             await adapter.write(setpoints, "valve_setpoint_percent", 12.5)
-        with pytest.raises(OpcuaError, match="no field nonsense"):
+        with pytest.raises(GateError, match="no field nonsense"):
             await adapter.write(setpoints, "nonsense", 1)
         await adapter.close()
         with pytest.raises(OpcuaError, match="not connected"):

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tidegate.errors import GateError
 from tidegate.group import Group
 from tidegate.quality import Quality
 from tidegate.s7.adapter import S7Adapter, S7AdapterError, S7Settings, read_settings
@@ -99,7 +100,7 @@ def test_a_write_sets_one_value_and_a_bit_leaves_its_neighbours() -> None:
             assert block[offset_of(BY_PATH["pump.auto"]).byte] & 0b111 == 0b001, "running stays"
             await server.show()
             assert plant.measured["pump.auto"] is False
-            with pytest.raises(S7AdapterError, match="no field nonsense"):
+            with pytest.raises(GateError, match="no field nonsense"):
                 await adapter.write(setpoints, "nonsense", 1)
             await adapter.close()
 
@@ -146,3 +147,15 @@ def test_a_url_names_rack_and_slot(url: str, expected: S7Settings) -> None:
 def test_mistakes_of_settings_are_told_together() -> None:
     with pytest.raises(SettingsError, match=r"url is 'tcp://plc', not s7.*; timeout_ms is 1, not"):
         read_settings({"url": "tcp://plc", "timeout_ms": "1"})
+
+
+def test_a_controller_that_accepts_and_says_nothing_is_told_so() -> None:
+    async def scene() -> None:
+        server = await asyncio.start_server(lambda reader, _: reader.read(), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        adapter = S7Adapter(S7Settings(host="127.0.0.1", port=port, timeout_ms=100))
+        with pytest.raises(S7AdapterError, match=": no answer; is PUT/GET permitted"):
+            await adapter.connect()
+        server.close()
+
+    asyncio.run(scene())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tidegate.errors import GateError
 from tidegate.group import Group
 from tidegate.quality import Quality
 from tidegate.sample import Sample
@@ -132,7 +133,7 @@ def test_a_write_keeps_the_objects_type_and_says_what_was_refused() -> None:
             ("tank_level_m", 1.0, "refuses: notWritable"),
             ("nonsense", 1, "no field nonsense"),
         ):
-            with pytest.raises(SnmpError, match=message):
+            with pytest.raises(GateError, match=message):
                 await adapter.write(setpoints, field, value)
 
     run(scene, SnmpSettings(timeout_ms=1000))
