@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.batch_log import BYTES_MAX, BYTES_MIN, WhenOutboxFull
+from tidegate.batching import AGE_MS_MAX, BatchSettings
 from tidegate.command_link import CommandsFrom
 from tidegate.outbox import OutboxSettings
 from tidegate.segment_log import Sync
@@ -80,6 +81,7 @@ def _outbox(mapping: Mapping[str, Any]) -> OutboxSettings:
         ),
         sync=Sync(reader.choice("sync", tuple(one.value for one in Sync), Sync.INTERVAL.value)),
         sync_interval_ms=reader.integer("sync_interval_ms", 1_000, 10, 60_000),
+        batch=BatchSettings(age_ms_max=reader.integer("batch_age_ms", AGE_MS_MAX, 250, 3_600_000)),
     )
     reader.finish()
     return settings

@@ -16,7 +16,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tidegate.batch_log import BYTES_MAX, BatchLog, OutboxFullError, WhenOutboxFull
@@ -88,6 +88,11 @@ class Outbox:
         self._numbering = self._recovered()
         self._checkpointed_next = self._numbering.log_next
         self.batches.before_delete = self._before_delete
+
+    def adopt(self, settings: OutboxSettings) -> None:
+        """Take what may change while it is open, when batches go; the rest waits for a start."""
+        self._batching.settings = settings.batch
+        self.settings = replace(self.settings, batch=settings.batch)
 
     @property
     def boot(self) -> int:

@@ -28,7 +28,8 @@ def flush(outbox: Outbox) -> None:
 
 
 def note_settings(outbox: Outbox, settings: OutboxSettings) -> None:
-    """Say so where a changed configuration wants another outbox than the one that is open."""
+    """Take when batches go, and say so where a changed configuration wants more than that."""
+    outbox.adopt(settings)
     if settings != outbox.settings:
         log.warning("the outbox goes on as it is: its settings are those of the next start")
 

@@ -19,6 +19,7 @@ from tidectl.home import Home
 
 GATEWAY = "demo-gateway"
 COMPONENTS = ("opcua_adapter", "modbus_adapter", "kinesis_uplink")
+BATCH_AGE_MS = 2_000  # as the boards of the demo: who watches wants to see what comes
 SPEED = 10  # the plant's time against the time of day, so that something moves while one watches
 _CONNECTION = "plant"  # as the components' own tag maps name it
 _END_S_MAX = 10.0
@@ -69,7 +70,8 @@ class DemoGateway:
         self._doing("telling the gateway where the plant is")
         for component, kind in (("opcua_adapter", "opcua"), ("modbus_adapter", "modbus")):
             url = f"connections.{_CONNECTION}.url={where[kind]['url']}"
-            self._run("gateway", "config", component, "--thing", GATEWAY, "--set", url)
+            self._run("gateway", "config", component, "--thing", GATEWAY, "--set", url,
+                      "--set", f"outbox.batch_age_ms={BATCH_AGE_MS}")  # fmt: skip
 
     def _end(self) -> None:
         root = core_device(self._home, GATEWAY).nucleus_root

@@ -6,10 +6,17 @@ from typing import Any
 import click
 
 from tidectl.home import Home
+from tidectl.local_process import HTTP_PORT, MQTT_PORT, STORE_PORT
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 pass_home = click.make_pass_decorator(Home)
+
+_PORTS = (
+    ("http", HTTP_PORT, "AWS APIs."),
+    ("mqtt", MQTT_PORT, "IoT broker."),
+    ("store", STORE_PORT, "The store."),
+)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
@@ -25,6 +32,20 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="The local cloud, or AWS with your credentials.",
     )(command)
+
+
+def local_port_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the ports of a local cloud that is started: `--http-port`, `--mqtt-port` and so on."""
+    for name, default, text in reversed(_PORTS):
+        command = click.option(
+            f"--{name}-port",
+            type=click.IntRange(0, 65_535),
+            default=default,
+            envvar=f"TIDEGAUGE_{name.upper()}_PORT",
+            show_default=True,
+            help=text,
+        )(command)
+    return command
 
 
 def examples(*lines: str) -> str:

@@ -7,6 +7,7 @@ import random
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tidegate.batch_log import OutboxFullError, WhenOutboxFull
 from tidegate.batching import BatchSettings
 from tidegate.errors import GateError
 from tidegate.outbox import Outbox, OutboxSettings
-from tidegate.outbox_upkeep import UPKEEP_S, keep_up
+from tidegate.outbox_upkeep import UPKEEP_S, keep_up, note_settings
 from tidegate.segment_log import LogLockedError, LogWriteError, Sync
 from tidegate.stream import Stream
 from tidewire import decode, real_values
@@ -425,4 +426,27 @@ async def test_a_disk_that_refuses_is_told_once_until_it_takes_something(
             await asyncio.sleep(0.01)
     upkeep.cancel()
     await asyncio.gather(upkeep, return_exceptions=True)
+    box.close()
+
+
+def test_when_batches_go_may_change_while_it_is_open_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    box = Outbox(tmp_path / "outbox", OutboxSettings(sync=Sync.EACH), clock_ms=clock)
+    quick = replace(box.settings, batch=BatchSettings(age_ms_max=500))
+    for number in range(2):  # the first batch of a start is quick anyway
+        box.append(stream(), clock.now_ms, (1.5, number, True))
+        clock.now_ms += 3_000
+        box.maintain()
+        assert box.batches.log.next_sequence == 1
+        if number == 0:
+            continue
+        note_settings(box, quick)
+        box.maintain()
+        assert box.batches.log.next_sequence == 2
+    assert not caplog.records
+    note_settings(box, replace(quick, sync=Sync.BATCH))
+    assert "its settings are those of the next start" in caplog.text
+    assert box.settings == quick
     box.close()

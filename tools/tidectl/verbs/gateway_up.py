@@ -27,7 +27,7 @@ from tidectl.gateway_list import GatewayList
 from tidectl.home import Home
 from tidectl.instants import now_ms
 from tidectl.local_process import LocalProcess
-from tidectl.options import examples, json_option, pass_home
+from tidectl.options import examples, json_option, local_port_options, pass_home
 from tidectl.output import err, print_facts, print_json, print_table, say
 from tidectl.query_api import QueryApi
 from tidectl.stack import deploy
@@ -47,6 +47,7 @@ CLASSIC, LITE = "classic", "lite"
         "tidectl gateway up                             # this machine's own sensors",
         "tidectl gateway up modbus_adapter kinesis_uplink --nucleus lite",
         "tidectl gateway up modbus_adapter --restart --no-wait",
+        "tidectl gateway up --http-port 0 --mqtt-port 0 --store-port 0   # when others have those",
     )
 )
 @click.argument("components", nargs=-1, metavar="[COMPONENT]...")
@@ -58,6 +59,7 @@ CLASSIC, LITE = "classic", "lite"
 )  # fmt: skip
 @click.option("--restart", is_flag=True, help="Start the components anew, as after an edit.")
 @click.option("--wait/--no-wait", default=True, help="Until the first values are in the store.")
+@local_port_options
 @json_option
 @pass_home
 def command(
@@ -68,6 +70,9 @@ def command(
     nucleus: str | None,
     restart: bool,
     wait: bool,
+    http_port: int,
+    mqtt_port: int,
+    store_port: int,
     as_json: bool,
 ) -> None:
     """Run the components on this machine, from nothing to values in the store.
@@ -83,7 +88,9 @@ def command(
     local = LocalNucleus(device.nucleus_root)
     _refuse_other_nucleus(local, nucleus)
     things = _things(sources, thing, local)
-    target = _cloud(home)
+    target = _cloud(
+        home, {"http_port": http_port, "mqtt_port": mqtt_port, "store_port": store_port}
+    )
     if not device.path.exists():
         with err.status(f"making the gateway {thing}"):
             provision(target, home, thing, site=site, group=DEFAULT_GROUP)
@@ -194,10 +201,10 @@ def _is_part(thing: str, gateway: str) -> bool:
     return thing == gateway or thing.startswith(f"{gateway}:")
 
 
-def _cloud(home: Home) -> Target:
+def _cloud(home: Home, ports: Mapping[str, int]) -> Target:
     process = LocalProcess(home)
     with err.status("starting the local cloud"):
-        facts = process.start()
+        facts = process.start(**ports)
     target = local_target(facts)
     with EventLine("deploying the stack") as line:
         deploy(target, on_event=line.show)

@@ -5,14 +5,12 @@ from typing import Any
 import click
 
 from tidectl.home import Home
-from tidectl.local_process import HTTP_PORT, MQTT_PORT, STORE_PORT, LocalFacts, LocalProcess
-from tidectl.options import examples, json_option, pass_home
+from tidectl.local_process import LocalFacts, LocalProcess
+from tidectl.options import examples, json_option, local_port_options, pass_home
 from tidectl.output import err, print_json, say
 from tidectl.stack import deploy
 from tidectl.target import local_target
 from tidectl.verbs.deploy import EventLine
-
-PORT = click.IntRange(0, 65535)
 
 
 @click.command(
@@ -21,30 +19,7 @@ PORT = click.IntRange(0, 65535)
         "tidectl up --http-port 0 --mqtt-port 0 --store-port 0   # any free ports",
     )
 )
-@click.option(
-    "--http-port",
-    type=PORT,
-    default=HTTP_PORT,
-    envvar="TIDEGAUGE_HTTP_PORT",
-    show_default=True,
-    help="AWS APIs.",
-)
-@click.option(
-    "--mqtt-port",
-    type=PORT,
-    default=MQTT_PORT,
-    envvar="TIDEGAUGE_MQTT_PORT",
-    show_default=True,
-    help="IoT broker.",
-)
-@click.option(
-    "--store-port",
-    type=PORT,
-    default=STORE_PORT,
-    envvar="TIDEGAUGE_STORE_PORT",
-    show_default=True,
-    help="The store.",
-)
+@local_port_options
 @json_option
 @pass_home
 def command(home: Home, http_port: int, mqtt_port: int, store_port: int, as_json: bool) -> None:
