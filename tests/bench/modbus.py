@@ -21,7 +21,8 @@ from rich.table import Table
 
 from tests.bench.figures import Figures
 from tests.bench.modbus_devices import Devices
-from tests.bench.modbus_peers import PeerMissingError, start_modbus4mqtt, start_thingsboard
+from tests.bench.modbus_peers import start_modbus4mqtt, start_thingsboard
+from tests.bench.peers import PeerMissingError
 from tests.bench.telemetry_server import TelemetryServer, one_value, thingsboard_values
 from tidegate.outbox import Outbox
 from tidewire import decode

@@ -1,6 +1,6 @@
 """Peers that read Modbus: installed in environments of their own, configured, started.
 
-Environments are made once under `.tidegauge/peers` (or `TIDEGAUGE_PEERS`), by pip.
+Environments are made once, by pip.
 """
 
 import json
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import yaml
 
-PEERS = Path(os.environ.get("TIDEGAUGE_PEERS", ".tidegauge/peers")).absolute()
+from tests.bench.peers import PEERS, PeerMissingError
+
 PACKAGES = {
     # It installs its own drivers at import, unless they are there in just these versions.
     "thingsboard": (
@@ -20,10 +21,6 @@ PACKAGES = {
     "modbus4mqtt": ("modbus4mqtt==0.7.1",),
 }  # fmt: skip
 _INSTALL_S_MAX = 300
-
-
-class PeerMissingError(Exception):
-    """The peer can't be installed here."""
 
 
 def peer_python(name: str) -> Path:

@@ -22,6 +22,7 @@ def run(
     heap_bytes: int = HEAP_BYTES,
     modules: Path | None = None,
     rom: Path | None = None,
+    micropython: Path = MICROPYTHON,
 ) -> Any:
     """Return the JSON that `script` prints last; an exception in it fails with its traceback.
 
@@ -30,7 +31,7 @@ def run(
     """
     lib = str(modules or library().name)
     done = subprocess.run(
-        [MICROPYTHON, "-X", f"heapsize={heap_bytes}", script, *arguments],
+        [micropython, "-X", f"heapsize={heap_bytes}", script, *arguments],
         capture_output=True,
         text=True,
         check=False,

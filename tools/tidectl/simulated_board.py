@@ -80,7 +80,8 @@ class SimulatedBoard:
     have an image. A board that went to sleep has ended, and says by `asleep_ms` for how long it
     wants to. A portal is at `portal_ports` of loopback. Of the measurements named in `absent` the
     chip is not there. The clock of a `cold` board begins at 2000-01-01, as a chip's does whose
-    power was off, and goes on through resets and sleep.
+    power was off, and goes on through resets and sleep. `micropython` is another VM than the one
+    installed here, `stand_ins` the folder of modules that it has in place of hardware.
     """
 
     def __init__(
@@ -95,6 +96,8 @@ class SimulatedBoard:
         cold: bool = False,
         portal_ports: tuple[int, int] = PORTAL_PORTS,
         on_stats: Callable[[BoardStats], None] | None = None,
+        micropython: Path | None = None,
+        stand_ins: Path = FIRMWARE / "sim",
     ) -> None:
         self.stats: BoardStats | None = None
         self.asleep_ms: int | None = None
@@ -108,6 +111,8 @@ class SimulatedBoard:
         self._cold = cold
         self._behind_ns = 0
         self._on_stats = on_stats
+        self._micropython = micropython
+        self._stand_ins = stand_ins
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._lock: IO[bytes] | None = None
@@ -139,9 +144,9 @@ class SimulatedBoard:
             self._behind_ns = time.time_ns() - _EPOCH_2000_NS
         elif clock.exists():
             self._behind_ns = int(clock.read_text())
-        stand_ins = compile_folder(FIRMWARE / "sim")
+        stand_ins = compile_folder(self._stand_ins)
         command = [
-            _micropython(),
+            str(self._micropython or _micropython()),
             "-X",
             f"heapsize={self._heap_bytes}",
             "-m",

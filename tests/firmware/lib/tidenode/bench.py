@@ -10,7 +10,7 @@ from tests.firmware.lib.tidenode import identities
 from tests.firmware.lib.tidenode.broker import Broker, Publish
 from tests.firmware.vm import HEAP_BYTES
 from tests.line.line import wait_until
-from tidectl.firmware_image import BLOCK_BYTES, build_image, update_image
+from tidectl.firmware_image import BLOCK_BYTES, FIRMWARE, build_image, update_image
 from tidectl.simulated_board import PORTAL_PORTS, BoardStats, SimulatedBoard, save_partition
 from tidewire import Batch, decode
 
@@ -72,11 +72,14 @@ class Bench:
         absent: Collection[str] = (),
         cold: bool = False,
         portal_ports: tuple[int, int] = PORTAL_PORTS,
+        micropython: Path | None = None,
+        stand_ins: Path = FIRMWARE / "sim",
         **settings: Any,
     ) -> SimulatedBoard:
         """Return a board that runs, on `image` or on a fresh one of `settings`.
 
-        Of the measurements named in `absent` the chip is not there.
+        Of the measurements named in `absent` the chip is not there. `micropython` and `stand_ins`
+        are as SimulatedBoard has them.
         """
         board = SimulatedBoard(
             image or self.image(**settings),
@@ -87,6 +90,8 @@ class Bench:
             absent=absent,
             cold=cold,
             portal_ports=portal_ports,
+            micropython=micropython,
+            stand_ins=stand_ins,
         )
         self._boards.append(board)
         board.start()

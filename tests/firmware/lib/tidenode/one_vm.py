@@ -15,13 +15,18 @@ SCRIPT = Path(__file__).parent / "uplink_run.py"
 
 def run(bench: Bench, case: str, **arguments: Any) -> Any:
     """Return what `case` prints; the board's identity is what the bench has."""
+    save_identity(bench)
+    return vm.run(SCRIPT, str(bench.folder), json.dumps({"case": case} | arguments))
+
+
+def save_identity(bench: Bench) -> None:
+    """Put what the bench's board has for TLS into its folder, as files of DER."""
     for name, data in (
         ("certificate", bench.thing.certificate_der()),
         ("key", bench.thing.key_der()),
         ("root", bench.authority.certificate_der()),
     ):
         (bench.folder / f"{name}.der").write_bytes(data)
-    return vm.run(SCRIPT, str(bench.folder), json.dumps({"case": case} | arguments))
 
 
 @contextmanager
