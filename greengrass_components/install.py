@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 PYTHON_MIN = (3, 9)
@@ -45,8 +46,11 @@ def main() -> int:
             print(f"{options.venv.name} is installed already")
             return 0
         _install(options.bundle, options.venv, digest)
-    except (InstallError, OSError, zipfile.BadZipFile) as error:
+    except (InstallError, OSError) as error:
         print(f"install: {error}", file=sys.stderr)
+        return 1
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
+        print(f"install: {options.bundle} is damaged: {error}: deploy it again", file=sys.stderr)
         return 1
     print(f"{options.venv.name} installed in {time.monotonic() - began_s:.1f} s")
     return 0

@@ -57,6 +57,7 @@ class IotCore:
         self._subscriptions: list[_Subscription] = []
         self._spool: deque[CloudMessage] = deque()
         self._spool_bytes = 0
+        self._spooled = asyncio.Event()
         self._refusals: dict[str, int] = {}
         self._room = asyncio.Semaphore(self._limits.in_flight_max)
         self.connected = asyncio.Event()
@@ -164,16 +165,22 @@ class IotCore:
             raise
 
     async def _drain(self, client: aiomqtt.Client) -> None:
-        while self._spool:
-            message = self._spool[0]
-            try:
-                await self._send(client, message)
-            except aiomqtt.MqttError as error:
-                log.info("the spool waits: %s", error)
-                return
-            if self._spool and self._spool[0] is message:
-                self._spool.popleft()
-                self._spool_bytes -= len(message.payload)
+        """Send what waits, and what comes to wait while the broker is there."""
+        self._spooled.set()
+        while True:
+            await self._spooled.wait()
+            self._spooled.clear()
+            while self._spool:
+                message = self._spool[0]
+                try:
+                    await self._send(client, message)
+                except aiomqtt.MqttError as error:
+                    log.info("the spool waits: %s", error)
+                    await asyncio.sleep(RETRY_S_MAX)
+                    continue
+                if self._spool and self._spool[0] is message:
+                    self._spool.popleft()
+                    self._spool_bytes -= len(message.payload)
 
     async def _send(self, client: aiomqtt.Client, message: CloudMessage) -> None:
         await client.publish(
@@ -192,6 +199,7 @@ class IotCore:
             raise OperationError(SERVICE, reason)
         self._spool.append(message)
         self._spool_bytes += len(message.payload)
+        self._spooled.set()
         while self._spool_bytes > most:
             self._spool_bytes -= len(self._spool.popleft().payload)
             self.dropped += 1

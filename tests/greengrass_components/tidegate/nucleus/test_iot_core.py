@@ -73,6 +73,21 @@ def test_what_was_published_before_the_connection_arrives_after_it(settings: Set
     play(settings, scene)
 
 
+def test_what_a_broker_did_not_acknowledge_goes_again_on_the_same_connection(
+    settings: Settings,
+) -> None:
+    async def scene(iot_core: IotCore) -> None:
+        got: list[bytes] = []
+        await iot_core.subscribe("nuc/c", 1, lambda message: got.append(message.payload))
+        await iot_core.connected.wait()
+        await iot_core.publish(CloudMessage("nuc/c", b"0"))
+        await until(lambda: got == [b"0"])
+        iot_core._put_by(CloudMessage("nuc/c", b"1"), "no PUBACK")
+        await until(lambda: got == [b"0", b"1"])
+
+    play(settings, scene)
+
+
 def test_a_full_spool_drops_the_oldest_and_counts(settings: Settings) -> None:
     async def scene(iot_core: IotCore) -> None:
         for number in range(25):

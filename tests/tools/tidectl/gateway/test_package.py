@@ -14,7 +14,7 @@ from tests.tools.tidectl.gateway.probe import NAME, write_probe
 from tidectl.errors import TidectlError
 from tidectl.gateway.component_source import INSTALLER, all_sources, load_source
 from tidectl.gateway.package import Package, link, pack
-from tidectl.gateway.wheel_house import Device
+from tidectl.gateway.wheel_house import Device, write_zip
 from tidectl.home import Home
 
 HERE = Device(os.uname().machine, f"{sys.version_info.major}.{sys.version_info.minor}")
@@ -142,3 +142,25 @@ def test_requirements_are_pinned_as_in_the_project() -> None:
     for source in all_sources():
         for line in source.requirements():
             assert f'"{line}"' in project, f"{source.folder.name}: {line}"
+
+
+@pytest.mark.parametrize("damage", ["cut", "bits", "empty", "no facts"])
+def test_a_damaged_bundle_is_told_and_installs_nothing(tmp_path: Path, damage: str) -> None:
+    source = load_source(write_probe(tmp_path / "probe"))
+    package = link(source, tmp_path)
+    bundle = package.artifacts / "probe.zip"
+    whole = bundle.read_bytes()
+    if damage == "no facts":
+        write_zip(bundle, {"bundle.json": b"nothing"})
+    else:
+        middle = len(whole) // 3
+        damaged = {
+            "cut": whole[:middle], "empty": b"",
+            "bits": whole[:middle] + bytes(20) + whole[middle + 20 :],
+        }  # fmt: skip
+        bundle.write_bytes(damaged[damage])
+    done = _install(package, tmp_path / "work" / "venv-1.0.0")
+    assert done.returncode == 1
+    assert "probe.zip is damaged" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "work" / "venv-1.0.0").exists()
