@@ -122,11 +122,12 @@ def _compared(port: str, folder: ThingFolder, wanted: Mapping[str, bytes]) -> Pl
 
 
 def _start_anew(port: str) -> None:
-    mpremote.run(port, [["reset"]], resume=True)
+    mpremote.run(port, [["reset"]], resume=True, within_s=mpremote.ANSWER_S_MAX)
 
 
 def _scan(port: str) -> tuple[dict[str, str], str | None]:
     """Return the digests of the board's files, and the thing that it is."""
+    mpremote.run(port, [["exec", "pass"]], within_s=mpremote.ANSWER_S_MAX)  # is anybody there?
     facts = [json.loads(line) for line in mpremote.run(port, [["exec", _SCAN]]).splitlines()]
     if not facts or facts[-1][0] is not None:
         raise TidectlError(

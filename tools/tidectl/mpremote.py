@@ -12,6 +12,7 @@ from tidectl.errors import TidectlError
 from tidectl.program import find_program
 
 RUN_S_MAX = 300.0  # a whole firmware at 115,200 baud
+ANSWER_S_MAX = 30.0  # of a board that has a prompt: mpremote itself gives it ten seconds
 _FREE_HINT = "end the program that has the port: a monitor, a shell, an IDE"
 _HINTS = (  # part of mpremote's message -> what to do about it
     ("failed to access", _FREE_HINT),
@@ -20,18 +21,27 @@ _HINTS = (  # part of mpremote's message -> what to do about it
     ("enospc", "its flash is full: flash it, which begins anew"),
     ("oserror: 28", "its flash is full: flash it, which begins anew"),
 )
-_HINT = "press RESET on the board, look at the cable, and run the same command again"
+_HINT = (
+    "press RESET on the board, look at the cable, and run the same command again; "
+    "without MicroPython on it: flash it"
+)
 
 
 class MpremoteError(TidectlError):
     """mpremote could not do it; the message is its own, or the board's last line."""
 
 
-def run(port: str, commands: Sequence[Sequence[str]], *, resume: bool = False) -> str:
+def run(
+    port: str,
+    commands: Sequence[Sequence[str]],
+    *,
+    resume: bool = False,
+    within_s: float = RUN_S_MAX,
+) -> str:
     """Return what `commands` print, run one after the other on the board at `port`.
 
-    Without `resume` the board's program is ended and its memory cleared first.
-    Raises MpremoteError.
+    Without `resume` the board's program is ended and its memory cleared first. All of it may
+    take `within_s`. Raises MpremoteError.
     """
     words = ["resume"] if resume else []
     for command in commands:
@@ -43,11 +53,11 @@ def run(port: str, commands: Sequence[Sequence[str]], *, resume: bool = False) -
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=RUN_S_MAX,
+            timeout=within_s,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise MpremoteError(f"the board did not answer in {RUN_S_MAX:.0f} s", _HINT) from error
+        raise MpremoteError(f"the board did not answer in {within_s:g} s", _HINT) from error
     if done.returncode:
         raise _error(port, done.stderr or done.stdout, done.returncode)
     return done.stdout

@@ -48,6 +48,13 @@ def test_each_failure_says_what_to_do(said: str, hint: str, program: Path) -> No
     assert str(caught.value) == f"mpremote: {last}"
 
 
+def test_a_board_that_says_nothing_is_given_up(program: Path) -> None:
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    with pytest.raises(MpremoteError, match=r"did not answer in 0\.2 s") as caught:
+        mpremote.run("/dev/x", [["exec", "pass"]], within_s=0.2)
+    assert "RESET" in caught.value.hint
+
+
 def test_without_mpremote_the_doctor_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
