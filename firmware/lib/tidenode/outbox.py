@@ -67,6 +67,12 @@ class Outbox:
         samples: int = self._storage.dropped
         return samples
 
+    @property
+    def erases(self) -> int:
+        """Blocks that were erased since the start, for a ring or for the bytes of files."""
+        count: int = self._storage.erases
+        return count
+
     def push(self, measurement: str, samples: int, payload: bytes) -> None:
         """Take `payload`, durable on return if `sync_batches` is 1. Uses up `next_sequence`.
 

@@ -63,6 +63,7 @@ class Ring:
         self.next_sequence: int = found.next_sequence
         self.cursor: int = found.cursor
         self.dropped: int = found.dropped
+        self.erases = 0  # of blocks, since the start
 
     def following(self, sequence: int) -> int:
         """Return the first sequence, `sequence` or after it, that has a record."""
@@ -153,6 +154,7 @@ class Ring:
         number = self._newest + 1
         if not self._erased:
             self._device.ioctl(_ERASE, number % self._blocks)
+            self.erases += 1
         self._erased = False
         head = struct.pack(
             "<IIII", number, self.next_sequence, self.cursor, self.dropped & 0xFFFFFFFF
@@ -168,6 +170,7 @@ class Ring:
         self._before = None
         self._device.ioctl(_ERASE, (number + 1) % self._blocks)
         self._erased = True
+        self.erases += 1
 
     def _read(self, offset: int, buffer: "bytearray | memoryview") -> int:
         size_bytes = min(len(buffer), self._block_bytes - offset)

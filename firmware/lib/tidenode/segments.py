@@ -58,7 +58,7 @@ class Segments:
         if self._segments:
             newest = max(newest, _end(self._segments[-1]) - 1)
         self.next_sequence = newest + 1
-        self.cursor = 0
+        self.cursor = self.erases = 0
         self.queued_bytes = sum([self._occupied(segment[3]) for segment in self._segments])
         for name in found.stale:
             self._remove(name)
@@ -106,6 +106,7 @@ class Segments:
                 raise OutboxError("flash error %s" % error.errno)
         self._segments.append(segment)
         self.queued_bytes += need_bytes
+        self.erases += need_bytes // self._block_bytes
         if self._sent >= 0:
             self._remove(_mark(self._sent))
             self._sent = -1

@@ -177,3 +177,12 @@ def test_a_batch_longer_than_a_block_is_refused_and_counted(flash: Flash) -> Non
 def test_a_partition_of_three_blocks_is_too_small() -> None:
     with pytest.raises(OutboxError, match="a ring of 3 blocks, 4 at least"):
         Ring(RamFlash(bytearray(3 * BLOCK)))
+
+
+def test_erases_are_those_that_the_flash_had_since_the_start(flash: Flash) -> None:
+    filled(flash.opened(), 3 * PER_BLOCK)
+    before = sum(flash.device.erases)
+    outbox = flash.opened()
+    assert outbox.erases == 0
+    filled(outbox, 9 * PER_BLOCK)
+    assert outbox.erases == sum(flash.device.erases) - before > 8

@@ -62,6 +62,15 @@ def test_batches_that_fill_a_block_do_not_wait_for_more(flash: Flash, folder: Pa
     assert outbox.accepted == 60
 
 
+def test_erases_are_the_blocks_that_the_files_of_this_start_have_filled(flash: Flash) -> None:
+    flash.opened().push("climate", 1, b"before")
+    outbox = flash.opened()
+    assert outbox.erases == 0
+    for size_bytes in (1, 64, 4_096):  # the last does not fit into a block with its head
+        outbox.push("climate", 1, bytes(size_bytes))
+    assert outbox.erases == 1 + 1 + 2
+
+
 def test_a_file_goes_with_the_last_of_its_batches(flash: Flash, folder: Path) -> None:
     outbox = flash.opened(sync_batches=2)
     for _ in range(4):

@@ -22,6 +22,16 @@ class Pem:
         return b"-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"
 
 
+class Nothing:
+    """An identity whose files are empty."""
+
+    def certificate_der(self) -> bytes:
+        return b""
+
+    def key_der(self) -> bytes:
+        return b""
+
+
 def server_of_another_authority(bench: Bench) -> None:
     bench.broker.become(identities.server(identities.authority()))
 
@@ -54,6 +64,14 @@ def expired_thing(bench: Bench) -> None:
     bench.thing = identities.thing(bench.authority, valid_days=-1)
 
 
+def thing_without_certificate(bench: Bench) -> None:
+    bench.thing = Nothing()  # type: ignore[assignment]
+
+
+def no_authority(bench: Bench) -> None:
+    bench.authority = Nothing()  # type: ignore[assignment]
+
+
 def thing_in_pem(bench: Bench) -> None:
     bench.thing = Pem()  # type: ignore[assignment]  # a key of another kind
 
@@ -69,6 +87,8 @@ ROWS: dict[Callable[[Bench], None], tuple[str, ...]] = {
     server_of_another_name: ("ValueError", "does not match"),
     expired_server: ("ValueError", "validity has expired"),
     server_of_tomorrow: ("ValueError", "validity starts in the future"),
+    thing_without_certificate: ("ValueError('invalid key'",),
+    no_authority: ("ValueError('invalid cert'",),
     thing_in_pem: ("ValueError('invalid key'",),
     root_in_pem: ("ValueError('invalid cert'",),
 }

@@ -4,7 +4,8 @@ For MicroPython, whose LittleFS this is. A round is a board with one version in 
 that brings another, and a flash that dies at some operations: of the download, of the switch, of
 a start, of the commit, of the way back. What dies tears the operation. After each cut the board
 starts on what is left, and must find a version there that is whole: all of the old or all of the
-new. In the end it has the new one if that proves itself, else the old one.
+new. In the end it has the new one if that proves itself, else the old one; the old one as well
+where the power was cut in each of the starts that a version on trial has.
 
 FAULT is "" or a planted bug, which must be found: "early" switches before all files are there.
 """
@@ -135,6 +136,7 @@ class Round:
         self.fate = ("proves", "proves", "silent", "broken")[dice.randrange(4)]
         self.target = Early if fault == "early" else AppSlot
         self.cuts = self.starts = self.fetched = 0
+        self.exhausted = False  # all starts on trial were cut
         self.places = {}
         flash = RamFlash(bytearray(b"\xff" * (BLOCK * BLOCKS)))
         vfs.VfsLfs2.mkfs(flash)
@@ -177,12 +179,15 @@ class Round:
             elif failure:
                 return failure
             elif done is not None:
-                wanted = "new" if self.fate == "proves" else "old"
+                wanted = "new" if self.fate == "proves" and not self.exhausted else "old"
                 return None if done == wanted else "ended on %s, not on %s" % (done, wanted)
 
     def start(self):
         """Start the board once; return the version it ends on, None where it starts anew."""
+        on_trial = slots.state()[2] == slots.TRIAL
         folder = slots.choose()
+        if on_trial and slots.state()[2] == slots.BACK:
+            self.exhausted = True
         self.place = "import"
         which = self.version_in(folder)
         if which == "new" and self.fate == "broken":

@@ -13,6 +13,7 @@ class Queue:
     """An outbox of two batches."""
 
     dropped = 60
+    erases = 7
 
     def __len__(self) -> int:
         return 2
@@ -45,6 +46,7 @@ def test_it_tells_what_the_agent_counts() -> None:
         "link_failures": 2,
         "queued_batches": 2,
         "dropped_samples": 60,
+        "erases": 7,
         "missed_samples": 5,
         "sensor_errors": 5,
         "rssi_dbm": -61,
