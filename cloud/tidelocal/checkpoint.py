@@ -1,8 +1,9 @@
 """Keep the services' state on the disk, not only at a clean end.
 
 Flow: front, rules, mappings -> touch -> [checkpoint] -> <state>/services/<service>.json
-A change is on its way to the disk within PERIOD_S; `flush` waits for it. Written to the kernel,
-not synced: it survives a killed process, not a power cut.
+What a call changed is written before its caller is answered, so also that a stack is complete;
+what changes without a call is on its way to the disk within PERIOD_S. Written to the kernel, not
+synced: it survives a killed process, not a power cut.
 """
 
 import asyncio
@@ -44,6 +45,13 @@ class Checkpoint:
                 self._dirty = True
                 raise
 
+    async def try_flush(self) -> None:
+        """`flush`, but a full disk is logged, and tried again within PERIOD_S."""
+        try:
+            await self.flush()
+        except StorageFullError as error:
+            log.error("state not saved: %s", error)
+
     async def run(self) -> None:
         """Write what changed every PERIOD_S until cancelled; a full disk is logged and retried."""
         while True:
@@ -52,10 +60,7 @@ class Checkpoint:
             if moving or self._stack_was_moving:
                 self._dirty = True  # a stack goes on after its call was answered
             self._stack_was_moving = moving
-            try:
-                await self.flush()
-            except StorageFullError as error:
-                log.error("state not saved: %s", error)
+            await self.try_flush()
 
     def _write(self, documents: dict[str, bytes]) -> None:
         for service, document in documents.items():

@@ -114,10 +114,11 @@ class LocalCloud:
         )
         streams.listen(mappings.wake)
 
-        def on_change() -> None:
+        async def on_change() -> None:
             checkpoint.touch()
             streams.adopt()
             mappings.touch()
+            await checkpoint.try_flush()
 
         token = directory.store_token()
         servers = {
@@ -135,15 +136,11 @@ class LocalCloud:
         broker = Broker(host)
         await broker.open(self._doors.mqtt)
         stack.push_async_callback(broker.close)
-        folder = directory.folder("greengrass")
-        sessions = DeviceSessions(host, Documents(folder / "device-sessions.json"))
-        sessions.restore(self._settings.account, self._settings.region)
-        plane = DevicePlane(host=host, components=components, aliases=aliases, sessions=sessions)
-        door = DeviceDoor(host, plane)
+        door = self._device_door(host, aliases, components)
         await door.open(self._doors.device)
         stack.push_async_callback(door.close)
         write_whole(directory.path / "ca.pem", host.ca_certificate_pem().encode())
-        on_change()
+        checkpoint.touch()
         await checkpoint.flush()  # the CA exists from now on, whatever happens
         return tasks
 
@@ -174,6 +171,16 @@ class LocalCloud:
             ),
         )
         return RoleAliases(host, Documents(folder / "role-aliases.json")), components, devices
+
+    def _device_door(
+        self, host: Host, aliases: RoleAliases, components: ComponentVersions
+    ) -> DeviceDoor:
+        sessions = DeviceSessions(
+            host, Documents(self._directory.folder("greengrass") / "device-sessions.json")
+        )
+        sessions.restore(self._settings.account, self._settings.region)
+        plane = DevicePlane(host=host, components=components, aliases=aliases, sessions=sessions)
+        return DeviceDoor(host, plane)
 
     def _add_control_plane(
         self, host: Host, checkpoint: Checkpoint, aliases: RoleAliases, devices: CoreDevices

@@ -9,7 +9,7 @@ streams, at which MiniStack forgets their records.
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from xml.sax.saxutils import escape
 
 from tidelocal.host import Host, Message, Receive, Send
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 
 
 class Front:
-    """ASGI application; `on_change` hears of each call that may have changed kept state."""
+    """ASGI application; `on_change` returns when what a call may have changed is kept."""
 
-    def __init__(self, host: Host, on_change: Callable[[], None]) -> None:
+    def __init__(self, host: Host, on_change: Callable[[], Awaitable[None]]) -> None:
         self._host, self._on_change = host, on_change
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -84,11 +84,11 @@ class Front:
             await self._host.serve(scope, receive, self._noting(send))
 
     def _noting(self, send: Send) -> Send:
-        """Tell of the change before its caller hears that it is made."""
+        """Have the change kept before its caller hears that it is made."""
 
         async def note_and_send(message: Message) -> None:
             if message["type"] == "http.response.body" and not message.get("more_body"):
-                self._on_change()
+                await self._on_change()
             await send(message)
 
         return note_and_send

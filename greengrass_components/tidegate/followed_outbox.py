@@ -6,13 +6,16 @@ the files and leaves there how far it has come, upon which the owner deletes the
 on the disk once, cross no socket, and one component of a gateway has a way to the cloud.
 
 Reads only what its owner has had the time to sync; a tail that is being written is no record
-yet, and one that was torn and cut has another CRC later.
+yet, and one that was torn and cut has another CRC later. What a disk has damaged is passed over,
+told and counted, as its owner does it.
 """
 
 import json
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 
 from tidegate.batch_log import MEBIBYTE, Entry, entry_of
@@ -20,9 +23,13 @@ from tidegate.segment_log import Cursor
 from tidegate.segment_log.cursors import SUFFIX as CURSOR_SUFFIX
 from tidegate.segment_log.cursors import file_name, replace_file
 from tidegate.segment_log.errors import LogWriteError
-from tidegate.segment_log.record import HEADER_BYTES, sound
+from tidegate.segment_log.record import HEADER_BYTES, Record, behind_damage, sound
 from tidegate.segment_log.segment_log import SUFFIX
 
+log = logging.getLogger("tidegate.uplink")
+
+_NO_END = 1 << 63
+CHUNK_BYTES = MEBIBYTE  # of one reading of a file: more than any batch
 SETTLED_MS = 2_000  # twice the interval in which an outbox syncs by default
 
 
@@ -46,6 +53,8 @@ class FollowedOutbox:
         self._path = self._folder / f"{file_name(sink)}{CURSOR_SUFFIX}"
         self._sink, self._settled_ms, self._clock_ms = sink, settled_ms, clock_ms
         self._cursor = Cursor()
+        self.damaged_bytes = 0
+        self._looked_at = (-1, 0, 0)  # where no sound record was: segment, offset, bytes
         self._place: tuple[int, int, int] | None = None  # segment, offset, number there
 
     def join(self) -> int:
@@ -73,22 +82,50 @@ class FollowedOutbox:
         now_ms = self._clock_ms()
         settled_before_ms = now_ms - self._settled_ms
         found: list[Entry] = []
-        for base in self._from(number):
-            start = self._place[1] if self._place and self._place[::2] == (base, number) else 0
-            data = self._bytes(base, start, bytes_max)
-            expected = number if start else base
-            for offset, record in sound(data, expected):
+        for base, following in self._from(number):
+            for record in self._records(base, following, number):
                 if settled_before_ms < record.at_ms <= now_ms:
                     return found  # one that seems to come is older than a clock that went back
-                if record.sequence >= number:
-                    found.append(entry_of(record))
-                    number = record.sequence + 1
-                end = start + offset + HEADER_BYTES + len(record.payload)
-                self._place = (base, end, record.sequence + 1)
-            bytes_max -= len(data)
-            if bytes_max <= 0:
-                break
+                found.append(entry_of(record))
+                bytes_max -= len(record.payload)
+                if bytes_max <= 0:
+                    return found
         return found
+
+    def _records(self, base: int, following: int | None, number: int) -> Iterator[Record]:
+        """Yield the records of a segment from `number` on; `following` is the next one's base."""
+        offset, expected = 0, base
+        if self._place and self._place[0] == base and self._place[2] <= number:
+            _, offset, expected = self._place
+        while True:
+            data, used = self._bytes(base, offset), 0
+            for at, record in sound(data, expected):
+                if record.sequence >= number:
+                    yield record
+                used, expected = at + HEADER_BYTES + len(record.payload), record.sequence + 1
+                self._place = (base, offset + used, expected)
+            if used == 0:
+                used = self._damaged(data, (base, offset), expected, following)
+                if used == 0:
+                    return
+            offset += used
+
+    def _damaged(
+        self, data: bytes, place: tuple[int, int], expected: int, following: int | None
+    ) -> int:
+        """Return how many bytes before the next sound record are damaged, 0 where none follows.
+
+        So the end of the newest segment is left alone, which may be about to be written.
+        """
+        if self._looked_at == (*place, len(data)):
+            return 0  # nothing has come since
+        behind = behind_damage(data, 1, expected, following or _NO_END)
+        if behind is None:
+            self._looked_at = (*place, len(data))
+            return len(data) // 2 if len(data) == CHUNK_BYTES else 0
+        self.damaged_bytes += behind
+        log.error("records are damaged outbox=%s bytes=%d", self.name, behind)
+        return behind
 
     def finish(self, next_number: int) -> None:
         """Leave word that this sink has all batches below `next_number`."""
@@ -103,17 +140,17 @@ class FollowedOutbox:
         paths = self._folder.glob(f"*{SUFFIX}")
         return sorted(int(path.stem) for path in paths if path.stem.isdigit())
 
-    def _from(self, number: int) -> list[int]:
-        """Return the segments that hold `number` and what is behind it."""
+    def _from(self, number: int) -> list[tuple[int, int | None]]:
+        """Return the segments that hold `number` and what is behind it, each with the next."""
         bases = self._bases()
         first = max((place for place, base in enumerate(bases) if base <= number), default=0)
-        return bases[first:]
+        return list(zip_longest(bases[first:], bases[first + 1 :]))
 
-    def _bytes(self, base: int, offset: int, bytes_max: int) -> bytes:
+    def _bytes(self, base: int, offset: int) -> bytes:
         try:
             with (self._folder / f"{base:020d}{SUFFIX}").open("rb", buffering=0) as file:
                 file.seek(offset)
-                data = file.read(max(bytes_max, MEBIBYTE))
+                data = file.read(CHUNK_BYTES)
         except FileNotFoundError:
             return b""  # its owner let it go just now
         return data or b""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -51,12 +50,7 @@ class Line:
     def __enter__(self) -> Self:
         self.process.start(http_port=0, mqtt_port=0, store_port=0)
         deploy(self.target)
-        wait_until("the stack is on the disk", self._is_stack_kept)  # a kill may be next
         return self
-
-    def _is_stack_kept(self) -> bool:
-        path = self.home.local_state / "services" / "cloudformation.json"
-        return re.search(r'"StackStatus":\s*"CREATE_COMPLETE"', path.read_text()) is not None
 
     def __exit__(self, *_: object) -> None:
         for board in self.boards:

@@ -54,3 +54,18 @@ def sound(data: bytes | memoryview, sequence_min: int) -> Iterator[tuple[int, Re
         yield offset, record
         offset += HEADER_BYTES + len(record.payload)
         sequence_min = record.sequence + 1
+
+
+def behind_damage(
+    data: bytes | memoryview, offset: int, sequence_min: int, sequence_end: int
+) -> int | None:
+    """Return where the next sound record stands from `offset` on, None where there is none.
+
+    Its sequence is within the bounds. Tries every byte, since what says where a record ends may be
+    what is damaged.
+    """
+    for at in range(offset, len(data) - HEADER_BYTES + 1):
+        sequence = int(HEADER.unpack_from(data, at)[2])
+        if sequence_min <= sequence < sequence_end and whole(data, at, sequence_min):
+            return at
+    return None

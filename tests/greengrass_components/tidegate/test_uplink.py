@@ -20,7 +20,9 @@ from tidegate.kinesis.credentials import CredentialSource
 from tidegate.kinesis.producer import Limits, Producer
 from tidegate.kinesis.uplink_program import follow_new
 from tidegate.kinesis.uplink_view import UplinkView
-from tidegate.outbox import Outbox
+from tidegate.outbox import Outbox, OutboxSettings
+from tidegate.segment_log import Sync
+from tidegate.segment_log.record import HEADER_BYTES, sound
 from tidegate.status_page.metrics_text import metrics_text
 from tidegate.thing_owners import ThingOwners
 from tidegate.uplink import STOP_S, OutboxSource, Source, Uplink
@@ -328,3 +330,63 @@ def test_a_thing_that_moves_to_another_component_is_not_shared() -> None:
     told = [owners.note("pump", outbox) for outbox in ("a", "a", "b", "b", "c", "c")]
     assert not any(told)
     assert owners.note("pump", "a")
+
+
+def followed_whole(folder: Path, start: int = 0) -> tuple[list[int], FollowedOutbox]:
+    """Return the numbers that one reading after the other gives, and what was read from."""
+    followed = FollowedOutbox(folder, "kinesis", settled_ms=-60_000)
+    followed.join()
+    numbers: list[int] = []
+    while entries := followed.read(start):
+        numbers += [entry.number for entry in entries]
+        start = numbers[-1] + 1
+    return numbers, followed
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Path:
+    """An outbox of 3,000 batches of a kilobyte, in segments that take several readings."""
+    settings = OutboxSettings(bytes_max=16 << 20, sync=Sync.BATCH)
+    box = Outbox(tmp_path / "adapter" / "outbox", settings, clock_ms=Clock())
+    for number in range(3_000):
+        box.append_batch(thing="b", sequence=number, samples=1, payload=b"%1000d" % number)
+    box.close()
+    return box.folder
+
+
+@pytest.mark.parametrize("start", [0, 1_900, 2_100, 2_999])
+def test_an_uplink_goes_on_deep_within_a_segment(deep: Path, start: int) -> None:
+    assert len(list((deep / "batches").glob("*.seg"))) == 2
+    assert followed_whole(deep, start)[0] == list(range(start, 3_000))
+
+
+@pytest.mark.parametrize("segment", [0, 1])
+@pytest.mark.parametrize("at", [0, 3, 30], ids=["size", "size, small", "payload"])
+@pytest.mark.parametrize("start", [0, 500, 2_500])
+def test_a_damaged_batch_is_passed_over_and_told(
+    deep: Path, segment: int, at: int, start: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = sorted((deep / "batches").glob("*.seg"))
+    path, second = paths[segment], int(paths[1].stem)
+    base, data = int(path.stem), bytearray(path.read_bytes())
+    record_bytes = len(next(sound(data, base))[1].payload) + HEADER_BYTES
+    data[100 * record_bytes + at] ^= 0x55
+    path.write_bytes(data)
+    numbers, followed = followed_whole(deep, start)
+    assert numbers == [number for number in range(start, 3_000) if number != base + 100]
+    is_read = segment == 1 or start < second
+    assert followed.damaged_bytes == (record_bytes if is_read else 0)
+    assert ("records are damaged outbox=adapter" in caplog.text) == is_read
+
+
+def test_a_record_that_is_being_written_is_no_damage(deep: Path) -> None:
+    path = max((deep / "batches").glob("*.seg"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-500])
+    followed = FollowedOutbox(deep, "kinesis", settled_ms=-60_000)
+    followed.join()
+    assert [entry.number for entry in followed.read(2_990)] == list(range(2_990, 2_999))
+    assert followed.read(2_999) == followed.read(2_999) == []
+    path.write_bytes(whole)
+    assert [entry.number for entry in followed.read(2_999)] == [2_999]
+    assert followed.damaged_bytes == 0
