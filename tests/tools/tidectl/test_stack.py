@@ -82,6 +82,19 @@ def test_a_parameter_stays_as_it_was_until_it_is_given_again(empty: Target) -> N
     assert deploy(empty, {"LogRetentionDays": "14"}).changes
 
 
+def test_a_cloud_killed_as_soon_as_a_stack_is_complete_knows_it(tmp_path: Path) -> None:
+    process = LocalProcess(Home(tmp_path / "home"))
+    for life in range(2):
+        facts = process.start(http_port=0, mqtt_port=0, store_port=0)
+        if life == 0:
+            deploy(local_target(facts))
+        else:
+            assert local_target(facts).stack()["StackStatus"] == "CREATE_COMPLETE"
+        dying = psutil.Process(facts.pid)
+        dying.kill()
+        dying.wait()
+
+
 def test_each_step_is_told_once_and_the_stack_last(empty: Target) -> None:
     events: list[Event] = []
     deploy(empty, on_event=events.append)

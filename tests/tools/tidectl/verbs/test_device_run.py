@@ -5,8 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -231,14 +234,36 @@ def test_what_is_for_several_boards_is_refused_for_one(
     assert "are for --count" in done.err
 
 
+class Interrupted(threading.Thread):
+    """Waits; before line number `at` of the wait, `set` runs in this thread, as in a handler."""
+
+    def __init__(self, asked: _Asked, at: int) -> None:
+        super().__init__(daemon=True)
+        self._asked, self._at = asked, at
+        self.lines = 0
+        self.is_told: bool | None = None
+
+    def run(self) -> None:
+        sys.settrace(self._trace)
+        self.is_told = self._asked.wait(1.0)
+        sys.settrace(None)
+
+    def _trace(self, _frame: FrameType, event: str, _argument: object) -> Any:
+        if event == "line":
+            self.lines += 1
+            if self.lines == self._at:
+                sys.settrace(None)
+                self._asked.set()
+        return self._trace
+
+
 def test_a_signal_may_come_at_any_moment_of_the_wait_for_it() -> None:
-    waited_for = [_Asked()]
-    before = signal.signal(signal.SIGALRM, lambda *_: waited_for[-1].set())
-    signal.setitimer(signal.ITIMER_REAL, 0.000_1, 0.000_1)
-    try:
-        for _ in range(3_000):
-            waited_for[-1] = _Asked()
-            assert waited_for[-1].wait(10.0)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    for at in count(1):
+        waiting = Interrupted(_Asked(), at)
+        waiting.start()
+        waiting.join(10.0)
+        assert not waiting.is_alive(), f"stuck at line {at}"
+        if waiting.lines < at:
+            break  # it ended before
+        assert waiting.is_told
+    assert at > 3
