@@ -85,24 +85,40 @@ class Batcher:
             self.flush()
 
     def flush_if_old(self) -> None:
-        """Flush when the first sample is `age_ms_max` old."""
+        """Flush when the first sample is `age_ms_max` old; later where the heap is too short."""
         if self._count:
             age_ms = self._clock.monotonic_ms() - self._first_at_ms
             if age_ms >= self._age_ms_max:
-                self.flush()
+                self._put()
 
     def flush(self) -> None:
         """Put the samples at hand into the outbox as one batch."""
-        samples, self._count = self._count, 0
-        if not samples:
-            return
+        if self._count and not self._put():
+            self._lose("out of memory")
+
+    def _put(self) -> bool:
+        """Return False where the heap is too short to encode the samples at hand."""
         try:
-            self.outbox.push(self._measurement, samples, self._encode(self._batch(samples)))
+            payload = self._encode(self._batch(self._count))
+        except WireError as error:
+            self._lose(repr(error))
+            return True
+        except MemoryError:
+            return False
+        samples, self._count = self._count, 0
+        try:
+            self.outbox.push(self._measurement, samples, payload)
         except OutboxError as error:
             self._warn("batch dropped measurement=%s: %s" % (self._measurement, error))
-        except (WireError, MemoryError) as error:
+        except MemoryError as error:
             self.outbox.lose(samples)
-            self._warn("batch not encoded measurement=%s: %r" % (self._measurement, error))
+            self._warn("batch dropped measurement=%s: %r" % (self._measurement, error))
+        return True
+
+    def _lose(self, why: str) -> None:
+        samples, self._count = self._count, 0
+        self.outbox.lose(samples)
+        self._warn("batch not encoded measurement=%s: %s" % (self._measurement, why))
 
     def _batch(self, samples: int) -> Batch:
         columns = []

@@ -9,8 +9,6 @@ import gc
 import json
 import sys
 
-from tidenode.update.errors import UpdateError, UpdateRefusedError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -34,13 +32,15 @@ async def run(job: "Job") -> "tuple[str, dict[str, str]]":
     if told:
         return told
     gc.collect()
-    if control.samplers and gc.mem_free() < _HEAP_FREE_MIN:  # type: ignore[attr-defined]  # MicroPython's
-        # The next start, and that one alone, leaves the sensors out; the outbox keeps what they
+    if not control.agent.alone and gc.mem_free() < _HEAP_FREE_MIN:  # type: ignore[attr-defined]  # MicroPython's
+        # The next start, and that one alone, leaves sensors and outbox out, which keeps what they
         # have said. Else a batch would find no heap to be encoded in.
         with open(_ALONE, "wb"):
             pass
         control.agent.restart()
         await asyncio.sleep(_FOREVER_S)
+    from tidenode.update.errors import UpdateError, UpdateRefusedError
+
     try:
         from tidenode.update.bringing import bring_for
 

@@ -136,6 +136,27 @@ def test_a_batch_that_can_not_be_encoded_is_counted_and_the_next_one_goes(
     assert (batch.sequence, batch.times_ms) == (1, [FLOOR_MS + 1] * 2)
 
 
+def test_a_batch_that_finds_no_heap_for_now_goes_as_soon_as_there_is_some(bench: Bench) -> None:
+    short = True
+
+    def encode_later(batch: Batch) -> bytes:
+        if short:
+            raise MemoryError
+        return encode(batch)
+
+    batcher = bench.batcher(samples_max=4, encode=encode_later)
+    batcher.add(FLOOR_MS, (0, 0))
+    bench.now_ms += 1_000
+    batcher.flush_if_old()
+    batcher.add(FLOOR_MS + 1_000, (1, 1))
+    batcher.flush_if_old()
+    assert (bench.batches(), bench.outbox.dropped, bench.warnings) == ([], 0, [])
+    short = False
+    batcher.flush_if_old()
+    (batch,) = bench.batches()
+    assert batch.times_ms == [FLOOR_MS, FLOOR_MS + 1_000]
+
+
 def test_values_of_64_bits_and_none_come_back_as_they_were(bench: Bench) -> None:
     batcher = bench.batcher(samples_max=3)
     rows = [(0, 1 << 31), (None, -(1 << 63)), ((1 << 63) - 1, None)]

@@ -31,16 +31,13 @@ SETTINGS: dict[str, Any] = {
     "clock": {"sntp_host": None},
     "control": {},
 }
-UPDATE_HEAP_BYTES = 64 * 1024  # so much more: a board that updates beside its sensors
 LATE_S_MAX = 60.0
 
 
 class Updated:
     """A thing whose board starts anew when it resets itself, as a chip does."""
 
-    def __init__(
-        self, target: Target, folder: Path, thing: str, heap_bytes: int = UPDATE_HEAP_BYTES
-    ) -> None:
+    def __init__(self, target: Target, folder: Path, thing: str) -> None:
         self.thing = thing
         self.home = Home(folder / "home")
         if not (self.home.update_keys / "update.pem").exists():
@@ -50,7 +47,7 @@ class Updated:
         self.board = SimulatedBoard(
             self.folder.image_path,
             log_path=self.folder.log_path,
-            heap_bytes=HEAP_BYTES + heap_bytes,
+            heap_bytes=HEAP_BYTES,
         )
         self.power = Powered(self.board)
 
@@ -92,6 +89,7 @@ class Updated:
             self.wait_for(f"{job} has ended", lambda: self.execution(job).ended)
         except AssertionError as error:
             raise AssertionError(f"{error}; {self.execution(job)}") from None
+        assert "emory" not in self.log(), self.log()
         return self.execution(job)
 
     def log(self) -> str:
