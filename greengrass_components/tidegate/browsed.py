@@ -38,7 +38,8 @@ def tag_map_text(adapter: str, url: str, found: Iterable[Browsed], period_ms: in
             measurement = free_name(folder.rpartition("/")[2], measurements, "values")
             shown = "".join(c if c.isprintable() else "?" for c in folder)
             lines += [f"  # {shown}"] if folder else []
-            lines += [f"  - measurement: {measurement}", f"    period_ms: {period_ms}", "    tags:"]
+            lines.append(f"  - measurement: {_text(measurement)}")  # else `no` would be no text
+            lines += [f"    period_ms: {period_ms}", "    tags:"]
             fields: set[str] = set(_RESERVED)
             for one in members[start : start + _TAGS_MAX]:
                 lines.append(f"      - {_tag(one, free_name(one.name, fields, 'value'))}")

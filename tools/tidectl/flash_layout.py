@@ -13,6 +13,8 @@ from tidectl.partition_table import APP, DATA, Partition, PartitionTableError, f
 OUTBOX = "outbox"  # what the firmware's setting `outbox.partition` is by default
 ROMFS = "romfs"  # where MicroPython looks for a ROMFS
 UNDEFINED = 0x06  # ESP-IDF's subtype for data that is nobody's but the application's
+OUTBOX_BYTES_MIN = 0x20000  # with fewer the outbox is better off in files
+BLOCK_BYTES = 4096
 FILES_BYTES_MIN = 0x160000  # two slots of the program, of 140 blocks each, and room beside them
 
 
@@ -46,11 +48,16 @@ def layout_of(partitions: Sequence[Partition], flash_bytes: int) -> FlashLayout:
 def divided(layout: FlashLayout, kind: Layout) -> FlashLayout:
     """Return `layout` with the partitions of `kind`, taken from the end of the files.
 
-    It stays what it is where it has them, where none is wanted, or where too little would be left;
-    where there is room for one only, it is that of the program.
+    It stays what it is where it has them, where none is wanted, or where too little would be left.
+    The program's comes first; the outbox gets what there is to spare, as on a chip whose flash is
+    smaller than its board's usually is.
     """
     layout = _with(layout, layout.romfs, ROMFS, kind.romfs_bytes)
-    return _with(layout, layout.outbox, OUTBOX, kind.outbox_bytes)
+    spare_bytes = (layout.files.size_bytes - FILES_BYTES_MIN) // BLOCK_BYTES * BLOCK_BYTES
+    outbox_bytes = min(kind.outbox_bytes, spare_bytes)
+    if outbox_bytes < OUTBOX_BYTES_MIN:
+        return layout
+    return _with(layout, layout.outbox, OUTBOX, outbox_bytes)
 
 
 def _with(layout: FlashLayout, there: Partition | None, label: str, size: int) -> FlashLayout:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tidegate.adapter_kind import find_kind
@@ -25,6 +25,7 @@ BROWSED = st.builds(
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(BROWSED, min_size=1, max_size=30))
+@example([Browsed(folder="No", name="null", address="i=1")])
 def test_any_names_make_a_tag_map_that_reads_every_value(
     tmp_path_factory: object, found: list[Browsed]
 ) -> None:
@@ -39,7 +40,7 @@ def test_a_large_folder_becomes_several_groups() -> None:
     found = [Browsed(folder="a/Tank 1", name=f"v{n}", address=f"i={n}") for n in range(250)]
     text = tag_map_text("opcua", "opc.tcp://x:1", found)
     assert [line.strip() for line in text.splitlines() if "measurement" in line] == [
-        "- measurement: tank_1",
-        "- measurement: tank_1_2",
-        "- measurement: tank_1_3",
+        '- measurement: "tank_1"',
+        '- measurement: "tank_1_2"',
+        '- measurement: "tank_1_3"',
     ]

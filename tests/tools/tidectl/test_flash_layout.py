@@ -7,6 +7,7 @@ from tidectl.boards import Layout, board_named
 from tidectl.flash_layout import (
     FILES_BYTES_MIN,
     OUTBOX,
+    OUTBOX_BYTES_MIN,
     ROMFS,
     divided,
     kind_of,
@@ -50,7 +51,7 @@ def test_what_lies_behind_the_files_stays_where_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("rows", "outbox_bytes"),
-    [(SINCE_1_26, 0), (SINCE_1_26, MIB + 4096), (OTA, 4096)],
+    [(SINCE_1_26, 0), (OTA, 4096), (OTA, MIB)],
 )
 def test_without_room_or_need_a_layout_is_what_it_was(rows: Rows, outbox_bytes: int) -> None:
     layout = layout_of(parse(table(rows)), 4 * MIB)
@@ -59,10 +60,19 @@ def test_without_room_or_need_a_layout_is_what_it_was(rows: Rows, outbox_bytes: 
 
 def test_where_there_is_room_for_one_the_program_has_it() -> None:
     before = layout_of(parse(table(PLAIN)), 4 * MIB)
-    layout = divided(before, wanted(2 * MIB - FILES_BYTES_MIN, MIB // 4))
+    room = 2 * MIB - FILES_BYTES_MIN
+    layout = divided(before, wanted(room, room - OUTBOX_BYTES_MIN + 4096))
     assert layout.romfs
     assert layout.outbox is None
-    assert divided(before, wanted(2 * MIB - FILES_BYTES_MIN)).outbox
+    assert divided(before, wanted(room)).outbox
+
+
+def test_an_outbox_for_which_a_chip_is_too_small_gets_what_there_is_to_spare() -> None:
+    before = layout_of(parse(table(PLAIN)), 4 * MIB)
+    layout = divided(before, wanted(2 * MIB, MIB // 4))
+    assert layout.files.size_bytes == FILES_BYTES_MIN
+    assert layout.outbox
+    assert layout.outbox.size_bytes == 2 * MIB - FILES_BYTES_MIN - MIB // 4
 
 
 def test_a_board_that_runs_keeps_its_layout_unless_micropythons_own_part_changes() -> None:
