@@ -46,13 +46,17 @@ def tidectl(line: Line, *words: str, fails: bool = False) -> Any:
 
 
 @contextmanager
-def claiming(line: Line, thing: str, **settings: Any) -> Iterator[Powered]:
+def claiming(
+    line: Line, thing: str, *, refused: bool = False, **settings: Any
+) -> Iterator[Powered]:
     """Prepare a board by `provision --claim`, and keep it under power."""
     config = line.home.path / f"{thing}.json"
     config.write_text(json.dumps(SETTINGS | ONE_SENSOR | settings))
     tidectl(
         line, "provision", thing, "--claim", "--site", "farm", "--config", str(config), "--json"
     )
+    if refused:
+        assert AllowList(line.target).refuse(thing)
     folder = ThingFolder(line.home.thing_folder(thing))
     with Powered(
         SimulatedBoard(folder.image_path, log_path=folder.log_path, heap_bytes=110 * 1024)
@@ -137,9 +141,7 @@ def test_a_board_that_was_flashed_claims_from_what_its_flash_reads_back(
 
 def test_a_serial_number_that_is_not_allowed_is_refused_until_it_is(line: Line) -> None:
     quick = {"link": SETTINGS["link"] | {"retry_delay_ms_max": 100}}
-    with claiming(line, "refused", **quick) as power:
-        assert AllowList(line.target).refuse("refused")
-        power.cut()  # it may have been quicker; then it has to begin anew
+    with claiming(line, "refused", refused=True, **quick) as power:
         folder = ThingFolder(line.home.thing_folder("refused"))
         wait_until(
             "a refusal", lambda: "AccessDenied" in folder.log_path.read_text(), within_s=LATE_S_MAX
