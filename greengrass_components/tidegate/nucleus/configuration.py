@@ -117,8 +117,14 @@ class Configuration:
     # ---- keeping ----
 
     def to_document(self) -> list[list[Any]]:
-        """Return the values that are no defaults, as `from_document` takes them."""
-        return [
+        """Return the values that are no defaults, as `from_document` takes them.
+
+        A default that something else took the place of stands there by its path alone.
+        """
+        gone: list[list[Any]] = [
+            [list(path)] for path in self._defaults if path not in self._leaves
+        ]
+        return gone + [
             [list(path), leaf.value, leaf.at_ms]
             for path, leaf in self._leaves.items()
             if leaf.at_ms != DEFAULT_AT_MS
@@ -126,8 +132,12 @@ class Configuration:
 
     def from_document(self, document: list[list[Any]]) -> None:
         """Take kept values; raises `ConfigurationError`."""
-        for path, value, at_ms in document:
-            self._put(tuple(path), value, int(at_ms), anyway=True)
+        for path, *kept in document:
+            if kept:
+                value, at_ms = kept
+                self._put(tuple(path), value, int(at_ms), anyway=True)
+            else:
+                self._leaves.pop(tuple(path), None)
 
     def _put(self, path: Path, value: Any, at_ms: int, *, anyway: bool = False) -> bool:
         before = self._leaves.get(path)

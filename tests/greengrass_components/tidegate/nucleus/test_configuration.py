@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tidegate.nucleus.configuration import Configuration, parse_pointer
@@ -25,6 +25,7 @@ def _model(tree: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(TREES, st.lists(TREES, max_size=4))
+@example({"c": {"a": 0, "b": 0}}, [{"c": 0}, {"c": {"a": 0}}])
 def test_merges_are_those_of_a_tree(
     defaults: dict[str, Any], updates: list[dict[str, Any]]
 ) -> None:
