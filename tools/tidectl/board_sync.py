@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidectl import mpremote
+from tidectl.board_prompt import ANSWER_S_MAX, wait_for_prompt
 from tidectl.errors import TidectlError
 from tidectl.firmware_image import KEPT
 from tidectl.thing import ThingFolder
@@ -122,12 +123,12 @@ def _compared(port: str, folder: ThingFolder, wanted: Mapping[str, bytes]) -> Pl
 
 
 def _start_anew(port: str) -> None:
-    mpremote.run(port, [["reset"]], resume=True, within_s=mpremote.ANSWER_S_MAX)
+    mpremote.run(port, [["reset"]], resume=True, within_s=ANSWER_S_MAX)
 
 
 def _scan(port: str) -> tuple[dict[str, str], str | None]:
     """Return the digests of the board's files, and the thing that it is."""
-    mpremote.run(port, [["exec", "pass"]], within_s=mpremote.ANSWER_S_MAX)  # is anybody there?
+    wait_for_prompt(port)
     facts = [json.loads(line) for line in mpremote.run(port, [["exec", _SCAN]]).splitlines()]
     if not facts or facts[-1][0] is not None:
         raise TidectlError(

@@ -12,7 +12,6 @@ from tidectl.errors import TidectlError
 from tidectl.program import find_program
 
 RUN_S_MAX = 300.0  # a whole firmware at 115,200 baud
-ANSWER_S_MAX = 30.0  # of a board that has a prompt: mpremote itself gives it ten seconds
 _FREE_HINT = "end the program that has the port: a monitor, a shell, an IDE"
 _HINTS = (  # part of mpremote's message -> what to do about it
     ("failed to access", _FREE_HINT),

@@ -1,4 +1,4 @@
-"""The serial ports of this machine: which there are, and what comes out of one.
+"""The serial ports of this machine: which there are, and what goes into and out of one.
 
 The one place that imports pyserial.
 """
@@ -49,7 +49,7 @@ def ports() -> Iterator[PortFacts]:
 
 
 class SerialPort:
-    """An open port to read from."""
+    """An open port."""
 
     def __init__(self, name: str, baud: int = BAUD) -> None:
         """Open it. Raises PortGoneError; raises `TidectlError` where it may not be opened."""
@@ -69,6 +69,13 @@ class SerialPort:
             first: bytes = self._port.read(1)
             waiting = min(self._port.in_waiting, READ_BYTES_MAX) if first else 0
             return first + self._port.read(waiting) if waiting else first
+        except (serial.SerialException, OSError) as error:
+            raise PortGoneError(str(error)) from error
+
+    def write(self, data: bytes) -> None:
+        """Send `data`. Raises PortGoneError."""
+        try:
+            self._port.write(data)
         except (serial.SerialException, OSError) as error:
             raise PortGoneError(str(error)) from error
 

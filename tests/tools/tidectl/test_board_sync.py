@@ -117,6 +117,6 @@ def test_the_board_of_another_thing_is_refused_and_left_alone(
 
 
 def test_a_port_that_is_absent_is_told(folder: ThingFolder) -> None:
-    with pytest.raises(TidectlError, match="failed to access /dev/nope") as caught:
+    with pytest.raises(TidectlError, match="there is no board at /dev/nope") as caught:
         sync("/dev/nope", folder)
     assert "tidectl device list" in caught.value.hint

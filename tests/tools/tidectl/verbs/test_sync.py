@@ -36,4 +36,4 @@ def test_a_port_that_is_not_there_is_one_line(
     tidectl: Run, folder: ThingFolder, home: Home
 ) -> None:
     done = tidectl("sync", "/dev/nope", folder.thing, home=home.path)
-    assert "failed to access /dev/nope" in done.complaint()
+    assert done.complaint() == "there is no board at /dev/nope"
