@@ -20,7 +20,7 @@ HOUSES = {
 }
 # One home for each outside library that a whole program could grow around.
 ONE_HOME = {
-    "ministack": {"cloud/tidelocal/host.py"},
+    "ministack": {"cloud/tidelocal/host/host.py"},
     "duckdb": {"cloud/tidelocal/timeseries"},
     "awscrt": {"tools/tidectl"},
     "littlefs": {"tools/tidectl"},

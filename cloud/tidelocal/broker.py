@@ -39,7 +39,7 @@ class Broker:
 
     async def open(self, door: socket.socket) -> None:
         """Start accepting."""
-        self._context = await self._host.tls_context()
+        self._context = await self._host.iot.tls_context()
         self._server = await asyncio.get_running_loop().create_server(
             lambda: _Acceptor(self), sock=door
         )
@@ -84,7 +84,7 @@ class Broker:
         writer = asyncio.StreamWriter(tls, protocol, reader, loop)
         try:
             certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-            identity = self._host.identify(certificate) if certificate else "no certificate"
+            identity = self._host.iot.identify(certificate) if certificate else "no certificate"
             if isinstance(identity, str):
                 self._log_refusal(peer, identity)
             else:
@@ -105,8 +105,8 @@ class Broker:
         async def send(data: bytes) -> None:
             outlet.send(data, session.unacknowledged)
 
-        with self._host.scope(identity.account, identity.region):
-            session = self._host.open_session(identity, peer[0], send=send, close=writer.close)
+        with self._host.scopes.scope(identity.account, identity.region):
+            session = self._host.iot.open_session(identity, peer[0], send=send, close=writer.close)
             reason = "the local cloud is ending"
             try:
                 reason = await self._feed(identity, session, reader, outlet)
@@ -147,7 +147,7 @@ class Broker:
             if not data:
                 gone = outlet.reason or "the peer went away"
                 return session.reason if session.taken_over else gone
-            if not self._host.is_active(identity):
+            if not self._host.iot.is_active(identity):
                 return "its certificate is no longer active"
             packets.follow(data)
             if not connected:

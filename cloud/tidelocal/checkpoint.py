@@ -56,7 +56,7 @@ class Checkpoint:
         """Write what changed every PERIOD_S until cancelled; a full disk is logged and retried."""
         while True:
             await asyncio.sleep(PERIOD_S)
-            moving = self._host.stacks_in_progress()
+            moving = self._host.stacks.in_progress()
             if moving or self._stack_was_moving:
                 self._dirty = True  # a stack goes on after its call was answered
             self._stack_was_moving = moving

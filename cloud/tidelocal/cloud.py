@@ -83,20 +83,23 @@ class LocalCloud:
         stack.callback(engine.close)
         function_log = FunctionLog(directory.folder("logs") / "functions.log")
         stack.callback(function_log.close)
-        host.log_functions_to(function_log.write)
+        host.functions.log_to(function_log.write)
         journal = Journal(directory.folder("journal"))
         stack.callback(journal.close)
         checkpoint = Checkpoint(host)
         rules = RuleEngine(
-            services=host, definitions=host.rules, clock_ms=_now_ms, flush=checkpoint.flush
+            services=host.services,
+            definitions=host.rules.definitions,
+            clock_ms=_now_ms,
+            flush=checkpoint.flush,
         )
-        host.replace_rules(
+        host.rules.replace(
             RuleHooks(
                 rules.check, rules.reload, rules.on_publish, rules.on_ingest, RuleRefusedError
             )
         )
         streams = Streams(host=host, journal=journal, clock_ms=_now_ms)
-        host.replace_stream_upkeep(streams.next_sequence_number, streams.adopt)
+        host.streams.replace_upkeep(streams.next_sequence_number, streams.adopt)
         self._add_timestream(host, engine)
         aliases, components, devices = self._add_greengrass(host)
         self._add_control_plane(host, checkpoint, aliases, devices)
@@ -139,7 +142,7 @@ class LocalCloud:
         door = self._device_door(host, aliases, components)
         await door.open(self._doors.device)
         stack.push_async_callback(door.close)
-        write_whole(directory.path / "ca.pem", host.ca_certificate_pem().encode())
+        write_whole(directory.path / "ca.pem", host.iot.ca_certificate_pem().encode())
         checkpoint.touch()
         await checkpoint.flush()  # the CA exists from now on, whatever happens
         return tasks
@@ -190,11 +193,11 @@ class LocalCloud:
             await checkpoint.flush()
 
         signing = SigningRequests(host, keep)
-        host.extend_provisioning(
+        host.fleet.extend_provisioning(
             ProvisioningHooks(CREATE_FROM_CSR_TOPIC, signing.sign, signing.kept)
         )
-        host.replace_shadow_merge(ShadowHooks(accept, delta, ShadowRefusedError))
-        host.check_job_details(job_details.mistake)
+        host.fleet.replace_shadow_merge(ShadowHooks(accept, delta, ShadowRefusedError))
+        host.fleet.check_job_details(job_details.mistake)
         streams, defender = FileStreams(host, self._directory.folder("file-streams")), Defender()
         requests = ThingRequests(
             host=host,
@@ -203,7 +206,7 @@ class LocalCloud:
             core_devices=devices,
             changed=checkpoint.touch,
         )
-        host.answer_things(requests.answer)
+        host.iot.answer_things(requests.answer)
         host.answer_first(
             "iot",
             [
@@ -234,10 +237,10 @@ class LocalCloud:
             port=self._ports["store"],
             token=self._directory.store_token(),
         )
-        host.add_resource_type("AWS::IoT::TopicRule", TopicRuleType(host).kind())
-        host.add_resource_type("AWS::Timestream::InfluxDBCluster", store.kind())
-        host.add_resource_type("AWS::Timestream::Database", live_analytics.database_kind())
-        host.add_resource_type("AWS::Timestream::Table", live_analytics.table_kind())
+        host.stacks.add_resource_type("AWS::IoT::TopicRule", TopicRuleType(host).kind())
+        host.stacks.add_resource_type("AWS::Timestream::InfluxDBCluster", store.kind())
+        host.stacks.add_resource_type("AWS::Timestream::Database", live_analytics.database_kind())
+        host.stacks.add_resource_type("AWS::Timestream::Table", live_analytics.table_kind())
 
     def _facts(self) -> dict[str, Any]:
         host = self._settings.url_host

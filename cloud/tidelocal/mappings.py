@@ -114,7 +114,7 @@ class Mappings:
                     self._start(settings, records, mapping)
                 except BackPressureError as error:
                     log.error("delivery waits for its position to be kept: %s", error)
-        known = {mapping["UUID"] for mapping in self._host.mappings()}
+        known = {mapping["UUID"] for mapping in self._host.functions.mappings()}
         for uuid in set(self._positions) - known:
             del self._positions[uuid]
             self._path(uuid).unlink(missing_ok=True)
@@ -122,7 +122,7 @@ class Mappings:
     def _wanted(self) -> dict[Key, tuple[MappingSettings, ShardRecords, dict[str, Any]]]:
         """Return what should be running now."""
         wanted: dict[Key, tuple[MappingSettings, ShardRecords, dict[str, Any]]] = {}
-        for mapping in self._host.mappings():
+        for mapping in self._host.functions.mappings():
             if not is_enabled(mapping):
                 continue
             try:
@@ -182,7 +182,7 @@ class Mappings:
         """Return up to where every mapping of the stream has gone; None without a mapping."""
         positions = [
             self._positions.get(mapping["UUID"], {}).get(shard, "")
-            for mapping in self._host.mappings()
+            for mapping in self._host.functions.mappings()
             if mapping.get("EventSourceArn") == stream_arn
         ]
         return min(positions) if positions else None
@@ -206,7 +206,7 @@ class Mappings:
 
     async def invoke(self, function_arn: str, event: dict[str, Any]) -> FunctionResult:
         """Call the function in a thread."""
-        return await asyncio.to_thread(self._host.invoke, function_arn, event)
+        return await asyncio.to_thread(self._host.services.invoke, function_arn, event)
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
         """Wait by the loop's clock."""
@@ -219,8 +219,8 @@ class Mappings:
     async def send_failure(self, destination_arn: str, document: str) -> None:
         """Put `document` on the on-failure queue, and keep it."""
         _arn, _aws, _sqs, region, account, _name = destination_arn.split(":")
-        queue_url = self._host.queue_url(destination_arn)
-        self._host.send_message(account, region, queue_url, document)
+        queue_url = self._host.services.queue_url(destination_arn)
+        self._host.services.send_message(account, region, queue_url, document)
         self._checkpoint.touch()
 
     async def keep_checkpoint(self, uuid: str, shard: str, sequence_number: str) -> None:

@@ -34,7 +34,7 @@ class TopicRuleType:
     def create(self, logical_id: str, props: Properties, stack: str) -> tuple[str, Attributes]:
         """Make the rule; a ValueError says why it can't run."""
         name = props.get("RuleName") or f"{stack}_{logical_id}".replace("-", "_")
-        if self._host.has_rule(name):
+        if self._host.rules.has(name):
             raise ValueError(f"rule {name} exists already, outside this stack")
         return self._put(name, props)
 
@@ -51,11 +51,11 @@ class TopicRuleType:
 
     def delete(self, physical_id: str, _props: Properties) -> None:
         """Forget the rule."""
-        self._host.delete_rule(physical_id)
+        self._host.rules.delete(physical_id)
 
     def _put(self, name: str, props: Properties) -> tuple[str, Attributes]:
         payload = api_shape(props.get("TopicRulePayload") or {})
-        arn = self._host.put_rule(name, payload, props.get("Tags") or [])
+        arn = self._host.rules.put(name, payload, props.get("Tags") or [])
         return name, {"Arn": arn}
 
 
@@ -91,13 +91,13 @@ class StoreType:
 
     def delete(self, physical_id: str, _props: Properties) -> None:
         """Forget the secret; the samples stay where they are."""
-        self._host.delete_secret(_secret_name(physical_id))
+        self._host.services.delete_secret(_secret_name(physical_id))
 
     def _attributes(self, identifier: str) -> Attributes:
-        secret_arn = self._host.put_secret(
+        secret_arn = self._host.services.put_secret(
             _secret_name(identifier), json.dumps({"token": self._token})
         )
-        account, region = self._host.caller()
+        account, region = self._host.scopes.caller()
         return {
             "Id": identifier,
             "Arn": f"arn:aws:timestream-influxdb:{region}:{account}:db-cluster/{identifier}",

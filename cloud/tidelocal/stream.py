@@ -138,7 +138,7 @@ class Streams:
 
     def adopt(self) -> None:
         """Take over the record lists of streams and shards that were made since."""
-        for stream in self._host.streams():
+        for stream in self._host.streams.all():
             for shard_id, shard in stream["shards"].items():
                 if isinstance(shard["records"], ShardRecords):
                     continue
@@ -155,7 +155,7 @@ class Streams:
 
     def shards_of(self, stream_arn: str) -> dict[str, ShardRecords]:
         """Return a stream's records by shard; empty when there is no such stream."""
-        for stream in self._host.streams():
+        for stream in self._host.streams.all():
             if stream["StreamARN"] == stream_arn:
                 return {
                     shard_id: shard["records"]
@@ -172,7 +172,7 @@ class Streams:
         """
         now_ms = self._clock_ms()
         lowest: dict[tuple[str, str], str] = {}
-        for stream in self._host.streams():
+        for stream in self._host.streams.all():
             cutoff = (now_ms - stream["RetentionPeriodHours"] * 3_600_000) / 1000
             for shard_id, shard in stream["shards"].items():
                 records = shard["records"]
@@ -204,12 +204,12 @@ class Streams:
             return
         records.forget(count)
         # MiniStack's iterators are indexes into the list.
-        for iterator in self._host.iterators():
+        for iterator in self._host.streams.iterators():
             if (iterator["stream_arn"], iterator["shard_id"]) == (records.stream, records.shard):
                 iterator["position"] = max(0, iterator["position"] - count)
 
     def _shards(self) -> Iterable[tuple[ShardRecords, str]]:
-        for stream in self._host.streams():
+        for stream in self._host.streams.all():
             for shard in stream["shards"].values():
                 yield shard["records"], shard["starting_sequence_number"]
 

@@ -47,7 +47,7 @@ class TimestreamService:
             return "*"
         if not isinstance(request, dict) or not request.get("DatabaseName"):
             return "*"
-        account, region = self._host.caller()
+        account, region = self._host.scopes.caller()
         arn = f"arn:aws:timestream:{region}:{account}:database/{request['DatabaseName']}"
         table = request.get("TableName")
         return f"{arn}/table/{table}" if table else arn

@@ -44,7 +44,7 @@ class FileStreamsApi:
             return None
         stream_id = unquote(path[len(PATH) + 1 :])
         operation = _OPERATIONS.get(method, "") if stream_id else "ListStreams"
-        account, region = self._host.caller()
+        account, region = self._host.scopes.caller()
         resource = f"arn:aws:iot:{region}:{account}:stream/{stream_id}" if stream_id else "*"
         denied = self._host.denied(f"iot:{operation}", headers, resource)
         if denied:

@@ -125,7 +125,7 @@ class FileStreams:
         """Return a file's bytes as the stream's role may read them; raises `StreamRefusedError`."""
         for file in stream.files:
             if file.file_id == file_id:
-                data = self._host.read_object(
+                data = self._host.services.read_object(
                     account, region, stream.role_arn, file.bucket, file.key, file.version
                 )
                 if data is None:
@@ -159,7 +159,7 @@ class FileStreams:
                 "InvalidRequestException", f"fileId is {file_id}, 0 to {FILE_ID_MAX}"
             )
         bucket, key = str(location.get("bucket")), str(location.get("key"))
-        data = self._host.read_object(
+        data = self._host.services.read_object(
             account, region, role_arn, bucket, key, location.get("version")
         )
         if data is None:

@@ -35,7 +35,7 @@ class SigningRequests:
         if not isinstance(request, str) or not request:
             return _rejected(400, "InvalidParameters", "certificateSigningRequest is missing")
         try:
-            signed = self._host.sign_request(account, region, request)
+            signed = self._host.fleet.sign_request(account, region, request)
         except ServiceCallError as error:
             return _rejected(400, "InvalidCertificateSigningRequest", error.message)
         return "accepted", {

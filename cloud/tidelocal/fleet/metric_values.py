@@ -28,7 +28,7 @@ class MetricValuesApi:
         """Answer a call about metrics; None when it is about something else."""
         if (method, path) != ("GET", PATH):
             return None
-        account, region = self._host.caller()
+        account, region = self._host.scopes.caller()
         thing, metric = query.get("thingName", [""])[0], query.get("metricName", [""])[0]
         resource = f"arn:aws:iot:{region}:{account}:thing/{thing}"
         denied = self._host.denied("iot:ListMetricValues", headers, resource)

@@ -66,4 +66,4 @@ class ThingRequests:
 
     async def _send(self, account: str, region: str, topic: str, document: dict[str, Any]) -> None:
         body = json.dumps(document, separators=(",", ":")).encode()
-        await self._host.publish_answer(account, region, topic, body)
+        await self._host.iot.publish_answer(account, region, topic, body)

@@ -81,13 +81,13 @@ class ControlPlane:
 
     async def _create_component(self, *, body: bytes, query: Query) -> tuple[int, Any]:
         del query
-        account, region = self._host.caller()
+        account, region = self._host.scopes.caller()
         request = _request(body)
         if "inlineRecipe" not in request:
             raise GreengrassRefusedError(VALIDATION, "only inlineRecipe is taken here")
 
         def read(bucket: str, key: str) -> bytes | None:
-            return self._host.object_data(account, region, bucket, key)
+            return self._host.services.object_data(account, region, bucket, key)
 
         document = self._components.create(account, region, request["inlineRecipe"], read)
         names = ("arn", "componentName", "componentVersion", "creationTimestamp", "status")
@@ -95,24 +95,24 @@ class ControlPlane:
 
     async def _describe(self, arn: str, *, body: bytes, query: Query) -> tuple[int, Any]:
         del body, query
-        document = self._components.get(*self._host.caller(), arn)
+        document = self._components.get(*self._host.scopes.caller(), arn)
         return 200, {name: value for name, value in document.items() if name != "recipe"}
 
     async def _get_component(self, arn: str, *, body: bytes, query: Query) -> tuple[int, Any]:
         del body, query
-        document = self._components.get(*self._host.caller(), arn)
+        document = self._components.get(*self._host.scopes.caller(), arn)
         recipe = base64.b64encode(document["recipe"].encode()).decode()
         return 200, {"recipeOutputFormat": "JSON", "recipe": recipe}
 
     async def _delete_component(self, arn: str, *, body: bytes, query: Query) -> tuple[int, Any]:
         del body, query
-        self._components.delete(*self._host.caller(), arn)
+        self._components.delete(*self._host.scopes.caller(), arn)
         return 204, None
 
     async def _versions(self, arn: str, *, body: bytes, query: Query) -> tuple[int, Any]:
         del body, query
         name = arn.partition(":components:")[2].partition(":")[0]
-        found = [one for one in self._components.all(*self._host.caller())
+        found = [one for one in self._components.all(*self._host.scopes.caller())
                  if one["componentName"] == name]  # fmt: skip
         names = ("arn", "componentName", "componentVersion")
         return 200, {"componentVersions": [{key: one[key] for key in names} for one in found]}
@@ -120,19 +120,19 @@ class ControlPlane:
     async def _list_components(self, *, body: bytes, query: Query) -> tuple[int, Any]:
         del body, query
         latest: dict[str, Any] = {}
-        for one in self._components.all(*self._host.caller()):
+        for one in self._components.all(*self._host.scopes.caller()):
             latest.setdefault(one["componentName"], one)
         return 200, {"components": [_component_summary(one) for one in latest.values()]}
 
     async def _create_deployment(self, *, body: bytes, query: Query) -> tuple[int, Any]:
         del query
-        document = await self._deployments.create(*self._host.caller(), _request(body))
+        document = await self._deployments.create(*self._host.scopes.caller(), _request(body))
         return 201, {name: document[name] for name in ("deploymentId", "iotJobId", "iotJobArn")}
 
     async def _list_deployments(self, *, body: bytes, query: Query) -> tuple[int, Any]:
         del body
         target = query.get("targetArn", [""])[0]
-        found = [one for one in self._deployments.all(*self._host.caller())
+        found = [one for one in self._deployments.all(*self._host.scopes.caller())
                  if target in ("", one["targetArn"])]  # fmt: skip
         if query.get("historyFilter", ["LATEST_ONLY"])[0] != "ALL":
             found = [one for one in found if one["isLatestForTarget"]]
@@ -145,18 +145,18 @@ class ControlPlane:
 
     async def _get_deployment(self, name: str, *, body: bytes, query: Query) -> tuple[int, Any]:
         del body, query
-        return 200, await self._deployments.get(*self._host.caller(), name)
+        return 200, await self._deployments.get(*self._host.scopes.caller(), name)
 
     async def _cancel(self, name: str, *, body: bytes, query: Query) -> tuple[int, Any]:
         del body, query
-        await self._deployments.cancel(*self._host.caller(), name)
+        await self._deployments.cancel(*self._host.scopes.caller(), name)
         return 200, {"message": f"{name} is cancelled"}
 
     async def _list_devices(self, *, body: bytes, query: Query) -> tuple[int, Any]:
         del body, query
         names = ("coreDeviceThingName", "status", "lastStatusUpdateTimestamp", "platform",
                  "architecture", "runtime")  # fmt: skip
-        found = self._devices.all(*self._host.caller())
+        found = self._devices.all(*self._host.scopes.caller())
         return 200, {"coreDevices": [{name: one[name] for name in names} for one in found]}
 
     async def _get_device(self, thing: str, *, body: bytes, query: Query) -> tuple[int, Any]:
@@ -170,11 +170,11 @@ class ControlPlane:
 
     async def _effective(self, thing: str, *, body: bytes, query: Query) -> tuple[int, Any]:
         del body, query
-        found = await self._deployments.effective(*self._host.caller(), thing)
+        found = await self._deployments.effective(*self._host.scopes.caller(), thing)
         return 200, {"effectiveDeployments": found}
 
     def _device(self, thing: str) -> dict[str, Any]:
-        device = self._devices.get(*self._host.caller(), thing)
+        device = self._devices.get(*self._host.scopes.caller(), thing)
         if device is None:
             raise GreengrassRefusedError(NOT_FOUND, f"{thing} is no core device that has reported")
         return device

@@ -36,7 +36,7 @@ class DeviceDoor:
         self._server = await asyncio.start_server(
             self._serve,
             sock=door,
-            ssl=await self._host.tls_context(),
+            ssl=await self._host.iot.tls_context(),
             ssl_handshake_timeout=REQUEST_S,
             ssl_shutdown_timeout=1.0,
             limit=HEAD_BYTES_MAX,
@@ -74,7 +74,7 @@ class DeviceDoor:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> tuple[int, dict[str, Any]]:
         certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        identity = self._host.identify(certificate) if certificate else "no certificate"
+        identity = self._host.iot.identify(certificate) if certificate else "no certificate"
         first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         if isinstance(identity, str):
             log.warning("refused a device: %s", identity)

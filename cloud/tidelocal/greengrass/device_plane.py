@@ -96,10 +96,12 @@ class DevicePlane:
         if f"s3://{name}" not in document["recipe"]:
             raise GreengrassRefusedError(NOT_FOUND, f"{arn} has no artifact {name}")
         bucket, _, key = name.partition("/")
-        return {"preSignedUrl": self._host.presigned_url(identity.region, bucket, key, URL_S)}
+        return {
+            "preSignedUrl": self._host.services.presigned_url(identity.region, bucket, key, URL_S)
+        }
 
     def _allow(self, identity: Identity, action: str, resource: str) -> None:
-        if not self._host.device_may(identity, action, resource):
+        if not self._host.iot.device_may(identity, action, resource):
             raise GreengrassRefusedError(
                 DENIED, f"the certificate's policies do not allow {action} on {resource}"
             )

@@ -19,13 +19,13 @@ class DeviceSessions:
 
     def make(self, identity: Identity, role_arn: str, duration_s: int) -> tuple[str, str, str]:
         """Return access key, secret and token of a role, for a device; `ServiceCallError`."""
-        access_key, session = self._host.device_session(identity, role_arn, duration_s)
+        access_key, session = self._host.roles.device_session(identity, role_arn, duration_s)
         account, region = identity.account, identity.region
         for name, kept in self._documents.all(account, region):
             if kept["Expiration"] < time.time():
                 self._documents.remove(account, region, name)
         self._documents.put(account, region, access_key, session)
-        self._host.register_session(access_key, session)
+        self._host.roles.register_session(access_key, session)
         return access_key, str(session["SecretAccessKey"]), str(session["SessionToken"])
 
     def restore(self, account: str, region: str) -> int:
@@ -36,5 +36,5 @@ class DeviceSessions:
             if session["Expiration"] > time.time()
         ]
         for access_key, session in alive:
-            self._host.register_session(access_key, session)
+            self._host.roles.register_session(access_key, session)
         return len(alive)

@@ -35,7 +35,7 @@ class RoleAliases:
     ) -> Answer | None:
         """Answer a call about role aliases; None when it is about something else."""
         del query
-        account, region = self._host.caller()
+        account, region = self._host.scopes.caller()
         if path.rstrip("/") == "/role-aliases" and method == "GET":
             denied = self._host.denied("iot:ListRoleAliases", headers, "*")
             names = [name for name, _ in self._documents.all(account, region)]

@@ -1,7 +1,7 @@
-"""Which of MiniStack's internal names `host.py` uses, read from its source."""
+"""Which of MiniStack's internal names `tidelocal.host` uses, read from its sources."""
 
 import ast
-import inspect
+from pathlib import Path
 
 from tidelocal import host
 
@@ -11,7 +11,11 @@ _OBJECTS = {"self._session": ("iot", "_WSSession"), "worker": ("lambda_runtime",
 
 def used_names() -> set[tuple[str, str]]:
     """Return (module, name) of everything used; a member of a class as `Class.member`."""
-    tree = ast.parse(inspect.getsource(host))
+    folder = Path(host.__file__).parent
+    return set().union(*(_used_in(ast.parse(path.read_text())) for path in folder.glob("*.py")))
+
+
+def _used_in(tree: ast.Module) -> set[tuple[str, str]]:
     modules = {"ministack.app": "app"}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):

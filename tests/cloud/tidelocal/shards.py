@@ -32,6 +32,7 @@ class Shards:
         self.known_mappings: list[dict[str, Any]] = []
         self.function: Callable[[dict[str, Any]], FunctionResult] = _no_function
         self.sent: list[str] = []
+        self.streams = self.functions = self.services = self
 
     def make_stream(self, starting_sequence_number: str = "0" * 30) -> dict[str, Any]:
         """Make the stream, in the place of an older one."""
@@ -40,7 +41,7 @@ class Shards:
         self.made = [stream]
         return stream
 
-    def streams(self) -> list[dict[str, Any]]:
+    def all(self) -> list[dict[str, Any]]:
         return self.made
 
     def iterators(self) -> list[dict[str, Any]]:

@@ -20,11 +20,12 @@ class Services:
         self.state_folder = folder
         self.documents = {"iot": b"iot 1", "lambda": b"lambda 1"}
         self.moving = False
+        self.stacks = self
 
     def snapshot(self) -> dict[str, bytes]:
         return dict(self.documents)
 
-    def stacks_in_progress(self) -> bool:
+    def in_progress(self) -> bool:
         return self.moving
 
     def kept(self) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""MiniStack is as `host.py` knows it, and does what `host.py` needs of it."""
+"""MiniStack is as `tidelocal.host` knows it, and does what that needs of it."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ def test_only_the_host_imports_ministack() -> None:
         for path in ROOT.rglob("*.py")
         if any("import" in line and "ministack" in line for line in path.read_text().splitlines())
     }
-    assert importing == {"host.py"}
+    assert importing == {"host/host.py"}
 
 
 def test_the_contract_names_what_the_host_uses_and_nothing_else() -> None:
