@@ -28,8 +28,8 @@ from tidegate.segment_log.segment_log import SUFFIX
 
 log = logging.getLogger("tidegate.uplink")
 
-_NO_END = 1 << 63
-CHUNK_BYTES = MEBIBYTE  # of one reading of a file: more than any batch
+CHUNK_BYTES = MEBIBYTE  # of one reading of a file: twice what any batch has
+SEARCHES_MAX = 8  # halves of a chunk that one reading looks through, in some milliseconds
 SETTLED_MS = 2_000  # twice the interval in which an outbox syncs by default
 
 
@@ -55,6 +55,8 @@ class FollowedOutbox:
         self._cursor = Cursor()
         self.damaged_bytes = 0
         self._looked_at = (-1, 0, 0)  # where no sound record was: segment, offset, bytes
+        self._searched = ((-1, 0), 1)  # so far behind that damage, of which no end is known
+        self._told: set[tuple[int, int]] = set()  # damage of the segment that is read
         self._place: tuple[int, int, int] | None = None  # segment, offset, number there
 
     def join(self) -> int:
@@ -104,28 +106,47 @@ class FollowedOutbox:
                     yield record
                 used, expected = at + HEADER_BYTES + len(record.payload), record.sequence + 1
                 self._place = (base, offset + used, expected)
+            if used == 0 and data:
+                used = self._damaged((base, offset), expected, following)
             if used == 0:
-                used = self._damaged(data, (base, offset), expected, following)
-                if used == 0:
-                    return
+                return
             offset += used
 
-    def _damaged(
-        self, data: bytes, place: tuple[int, int], expected: int, following: int | None
-    ) -> int:
-        """Return how many bytes before the next sound record are damaged, 0 where none follows.
+    def _damaged(self, place: tuple[int, int], expected: int, following: int | None) -> int:
+        """Return how many bytes from `place` on are damaged, to the next sound record.
 
-        So the end of the newest segment is left alone, which may be about to be written.
+        0: none follows yet. So the end of the newest segment is left alone, which may be about to
+        be written; that of another is damaged to its end. A search that is long goes on with the
+        next reading, where it was.
         """
-        if self._looked_at == (*place, len(data)):
-            return 0  # nothing has come since
-        behind = behind_damage(data, 1, expected, following or _NO_END)
-        if behind is None:
-            self._looked_at = (*place, len(data))
-            return len(data) // 2 if len(data) == CHUNK_BYTES else 0
-        self.damaged_bytes += behind
-        log.error("records are damaged outbox=%s bytes=%d", self.name, behind)
-        return behind
+        searched = self._searched[1] if self._searched[0] == place else 1
+        for _ in range(SEARCHES_MAX):
+            data = self._bytes(place[0], place[1] + searched)
+            if self._looked_at == (*place, searched + len(data)):
+                return 0  # nothing has come since
+            # The records of the newest segment are consecutive; of another some may be gone.
+            end = following or expected + 1 + (searched + len(data)) // HEADER_BYTES
+            behind = behind_damage(data, 0, expected, end)
+            if behind is not None:
+                return self._tell(place, searched + behind)
+            if len(data) < CHUNK_BYTES:
+                if following is not None:
+                    return self._tell(place, searched + len(data))
+                self._looked_at = (*place, searched + len(data))
+                return 0
+            searched += len(data) // 2  # a record that begins there was whole
+            self._searched = (place, searched)
+        return 0
+
+    def _tell(self, place: tuple[int, int], size: int) -> int:
+        """Count `size` damaged bytes, once: what is not settled behind them is read again."""
+        if place not in self._told:
+            self._told = {one for one in self._told if one[0] >= place[0]} | {place}
+            self.damaged_bytes += size
+            log.error(
+                "records are damaged outbox=%s segment=%d at=%d bytes=%d", self.name, *place, size
+            )
+        return size
 
     def finish(self, next_number: int) -> None:
         """Leave word that this sink has all batches below `next_number`."""

@@ -32,6 +32,11 @@ class Source(Protocol):
 
     name: str
 
+    @property
+    def damaged_bytes(self) -> int:
+        """Bytes that a disk has damaged, and that were passed over."""
+        ...
+
     def join(self) -> int:
         """Return the number of the first batch that has not arrived."""
         ...
@@ -51,6 +56,11 @@ class OutboxSource:
     def __init__(self, batches: BatchLog, sink: str, name: str = "outbox") -> None:
         self.name = name
         self._batches, self._sink = batches, sink
+
+    @property
+    def damaged_bytes(self) -> int:
+        """As `Source.damaged_bytes`."""
+        return self._batches.log.damaged_bytes
 
     def join(self) -> int:
         """As `Source.join`."""
@@ -159,6 +169,10 @@ class Uplink:
             if not self.producer.has_room or not fed:
                 await self._clock.sleep(self.producer.due_in_s() or 0.0)
         self._finish(force=True)
+
+    def damaged_bytes(self) -> int:
+        """Return how much of the sources was passed over as damaged."""
+        return sum(one.source.damaged_bytes for one in self._readings)
 
     def waiting(self) -> dict[str, int]:
         """Return how many batches of each source are on their way."""

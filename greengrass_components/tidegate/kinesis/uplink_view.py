@@ -27,6 +27,7 @@ class UplinkView:
         counts: dict[str, int | float] = {
             "batches_arrived": self._uplink.batches_arrived,
             "things_shared": len(self._uplink.owners.shared),
+            "damaged_bytes": self._uplink.damaged_bytes(),
         }
         for name, value in producer.metrics.document().items():
             if isinstance(value, dict):

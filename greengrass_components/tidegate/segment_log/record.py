@@ -5,6 +5,8 @@ of all that stands behind it. 24 zero bytes, which a file system may leave after
 are no record: their CRC would not be zero.
 """
 
+import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -12,6 +14,8 @@ from typing import NamedTuple
 
 HEADER = struct.Struct(">IIQQ")
 HEADER_BYTES = HEADER.size
+SEQUENCE_AT = 8  # within a head
+_NOT_ZERO = re.compile(rb"[^\0]")
 TAIL = struct.Struct(">QQ")
 PAYLOAD_BYTES_MAX = (1 << 30) - 1024  # what a frame of the stream protocol can hold
 
@@ -56,16 +60,28 @@ def sound(data: bytes | memoryview, sequence_min: int) -> Iterator[tuple[int, Re
         sequence_min = record.sequence + 1
 
 
-def behind_damage(
-    data: bytes | memoryview, offset: int, sequence_min: int, sequence_end: int
-) -> int | None:
+def behind_damage(data: bytes, offset: int, sequence_min: int, sequence_end: int) -> int | None:
     """Return where the next sound record stands from `offset` on, None where there is none.
 
-    Its sequence is within the bounds. Tries every byte, since what says where a record ends may be
-    what is damaged.
+    Its sequence is within the bounds. Looks at every byte, since what says where a record ends may
+    be what is damaged: for the leading bytes that all sequences of the bounds share, at the speed
+    of `bytes.find`, and past zeros in one step.
     """
-    for at in range(offset, len(data) - HEADER_BYTES + 1):
+    low, high = (number.to_bytes(8, "big") for number in (sequence_min, sequence_end - 1))
+    shared = os.path.commonprefix([low, high])
+    last = len(data) - HEADER_BYTES
+    at = offset
+    while at <= last:
+        at = data.find(shared, at + SEQUENCE_AT) - SEQUENCE_AT
+        if not offset <= at <= last:
+            return None
         sequence = int(HEADER.unpack_from(data, at)[2])
         if sequence_min <= sequence < sequence_end and whole(data, at, sequence_min):
             return at
+        if not data[at : at + HEADER_BYTES].strip(b"\0"):
+            filled = _NOT_ZERO.search(data, at)
+            if filled is None:
+                return None
+            at = filled.start() - HEADER_BYTES
+        at += 1
     return None

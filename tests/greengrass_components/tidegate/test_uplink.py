@@ -390,3 +390,48 @@ def test_a_record_that_is_being_written_is_no_damage(deep: Path) -> None:
     path.write_bytes(whole)
     assert [entry.number for entry in followed.read(2_999)] == [2_999]
     assert followed.damaged_bytes == 0
+
+
+@pytest.mark.parametrize("filler", [b"\0", b"\xa5"], ids=["zeros", "noise"])
+@pytest.mark.parametrize("segment", [0, 1])
+def test_damage_longer_than_a_reading_is_counted_to_the_byte(
+    tmp_path: Path, segment: int, filler: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = OutboxSettings(bytes_max=32 << 20, sync=Sync.BATCH)
+    box = Outbox(tmp_path / "adapter" / "outbox", settings, clock_ms=Clock())
+    for number in range(8_000):
+        box.append_batch(thing="b", sequence=number, samples=1, payload=b"%1000d" % number)
+    box.close()
+    path = sorted((box.folder / "batches").glob("*.seg"))[segment]
+    base, data = int(path.stem), bytearray(path.read_bytes())
+    record_bytes = len(next(sound(data, base))[1].payload) + HEADER_BYTES
+    hurt = slice(100 * record_bytes, 3_000 * record_bytes)
+    data[hurt] = filler * (hurt.stop - hurt.start)
+    path.write_bytes(data)
+    followed = FollowedOutbox(box.folder, "kinesis", settled_ms=-60_000)
+    followed.join()
+    numbers: list[int] = []
+    for _ in range(40):  # a long search takes several
+        numbers += [entry.number for entry in followed.read(numbers[-1] + 1 if numbers else 0)]
+    assert numbers == [n for n in range(8_000) if not base + 100 <= n < base + 3_000]
+    assert followed.damaged_bytes == 2_900 * record_bytes
+    assert caplog.text.count("records are damaged") == 1
+
+
+def test_damage_up_to_the_end_of_a_segment_that_is_closed_is_counted_once(
+    deep: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = sorted((deep / "batches").glob("*.seg"))
+    data = bytearray(first.read_bytes())
+    record_bytes = len(next(sound(data, 0))[1].payload) + HEADER_BYTES
+    data[-5 * record_bytes :] = bytes(5 * record_bytes)
+    first.write_bytes(data)
+    # What is behind is not settled yet, so the damage is met at each reading.
+    unsettled = FollowedOutbox(deep, "kinesis", settled_ms=3_600_000)
+    unsettled.join()
+    assert [unsettled.read(int(second.stem) - 1) for _ in range(3)] == [[], [], []]
+    assert unsettled.damaged_bytes == 5 * record_bytes
+    assert caplog.text.count("records are damaged") == 1
+    numbers, followed = followed_whole(deep)
+    assert len(numbers) == 2_995
+    assert followed.damaged_bytes == 5 * record_bytes
