@@ -24,7 +24,10 @@ class Limits:
     configuration_value_bytes_max: int | None
     # An answer of GetConfiguration that is longer fails.
     clients_max: int
+    # To local topics, of all components together; and as many again to IoT Core's.
     subscriptions_max: int
+    # To IoT Core, of one component.
+    cloud_subscriptions_max: int
     # YAML of the local route loses its types: 5 comes as "5".
     yaml_is_text: bool
     # Its errors carry `_message`, which the SDK does not read.
@@ -45,6 +48,7 @@ CLASSIC = Limits(
     configuration_value_bytes_max=None,
     clients_max=1_000,
     subscriptions_max=10_000,
+    cloud_subscriptions_max=50,
     yaml_is_text=False,
     error_message_key="message",
     expands_thing_name=True,
@@ -60,6 +64,7 @@ LITE = Limits(
     configuration_value_bytes_max=1_024,
     clients_max=50,
     subscriptions_max=99,
+    cloud_subscriptions_max=50,
     yaml_is_text=True,
     error_message_key="_message",
     expands_thing_name=False,

@@ -7,6 +7,8 @@ Source: the service model of aws.greengrass IPC, and what both nuclei do with it
 import base64
 import binascii
 import json
+import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +25,8 @@ from tidegate.ipc.errors import (
 from tidegate.ipc.limits import Limits
 from tidegate.ipc.local_bus import LocalBus
 from tidegate.ipc.ports import CloudMessage, IotCorePort, KeyPath, NucleusPort
+
+log = logging.getLogger(__name__)
 
 STREAM_MANAGER = "aws.greengrass.StreamManager"
 OTHERS = "RECEIVE_MESSAGES_FROM_OTHERS"
@@ -68,6 +72,8 @@ class Operations:
     ) -> None:
         self._nucleus, self._bus, self._iot_core = nucleus, bus, iot_core
         self._limits = limits
+        self._cloud_subscriptions: Counter[str] = Counter()  # by component
+        self.subscriptions_refused = 0
         self._by_name: dict[str, Handler] = {
             "PublishToTopic": self._publish_to_topic,
             "SubscribeToTopic": self._subscribe_to_topic,
@@ -156,6 +162,7 @@ class Operations:
     async def _subscribe_to_iot_core(self, call: Call) -> dict[str, Any]:
         topic = call.text("topicName")
         self._authorize(call, MQTT_PROXY, "SubscribeToIoTCore", topic)
+        self._check_cloud_subscriptions(call.component)
 
         def deliver(message: CloudMessage) -> None:
             body = {
@@ -166,8 +173,33 @@ class Operations:
             }
             call.send("IoTCoreMessage", {"message": body})
 
-        call.end = await self._iot_core.subscribe(topic, _qos(call.document), deliver)
+        qos = _qos(call.document)
+        self._cloud_subscriptions[call.component] += 1  # also while the broker is asked
+        try:
+            cancel = await self._iot_core.subscribe(topic, qos, deliver)
+        except BaseException:
+            self._cloud_subscriptions[call.component] -= 1
+            raise
+
+        async def end() -> None:
+            self._cloud_subscriptions[call.component] -= 1
+            await cancel()
+
+        call.end = end
         return {}
+
+    def _check_cloud_subscriptions(self, component: str) -> None:
+        """Raise `OperationError` where one more would be too many, and count that."""
+        most, most_of_one = self._limits.subscriptions_max, self._limits.cloud_subscriptions_max
+        if self._cloud_subscriptions[component] < most_of_one:
+            if self._cloud_subscriptions.total() < most:
+                return
+            told = f"the components of this gateway have {most} subscriptions to IoT Core"
+        else:
+            told = f"{component} has {most_of_one} subscriptions to IoT Core"
+        self.subscriptions_refused += 1
+        log.warning("%s, no more are taken refused=%d", told, self.subscriptions_refused)
+        raise OperationError(SERVICE, f"{told}: end some, or subscribe to a filter with + or #")
 
     # ---- configuration ----
 
@@ -232,7 +264,13 @@ class Operations:
 
     async def _list_components(self, call: Call) -> dict[str, Any]:
         self._authorize(call, CLI, "ListComponents", "*", LIFECYCLE)
-        return {"components": list(self._nucleus.components())}
+        return {
+            "components": list(self._nucleus.components()),
+            # Ours: AWS's clients pass over what they don't know.
+            "iotCore": {
+                **self._iot_core.counts(), "subscriptionsRefused": self.subscriptions_refused,
+            },
+        }  # fmt: skip
 
     async def _get_component_details(self, call: Call) -> dict[str, Any]:
         name = call.text("componentName")

@@ -37,6 +37,10 @@ class IotCorePort(Protocol):
         """Deliver what comes until the returned function is awaited; raises `OperationError`."""
         ...
 
+    def counts(self) -> Mapping[str, int]:
+        """Return what was published, and what was dropped on either way, since the start."""
+        ...
+
 
 class NucleusPort(Protocol):
     """Components, their configuration and their rights."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.ipc.errors import (
+    NOT_FOUND,
     SERVICE,
     ConnectionLostError,
     FrameMalformedError,
@@ -194,7 +195,9 @@ class _Session:
         self._send(answer(f"{operation}Response", stream, document, flags=flags))
 
     def _fail(self, stream: int, failure: OperationError) -> None:
-        log.info("%s: %s", self.component, failure)
+        # What nobody has set is asked for at each start of a component: no news.
+        level = logging.DEBUG if failure.kind == NOT_FOUND else logging.INFO
+        log.log(level, "%s: %s", self.component, failure)
         document = {self._limits.error_message_key: failure.message}
         self._send(error(failure.kind, stream, document))
 

@@ -2,7 +2,9 @@
 
 Flow: PublishToIoTCore, SubscribeToIoTCore -> [iot core] ~MQTT 5, mutual TLS~> broker
 Bounded: `spool_bytes_max` wait while the broker is away, the oldest goes first and is counted
-(the classic nucleus); without a spool a publish fails at once (lite). It dials on for ever.
+(the classic nucleus); without a spool a publish fails at once (lite). `INCOMING_MAX` messages of
+`INCOMING_BYTES_MAX` wait to be delivered; what comes then is lost and counted. It dials on for
+ever.
 """
 
 import asyncio
@@ -25,13 +27,16 @@ from tidegate.nucleus.errors import NucleusError
 from tidegate.nucleus.settings import Settings
 
 log = logging.getLogger(__name__)
+_mqtt_log = logging.getLogger("tidegate.nucleus.mqtt")
+_mqtt_log.addFilter(lambda record: "queue is full" not in record.msg)  # told and counted here
 
 KEEP_ALIVE_S = 30
 PUBACK_S_MAX = 30.0
 RETRY_S_MIN, RETRY_S_MAX = 0.2, 30.0
 # A filter that the policy does not name ends the connection: then it is not asked for again.
 REFUSALS_MAX = 3
-INCOMING_MAX = 1_000  # messages that wait for this process; more are dropped by the client
+INCOMING_MAX = 1_000  # messages that wait for this process
+INCOMING_BYTES_MAX = 8 * 1024 * 1024  # of their payloads
 _CONVERSIONS = {
     "contentType": "ContentType",
     "responseTopic": "ResponseTopic",
@@ -48,6 +53,32 @@ class _Subscription:
     deliver: Deliver
 
 
+class _Incoming(asyncio.Queue[aiomqtt.Message]):
+    """What the client has received; it drops, with a line in the log, what this refuses."""
+
+    on_overflow: Callable[[], None]
+
+    def __init__(self, maxsize: int) -> None:
+        super().__init__(maxsize)
+        self._bytes = 0
+
+    def put_nowait(self, item: aiomqtt.Message) -> None:
+        """Take a message; raises `asyncio.QueueFull`."""
+        if self.full() or self._bytes >= INCOMING_BYTES_MAX:
+            self.on_overflow()
+            raise asyncio.QueueFull
+        super().put_nowait(item)
+
+    def _put(self, item: aiomqtt.Message) -> None:
+        self._bytes += _size(item)
+        super()._put(item)
+
+    def _get(self) -> aiomqtt.Message:
+        item = super()._get()
+        self._bytes -= _size(item)
+        return item
+
+
 class IotCore:
     """Runs until cancelled; counts what it dropped."""
 
@@ -61,7 +92,7 @@ class IotCore:
         self._refusals: dict[str, int] = {}
         self._room = asyncio.Semaphore(self._limits.in_flight_max)
         self.connected = asyncio.Event()
-        self.dropped = self.lost_incoming = self.published = 0
+        self.dropped = self.lost_incoming = self.overflown = self.published = 0
 
     async def run(self) -> None:
         """Stay connected."""
@@ -122,7 +153,24 @@ class IotCore:
 
         return cancel
 
+    def counts(self) -> dict[str, int]:
+        """As `IotCorePort.counts`."""
+        return {
+            "published": self.published,
+            "dropped": self.dropped,
+            "incomingTooLong": self.lost_incoming,
+            "incomingDropped": self.overflown,
+        }
+
+    def _note_overflow(self) -> None:
+        self.overflown += 1
+        if self.overflown == 1 or self.overflown % 1_000 == 0:
+            log.warning("more comes than is taken: %d messages dropped", self.overflown)
+
     def _dial(self, context: ssl.SSLContext) -> aiomqtt.Client:
+        class Incoming(_Incoming):  # the client makes it itself, and takes no argument for it
+            on_overflow = staticmethod(self._note_overflow)
+
         return aiomqtt.Client(
             self._settings.mqtt_host,
             self._settings.mqtt_port,
@@ -132,9 +180,12 @@ class IotCore:
             keepalive=KEEP_ALIVE_S,
             tls_context=context,
             timeout=PUBACK_S_MAX,
+            queue_type=Incoming,
             max_queued_incoming_messages=INCOMING_MAX,
+            # `publish` has as many at most, the spool one more.
+            max_queued_outgoing_messages=self._limits.in_flight_max + 1,
             max_inflight_messages=self._limits.in_flight_max,
-            logger=logging.getLogger("tidegate.nucleus.mqtt"),
+            logger=_mqtt_log,
         )
 
     async def _serve(self, client: aiomqtt.Client) -> None:
@@ -218,6 +269,10 @@ class IotCore:
         for one in list(self._subscriptions):
             if takes(one.topic_filter, topic):
                 one.deliver(received)
+
+
+def _size(message: aiomqtt.Message) -> int:
+    return len(message.payload) if isinstance(message.payload, bytes | bytearray) else 0
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:

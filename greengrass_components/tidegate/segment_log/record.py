@@ -5,7 +5,6 @@ of all that stands behind it. 24 zero bytes, which a file system may leave after
 are no record: their CRC would not be zero.
 """
 
-import os
 import re
 import struct
 import zlib
@@ -68,7 +67,7 @@ def behind_damage(data: bytes, offset: int, sequence_min: int, sequence_end: int
     of `bytes.find`, and past zeros in one step.
     """
     low, high = (number.to_bytes(8, "big") for number in (sequence_min, sequence_end - 1))
-    shared = os.path.commonprefix([low, high])
+    shared = low[: next((n for n in range(8) if low[n] != high[n]), 8)]
     last = len(data) - HEADER_BYTES
     at = offset
     while at <= last:

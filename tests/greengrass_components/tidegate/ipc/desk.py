@@ -62,6 +62,9 @@ class MemoryCloud:
 
         return cancel
 
+    def counts(self) -> dict[str, int]:
+        return {"published": len(self.published)}
+
 
 class DeskNucleus:
     """Components by token, each with a configuration of its own."""
@@ -147,13 +150,13 @@ class Desk:
         self.server = self._make()
 
     def _make(self) -> IpcServer:
-        operations = Operations(
+        self.operations = Operations(
             nucleus=self.nucleus, bus=LocalBus(), iot_core=self.cloud, limits=self.limits
         )
         return IpcServer(
             path=self.socket_path,
             nucleus=self.nucleus,
-            operations=operations,
+            operations=self.operations,
             limits=self.limits,
         )
 

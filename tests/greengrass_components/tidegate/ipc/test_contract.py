@@ -112,6 +112,23 @@ def test_messages_go_to_the_cloud_and_come_from_it(desk: Desk, connect: Connect)
     close()
 
 
+def test_subscriptions_to_the_cloud_have_a_most_and_one_that_ends_makes_room(
+    desk: Desk, connect: Connect
+) -> None:
+    client, other = connect("token-a"), connect("token-b")
+    closes = [client.subscribe_to_iot_core(f"cmd/{n}")[1] for n in range(50)]
+    with pytest.raises(OperationError) as caught:
+        client.subscribe_to_iot_core("cmd/50")
+    assert caught.value.kind == "ServiceError"
+    assert desk.operations.subscriptions_refused == 1
+    got, _ = other.subscribe_to_iot_core("cmd/+")
+    closes[0]()
+    client.publish("t", {})  # answered behind the end of the subscription
+    client.subscribe_to_iot_core("cmd/50")
+    client.publish_to_iot_core("cmd/x", b"1")
+    assert got.get(timeout=WAIT_S) == ("cmd/x", b"1")
+
+
 def test_what_no_policy_grants_is_refused(desk: Desk, connect: Connect) -> None:
     client = connect("token-n")
     client.publish("tidegauge/local/x", {})

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt.client import MQTTMessage
 
+from tests.greengrass_components.tidegate.in_loop import in_loop
 from tests.greengrass_components.tidegate.nucleus.root import until
 from tests.local_cloud import CloudProcess
 from tidegate.ipc.errors import OperationError
 from tidegate.ipc.ports import CloudMessage
 from tidegate.nucleus.errors import NucleusError
-from tidegate.nucleus.iot_core import IotCore, tls_context
+from tidegate.nucleus.iot_core import INCOMING_MAX, IotCore, tls_context
 from tidegate.nucleus.settings import Settings
 
 POLICY = "nucleus-iot-core"
@@ -143,6 +145,21 @@ def test_a_filter_that_the_policy_refuses_does_not_keep_the_gateway_away(
         await until(lambda: got == [b"here"])
 
     play(settings, scene)
+
+
+@pytest.mark.parametrize(("size", "taken"), [(10, INCOMING_MAX), (100_000, 84)])
+@in_loop
+async def test_what_comes_faster_than_it_is_taken_is_dropped_and_counted(
+    settings: Settings, size: int, taken: int
+) -> None:
+    iot_core = IotCore(settings)
+    client = iot_core._dial(tls_context(settings))
+    for number in range(INCOMING_MAX + 5):
+        message = MQTTMessage(number, b"nuc/a")
+        message.payload = bytes(size)
+        client._on_message(client._client, None, message)  # as its socket has it
+    assert len(client.messages) == taken
+    assert iot_core.counts()["incomingDropped"] == INCOMING_MAX + 5 - taken
 
 
 def test_a_certificate_that_can_not_be_read_is_told_before_any_dial(tmp_path: Path) -> None:
