@@ -4,14 +4,17 @@ Flow: nucleus | file -> [process] -> program
 Started by a nucleus a component reads its configuration there, and again when that changes; else
 from `--configuration FILE`, and again on SIGHUP. It ends on SIGTERM and SIGINT with exit code 0,
 also while it waits for a nucleus that does not answer. Exit code 2: the configuration is wrong, and
-the log says all that is.
+the log says all that is. Exit code 3: the nucleus was not to be reached for `NUCLEUS_S_MAX`, or
+does not know this process, and nothing is wrong with the configuration.
 """
 
 import argparse
 import asyncio
 import contextlib
 import logging
+import random
 import signal
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,12 +22,15 @@ from typing import Any, Self, TypeVar
 
 from tidegate import component_configuration as configuration
 from tidegate.errors import GateError
-from tidegate.ipc import IpcClient, IpcError
+from tidegate.ipc import ConnectionLostError, IpcClient, IpcError
 
 log = logging.getLogger("tidegate.process")
 
 _T = TypeVar("_T")
 
+DONE, WRONG_CONFIGURATION, NO_NUCLEUS = 0, 2, 3
+NUCLEUS_S_MAX = 60.0  # a nucleus restarts in less; longer, and it is to start us again
+NUCLEUS_RETRY_S_MIN, NUCLEUS_RETRY_S_MAX = 0.1, 5.0
 SETTLE_S = 0.5  # a deployment changes many values: one reading after the last of them
 
 
@@ -53,25 +59,31 @@ def parsed(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> 
 
 
 def exit_code_of(
-    program: Callable[["Process"], Awaitable[None]], configuration_path: Path | None
+    program: Callable[["Process"], Awaitable[None]],
+    configuration_path: Path | None,
+    *,
+    nucleus_s_max: float = NUCLEUS_S_MAX,
 ) -> int:
     """Run `program` until it returns; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
     async def run() -> None:
-        async with Process(configuration_path) as process:
+        async with Process(configuration_path, nucleus_s_max=nucleus_s_max) as process:
             await program(process)
 
     try:
         asyncio.run(run())
+    except IpcError as error:
+        log.error("ends without its nucleus: %s", error)
+        return NO_NUCLEUS
     except GateError as error:
         for line in str(error).splitlines():
             log.error("%s", line)
-        return 2
+        return WRONG_CONFIGURATION
     except EndedError:
         pass
     log.info("ends")
-    return 0
+    return DONE
 
 
 class Process:
@@ -80,11 +92,14 @@ class Process:
     `ipc` is the nucleus, where one has started it.
     """
 
-    def __init__(self, configuration_path: Path | None) -> None:
+    def __init__(
+        self, configuration_path: Path | None, *, nucleus_s_max: float = NUCLEUS_S_MAX
+    ) -> None:
         self.ipc: IpcClient | None = None
         self.stopping = asyncio.Event()
         self.changed = asyncio.Event()
         self._configuration_path = configuration_path
+        self._nucleus_s_max = nucleus_s_max
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -109,11 +124,14 @@ class Process:
         await self._stack.aclose()
 
     async def settings(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return those of `names` that are set; raises `GateError`."""
+        """Return those of `names` that are set; raises `GateError`.
+
+        A nucleus that restarts meanwhile is waited for; where it stays away, `IpcError`.
+        """
         if self._configuration_path:
             return configuration.from_file(self._configuration_path)
         if self.ipc:
-            return await self.unless_ended(configuration.from_nucleus(self.ipc, names))
+            return await self.unless_ended(self._asked(self.ipc, tuple(names)))
         return {}
 
     async def unless_ended(self, asking: Coroutine[Any, Any, _T]) -> _T:
@@ -134,13 +152,21 @@ class Process:
             await asyncio.gather(asked, ending, return_exceptions=True)
 
     async def told(self, *others: asyncio.Task[Any]) -> None:
-        """Return when it is to end, its configuration changed, or one of `others` is done."""
-        waits = [asyncio.create_task(one.wait()) for one in (self.stopping, self.changed)]
+        """Return when it is to end, its configuration changed, or one of `others` is done.
+
+        A configuration that the nucleus can't be asked for now has not changed yet.
+        """
+        waits = [asyncio.create_task(one) for one in (self.stopping.wait(), self._new())]
         try:
             await asyncio.wait([*waits, *others], return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
+
+    async def _new(self) -> None:
+        await self.changed.wait()
+        if self.ipc:
+            await self.ipc.wait_connected()
 
     async def settled(self) -> None:
         """Return when no change came for a while, or it is to end."""
@@ -149,9 +175,45 @@ class Process:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), SETTLE_S)
 
+    async def _asked(self, ipc: IpcClient, names: tuple[str, ...]) -> dict[str, Any]:
+        while True:
+            try:
+                async with asyncio.timeout(self._nucleus_s_max):
+                    await ipc.wait_connected()
+            except TimeoutError:
+                raise self._absent(ipc) from None
+            try:
+                return await configuration.from_nucleus(ipc, names)
+            except ConnectionLostError as error:
+                log.warning("asked again once the nucleus is there: %s", error)
+
+    async def _until_connected(self, ipc: IpcClient) -> None:
+        """Connect once the nucleus is there; raises `IpcError` where that takes too long."""
+        retry_s = NUCLEUS_RETRY_S_MIN
+        deadline_s = time.monotonic() + self._nucleus_s_max
+        while True:
+            try:
+                return await ipc.connect()
+            except ConnectionLostError as error:
+                if time.monotonic() + retry_s > deadline_s:
+                    raise self._absent(ipc) from error
+                if retry_s == NUCLEUS_RETRY_S_MIN:
+                    log.warning("waits %.0f s at most: %s", self._nucleus_s_max, error)
+            await asyncio.sleep(random.uniform(retry_s / 2, retry_s))  # noqa: S311  jitter
+            retry_s = min(retry_s * 2, NUCLEUS_RETRY_S_MAX)
+
+    def _absent(self, ipc: IpcClient) -> ConnectionLostError:
+        return ConnectionLostError(
+            f"no nucleus at {ipc.socket_path} for {self._nucleus_s_max:.0f} s; is it running? "
+            "systemctl status 'greengrass*', or tidectl gateway status"
+        )
+
     async def _connect(self) -> None:
         """Connect, and hear of changes; a nucleus that tells none restarts it instead."""
-        self.ipc = ipc = await self._stack.enter_async_context(IpcClient.from_environment())
+        ipc = IpcClient.from_environment()
+        await self._until_connected(ipc)
+        self._stack.push_async_callback(ipc.close)
+        self.ipc = ipc
 
         def changed(_component: str, _path: tuple[str, ...]) -> None:
             self.changed.set()

@@ -107,6 +107,15 @@ class IpcClient:
         """Whether the nucleus is there right now."""
         return self._connected.is_set()
 
+    @property
+    def socket_path(self) -> Path:
+        """Where the nucleus listens."""
+        return self._socket_path
+
+    async def wait_connected(self) -> None:
+        """Return when the nucleus is there, at once where it is."""
+        await self._connected.wait()
+
     async def connect(self) -> None:
         """Connect; raises `ConnectionLostError` and `TokenRefusedError`."""
         if self._task is None:
@@ -292,7 +301,9 @@ class IpcClient:
             raise ConnectionLostError(f"no nucleus at {self._socket_path}: {error}") from error
         if message.kind is not Kind.CONNECT_ACK or not message.flags & ACCEPTED:
             writer.close()
-            raise TokenRefusedError("the nucleus refuses this component's token")
+            raise TokenRefusedError(
+                "the nucleus refuses this component's token: another one started it, or none"
+            )
         self._writer = writer
         self._next_stream = 1
         self.connects += 1
