@@ -17,6 +17,7 @@ from tidectl.bundle.module import Module, Scope, Symbol, constants
 from tidectl.bundle.names import (
     attributes_of,
     foreign_names,
+    names_in,
     quoted_names,
     short_attributes,
     short_names,
@@ -32,6 +33,7 @@ _SENSES = ("tidenode.sampler", "tidenode.batcher", "tidewire.encoder")  # with w
 ERRORS = "tidenode.errors"  # also a module of its own, for drivers that a user copies to a board
 # What drivers are built on: a user's call their methods by name.
 _FOR_DRIVERS = ("tidenode.edge_counter", "tidenode.i2c_chip")
+_DRIVERS = "tidenode.drivers"
 _DEFINITION = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -71,7 +73,8 @@ def bundled(
     except SyntaxError as error:
         raise BundleError(f"line {error.lineno}: {error.msg}") from error
     made, lines = _Bundler(modules, foreign).bundle()
-    made = {name: with_one_text(text) for name, text in made.items()}
+    held = _held(made)
+    made = {name: with_one_text(text, held.get(name)) for name, text in made.items()}
     return Bundle(made, dict(texts), packages, lines)
 
 
@@ -363,6 +366,22 @@ def _homes(modules: Mapping[str, Module]) -> dict[str, str]:
         if name in modules and name not in seen:
             visit(name, SENSING)
     return {name: home for name, home in found.items() if name not in forgotten}
+
+
+def _held(texts: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """Return what are names anyway, by module that comes and goes.
+
+    Drivers stay with their sensors, and their texts are for each sample.
+    """
+    stay = frozenset().union(
+        *[names_in(ast.parse(texts[name])) for name in (RESIDENT, SENSING) if name in texts]
+    )
+    return {
+        name: stay
+        for name in texts
+        if name not in (RESIDENT, SENSING, ERRORS, *_FOR_DRIVERS)
+        and not name.startswith(_DRIVERS + ".")
+    }
 
 
 def _wanted(modules: Mapping[str, Module], resident: list[str]) -> list[str]:

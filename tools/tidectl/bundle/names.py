@@ -98,6 +98,25 @@ def quoted_names(tree: ast.AST) -> set[str]:
     }
 
 
+def names_in(tree: ast.AST) -> frozenset[str]:
+    """Return all that the source of `tree` calls something by, within functions too."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.arg | ast.keyword):
+            found.add(node.arg or "")
+        elif isinstance(node, ast.alias):
+            found.update((node.name, *node.name.split("."), node.asname or ""))
+        elif isinstance(node, ast.ImportFrom):
+            found.update((node.module or "").split("."))
+    return frozenset(found)
+
+
 def words_of(text: str) -> frozenset[str]:
     """Return the public names in the source `text`."""
     return frozenset(word for word in _WORD.findall(text) if not word.startswith("_"))

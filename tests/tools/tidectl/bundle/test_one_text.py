@@ -32,6 +32,24 @@ def last():
 '''
 
 
+TABLE = '''"""Settings."""
+
+from collections import namedtuple
+
+TYPE_CHECKING = False
+if 0:
+    Spec = "tuple"
+KEYS: "Spec" = (("litres", int, 5), ("mood", str, "good"), ("steps", int, 3))
+BOTH = ("litres", "mood")
+Pump = namedtuple("Pump", "litres")
+
+
+def told(what):
+    steps = {"litres": 1}
+    return steps.get(what, "none"), BOTH, KEYS, Pump(what)
+'''
+
+
 def run(source: str) -> dict[str, Any]:
     namespace: dict[str, Any] = {}
     exec(compile(source, "pump", "exec"), namespace)  # noqa: S102  # the source above
@@ -61,3 +79,20 @@ def test_each_text_is_there_once() -> None:
 def test_a_module_of_few_texts_stays_as_it_is() -> None:
     source = '"""A pump."""\n\n\ndef told():\n    return "a text of some length"\n'
     assert with_one_text(source) == source
+
+
+def test_short_texts_of_a_module_that_comes_and_goes_become_no_names() -> None:
+    made = with_one_text(TABLE, frozenset({"mood"}))
+    assert run(made)["told"]("litres") == run(TABLE)["told"]("litres")
+    assert '"good"' not in made
+    assert '"none"' not in made
+    assert made.count('"litres"') == 2, "of a constant tuple and of what makes a name anyway"
+    assert '"mood", str' in made, "it is a name already"
+    assert '"steps"' in made, "likewise, of a local"
+    assert made.count("\n") == TABLE.count("\n")
+
+
+def test_one_short_text_alone_becomes_no_name() -> None:
+    made = with_one_text('"""A pump."""\nMOOD = "good"\n', frozenset())
+    assert run(made)["MOOD"] == "good"
+    assert "'good'" not in made
