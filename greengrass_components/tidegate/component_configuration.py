@@ -12,7 +12,6 @@ from typing import Any
 from tidegate.errors import GateError
 from tidegate.ipc import IpcClient, OperationError
 from tidegate.ipc.client import SOCKET_VARIABLE
-from tidegate.yaml_lines import YamlError, load
 
 
 def has_nucleus() -> bool:
@@ -20,8 +19,10 @@ def has_nucleus() -> bool:
     return bool(os.environ.get(SOCKET_VARIABLE))
 
 
-async def from_nucleus(client: IpcClient, names: Iterable[str]) -> dict[str, Any]:
-    """Return those of `names` that are set; raises `IpcError`."""
+async def from_nucleus(client: IpcClient, names: Iterable[str] | None) -> dict[str, Any]:
+    """Return those of `names` that are set, or all at once; raises `IpcError`."""
+    if names is None:
+        return dict(await client.configuration() or {})
     found: dict[str, Any] = {}
     for name in names:
         try:
@@ -38,6 +39,9 @@ async def from_nucleus(client: IpcClient, names: Iterable[str]) -> dict[str, Any
 
 def from_file(path: Path) -> dict[str, Any]:
     """Return the map in a YAML or JSON file; raises `GateError`."""
+    # Megabytes that a component with a nucleus does not need.
+    from tidegate.yaml_lines import YamlError, load  # noqa: PLC0415
+
     try:
         value = load(path.read_text())
     except (OSError, UnicodeDecodeError) as error:

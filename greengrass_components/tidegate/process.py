@@ -123,15 +123,17 @@ class Process:
     ) -> None:
         await self._stack.aclose()
 
-    async def settings(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return those of `names` that are set; raises `GateError`.
+    async def settings(self, names: Iterable[str] | None) -> dict[str, Any]:
+        """Return those of `names` that are set, None: all there are; raises `GateError`.
 
         A nucleus that restarts meanwhile is waited for; where it stays away, `IpcError`.
         """
         if self._configuration_path:
             return configuration.from_file(self._configuration_path)
         if self.ipc:
-            return await self.unless_ended(self._asked(self.ipc, tuple(names)))
+            return await self.unless_ended(
+                self._asked(self.ipc, None if names is None else tuple(names))
+            )
         return {}
 
     async def unless_ended(self, asking: Coroutine[Any, Any, _T]) -> _T:
@@ -175,7 +177,7 @@ class Process:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), SETTLE_S)
 
-    async def _asked(self, ipc: IpcClient, names: tuple[str, ...]) -> dict[str, Any]:
+    async def _asked(self, ipc: IpcClient, names: tuple[str, ...] | None) -> dict[str, Any]:
         while True:
             try:
                 async with asyncio.timeout(self._nucleus_s_max):

@@ -6,7 +6,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 import re
 from collections.abc import Iterator, Sequence
 
-from tidegate.status_page.snapshot import Snapshot
+from tidegate.status_page.snapshot import Snapshot, Table
 
 _NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_]")
 _FIRST_CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
@@ -28,6 +28,8 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
             title = f"{what}_{_snake(name)}"
             yield from _metric(title, name.replace("_", " "), [((component,), value)])
     yield from _buses(snapshot, component)
+    for table in snapshot.tables:
+        yield from _table(table, component)
     values = [
         (
             (("thing", group.thing), ("measurement", group.measurement), ("field", one.name)),
@@ -63,6 +65,19 @@ def _buses(snapshot: Snapshot, component: tuple[str, str]) -> Iterator[str]:
             ((component, ("bus", bus.name)), float(getattr(bus, name))) for bus in snapshot.buses
         ]
         yield from _metric(f"bus_{name}", about, rows)
+
+
+def _table(table: Table, component: tuple[str, str]) -> Iterator[str]:
+    for place, column in enumerate(table.columns, len(table.labels)):
+        rows = [
+            (
+                (component, *((label, str(row[n])) for n, label in enumerate(table.labels))),
+                float(value),
+            )
+            for row in table.rows
+            if isinstance(value := row[place], int | float)
+        ]
+        yield from _metric(f"{_snake(table.title)}_{_snake(column)}", f"{column}.", rows)
 
 
 _Row = tuple[tuple[tuple[str, str], ...], float]

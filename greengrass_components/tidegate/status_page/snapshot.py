@@ -42,6 +42,20 @@ class BusState:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of what is no measurement; each begins with what names it, one text for each label.
+
+    The column `error` holds what is wrong with a row, "" for nothing; columns that end in `bytes`
+    are shown as such. For metrics only numbers count.
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[Value, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """`queue` and `counts` are shown by their names; numbers, and for metrics only those.
 
@@ -54,6 +68,7 @@ class Snapshot:
     fill: float | None = None
     groups: Sequence[GroupState] = ()
     buses: Sequence[BusState] = ()
+    tables: Sequence[Table] = ()
     alarms: Sequence[Mapping[str, Value]] = ()
     queue: Mapping[str, int | float] = field(default_factory=dict)
     counts: Mapping[str, int | float] = field(default_factory=dict)

@@ -20,12 +20,14 @@ _AWS_NAMES = {
     "STREAM_MANAGER_EXPORTER_MAX_BANDWIDTH": "exportKilobitsPerSecondMax",
 }
 _AWS_OTHERS = ("JVM_ARGS", "LOG_LEVEL")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+_AWS_LOG_LEVELS = {"trace": "debug", "warn": "warning", **{name: name for name in LOG_LEVELS}}
 _REGION_DEFAULT = "us-east-1"  # where neither the nucleus nor the settings name one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagerSettings:
-    """Settings of one stream manager; `port` 0 is a free one."""
+    """Settings of one stream manager; `port` 0 is a free one, `status_port` 0 no page."""
 
     port: int
     socket: Path
@@ -36,6 +38,8 @@ class ManagerSettings:
     endpoints: Mapping[str, str]
     retry_s_max: float
     export_bits_per_s_max: float | None
+    status_port: int
+    log_level: str
     passed_over: tuple[str, ...]
 
 
@@ -67,6 +71,8 @@ def settings_of(
         export_bits_per_s_max=1_000
         * reader.number("exportKilobitsPerSecondMax", 0, 0, _KILOBITS_PER_S_MAX)
         or None,
+        status_port=reader.integer("status_port", 0, 0, _PORT_MAX),
+        log_level=reader.choice("logLevel", LOG_LEVELS, "info"),
         passed_over=passed_over,
     )
     for service, url in settings.endpoints.items():
@@ -90,6 +96,8 @@ def _as_ours(configuration: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[st
         elif key == f"{_AWS_PREFIX}AUTHENTICATE_CLIENT":
             if str(value).lower() == "false":
                 ours["authentication"] = "none"
+        elif key == "LOG_LEVEL" and str(value).lower() in _AWS_LOG_LEVELS:
+            ours["logLevel"] = _AWS_LOG_LEVELS[str(value).lower()]
         elif name:
             ours[name] = value
         else:

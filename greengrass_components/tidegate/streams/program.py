@@ -1,124 +1,90 @@
-"""The stream manager as a program: everything is wired here, and ends in order on SIGTERM.
+"""The stream manager as a program: its options, its configuration, and its end in order.
 
-Started by a nucleus it asks that for its configuration; by hand it takes flags:
+Options, signals and exit codes are those of `tidegate.process`. By hand it takes flags, which go
+before the configuration:
 
     python main.py --port 8088 --store /var/lib/streams
 """
 
 import argparse
-import asyncio
 import json
 import logging
 import os
-import signal
-import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tidegate.errors import GateError
-from tidegate.ipc import IpcClient
 from tidegate.ipc.client import SOCKET_VARIABLE
-from tidegate.kinesis.credentials import CredentialSource
+from tidegate.process import Process, exit_code_of, log_refused, parsed, parser_of
 from tidegate.segment_log.cursors import replace_file
-from tidegate.streams.admission import NucleusAdmission, TokenAdmission, everyone
 from tidegate.streams.errors import StreamsError
-from tidegate.streams.exports.aws_access import AwsAccess
-from tidegate.streams.exports.exports import Exports
+from tidegate.streams.manager import Manager
 from tidegate.streams.manager_settings import AUTHENTICATIONS, ManagerSettings, settings_of
-from tidegate.streams.server import Server
-from tidegate.streams.session import Admit
-from tidegate.streams.store import Store
-from tidegate.streams.token import token_in
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tidegate.streams")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C; return the exit code."""
-    options = _parser().parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout
-    )
-    try:
-        asyncio.run(_serve(options))
-    except (GateError, OSError) as error:
-        print(f"stream_manager: {error}", file=sys.stderr)
-        return 1
-    return 0
+    options = parsed(_parser(), arguments)
+    if options.no_nucleus:
+        os.environ.pop(SOCKET_VARIABLE, None)
+
+    async def program(process: Process) -> None:
+        await _Program(options, process).run()
+
+    return exit_code_of(program, options.configuration)
 
 
-async def _serve(options: argparse.Namespace) -> None:
-    environment = dict(os.environ)
-    ipc = None
-    if environment.get(SOCKET_VARIABLE) and not options.no_nucleus:
-        ipc = IpcClient.from_environment(environment)
-        await ipc.connect()
-    try:
-        configuration = _flags(options)
-        if ipc:
-            configuration = {**(await ipc.configuration() or {}), **configuration}
-        settings = settings_of(configuration, environment)
+class _Program:
+    def __init__(self, options: argparse.Namespace, process: Process) -> None:
+        self._options, self._process = options, process
+
+    async def run(self) -> None:
+        """Serve until the process is to end; raises `GateError` for what can't be at the start."""
+        settings = await self._read()
+        try:
+            manager = Manager(settings, dict(os.environ), self._process.ipc)
+            try:
+                await manager.open()
+                await self._serve(manager)
+            finally:
+                await manager.close()
+        except OSError as error:
+            raise StreamsError(str(error)) from error
+        log.info("ended in order")
+
+    async def _serve(self, manager: Manager) -> None:
+        while True:
+            if self._options.facts:
+                facts = {"port": manager.port, "pid": os.getpid()}
+                replace_file(self._options.facts, json.dumps(facts).encode())
+            assert manager.serving  # noqa: S101  it is open
+            await self._process.told(manager.serving)
+            if manager.serving.done():
+                manager.serving.result()  # a bug of ours ends us, and the nucleus starts us again
+            await self._process.settled()
+            if self._process.stopping.is_set():
+                return
+            try:
+                await manager.adopt(await self._read())
+            except GateError as error:
+                log_refused(error)
+
+    async def _read(self) -> ManagerSettings:
+        configuration = {**await self._process.settings(None), **_flags(self._options)}
+        settings = settings_of(configuration, os.environ)
         if settings.passed_over:
             log.warning("settings that have no meaning here: %s", ", ".join(settings.passed_over))
-        await _run(settings, environment, ipc, options.facts)
-    finally:
-        if ipc:
-            await ipc.close()
-
-
-async def _run(
-    settings: ManagerSettings,
-    environment: Mapping[str, str],
-    ipc: IpcClient | None,
-    facts_path: Path | None,
-) -> None:
-    until = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, until.set)
-    store = Store(settings.store)
-    exports = None
-    try:
-        server = Server(store, admit=_admission(settings, ipc))
-        access = AwsAccess(
-            region=settings.region,
-            credentials=CredentialSource(environment, time.time),
-            endpoints=settings.endpoints,
-            environment=environment,
+        state: Path = self._options.state
+        return replace(
+            settings,
+            store=state / settings.store,
+            socket=state / settings.socket,
+            token_file=state / settings.token_file,
         )
-        access.proxy_to("https://amazonaws.com")  # complains now, not at each export
-        exports = Exports(
-            store,
-            access,
-            delay_s_max=settings.retry_s_max,
-            bits_per_s_max=settings.export_bits_per_s_max,
-        )
-        port = await server.listen(settings.port, settings.socket)
-        log.info(
-            "listening port=%d socket=%s streams=%d authentication=%s",
-            port, settings.socket, len(store.names()), settings.authentication,
-        )  # fmt: skip
-        if facts_path:
-            replace_file(facts_path, json.dumps({"port": port, "pid": os.getpid()}).encode())
-        await server.run(until)
-    finally:
-        if exports:
-            await exports.close()
-        store.close()
-        settings.socket.unlink(missing_ok=True)
-    log.info("ended in order")
-
-
-def _admission(settings: ManagerSettings, ipc: IpcClient | None) -> Admit:
-    if settings.authentication == "none":
-        return everyone
-    if settings.authentication == "nucleus":
-        if ipc is None:
-            raise StreamsError("authentication is nucleus, and no nucleus started this process")
-        return NucleusAdmission(ipc)
-    settings.token_file.parent.mkdir(parents=True, exist_ok=True)
-    return TokenAdmission(token_in(settings.token_file))
 
 
 def _flags(options: argparse.Namespace) -> dict[str, Any]:
@@ -130,15 +96,15 @@ def _flags(options: argparse.Namespace) -> dict[str, Any]:
         "authentication": options.authentication,
         "region": options.region,
         "retrySecondsMax": options.retry_s_max,
+        "status_port": options.status_port,
+        "logLevel": options.log_level,
     }
     return {name: value for name, value in given.items() if value is not None}
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description="A light stream manager that AWS's stream-manager SDKs work with.",
-        epilog="example: python main.py --port 8088 --store streams --token-file token",
-    )
+    parser = parser_of("A light stream manager that AWS's stream-manager SDKs work with.")
+    parser.epilog = "example: python main.py --port 8088 --store streams --token-file token"
     parser.add_argument("--port", help="TCP port on 127.0.0.1; 0 is a free one (default 8088)")
     parser.add_argument("--socket", help="Unix socket (default stream_manager.socket)")
     parser.add_argument("--store", help="folder of the streams (default streams)")
@@ -146,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--authentication", choices=AUTHENTICATIONS)
     parser.add_argument("--region", help="AWS region of the exports (default $AWS_REGION)")
     parser.add_argument("--retry-s-max", help="longest wait between two tries of an export")
+    parser.add_argument("--status-port", help="port of a status page on 127.0.0.1; 0 is none")
+    parser.add_argument("--log-level", help="debug, info, warning or error (default info)")
     parser.add_argument("--facts", type=Path, help="write port and pid here once it listens")
     parser.add_argument("--no-nucleus", action="store_true", help="do not ask the nucleus")
     return parser

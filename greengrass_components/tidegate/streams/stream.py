@@ -24,7 +24,8 @@ from tidegate.streams.status import Status
 class Stream:
     """A stream whose messages lie in `folder`, or in memory where that is None.
 
-    Each of `watchers` is called after an append.
+    Each of `watchers` is called after an append. `refused_messages` found no room; `is_full`: the
+    last one did not.
     """
 
     def __init__(
@@ -35,6 +36,8 @@ class Stream:
         self.log = SegmentLog(folder, definition.log_settings(), clock_ms=clock_ms)
         self.watchers: set[Callable[[], None]] = set()
         self.export_errors: dict[str, str] = {}
+        self.refused_messages = 0
+        self.is_full = False
         self.missed_messages: dict[str, int] = {}  # by export: gone before they could be sent
         self._place_cursors(None)
 
@@ -43,6 +46,8 @@ class Stream:
         try:
             first = self.log.append_many(payloads)
         except LogFullError as error:
+            self.refused_messages += len(payloads)
+            self.is_full = True
             raise StreamRequestError(
                 Status.OUT_OF_MEMORY_ERROR, f"the stream {self.definition.name} is full: {error}"
             ) from error
@@ -50,6 +55,7 @@ class Stream:
             raise StreamRequestError(Status.REQUEST_PAYLOAD_TOO_LARGE, str(error)) from error
         except (LogWriteError, OSError) as error:
             raise StreamRequestError(Status.UNKNOWN_FAILURE, f"not stored: {error}") from error
+        self.is_full = False
         for watcher in tuple(self.watchers):
             watcher()
         return first

@@ -74,7 +74,7 @@ def test_what_cannot_work_is_told_in_a_line(tmp_path: Path, options: list[str], 
     done = subprocess.run(
         [sys.executable, MAIN, *options], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert told in line
 
@@ -85,7 +85,7 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
             [sys.executable, MAIN, "--port", str(manager.port)],
             cwd=tmp_path, capture_output=True, text=True, check=False,
         )  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "end what listens there" in done.stderr
 
 

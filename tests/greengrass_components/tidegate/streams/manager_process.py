@@ -63,6 +63,11 @@ class ManagerProcess:
         self._process.kill()
         self._process.wait()
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process
+        self._process.send_signal(number)
+
     def stop(self, within_s: float = 20) -> int:
         """End it with SIGTERM and return its exit code."""
         assert self._process
