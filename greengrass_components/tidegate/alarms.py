@@ -5,7 +5,7 @@ Pure: instants and values in, events out; a gateway without a network raises its
 same, and tells of them when it can. After ISA-18.2: an alarm is raised, acknowledged, cleared.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
@@ -80,6 +80,15 @@ class AlarmEvent:
         return (rule.name, self.state.value, rule.severity, *shown)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An alarm that is not normal: what has to be known to go on with it."""
+
+    state: State
+    acknowledged: bool
+    limit: float | None
+
+
 class Alarm:
     """One rule and what it has come to.
 
@@ -114,6 +123,18 @@ class Alarm:
             self.state = State.LATCHED if held else State.NORMAL
             return self._event(at_ns, number)
         return None
+
+    @property
+    def standing(self) -> Standing | None:
+        """What must outlast a restart; None while there is nothing to tell of."""
+        if self.state is State.NORMAL:
+            return None
+        return Standing(self.state, self.acknowledged, self._limit)
+
+    def resume(self, standing: Standing) -> None:
+        """Go on as it stood before a restart."""
+        self.state, self.acknowledged = standing.state, standing.acknowledged
+        self._limit = standing.limit
 
     def acknowledge(self, at_ns: int) -> AlarmEvent | None:
         """Note that somebody has seen it; returns None where there is nothing to see."""
@@ -181,6 +202,10 @@ class Alarms:
         known = ", ".join(alarm.rule.name for _, alarm in self._alarms) or "none"
         raise GateError(f"there is no alarm {name!r}; there are: {known}")
 
+    def __iter__(self) -> Iterator[Alarm]:
+        """Yield the alarms in the order of their rules."""
+        return (alarm for _, alarm in self._alarms)
+
     def active(self) -> list[Alarm]:
         """Return the alarms that are not normal."""
-        return [alarm for _, alarm in self._alarms if alarm.state is not State.NORMAL]
+        return [alarm for alarm in self if alarm.state is not State.NORMAL]

@@ -1,4 +1,4 @@
-"""A command to write one value into a device, and what became of it."""
+"""A command to write one value into a device, or to acknowledge an alarm, and what became of it."""
 
 import json
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from tidegate.stream import Value
 TTL_MS = 30_000  # of a command that names none: an old order must not move a machine
 TTL_MS_MAX = 3_600_000
 TEXT_MAX = 128  # of a key or a name
-_KNOWN = frozenset(
-    {"command", "key", "thing", "measurement", "field", "value", "issued_at_ms", "ttl_ms"}
-)
+WRITE, ACKNOWLEDGE = "write", "acknowledge"
+_COMMON = frozenset({"command", "key", "thing", "measurement", "issued_at_ms", "ttl_ms"})
+_KNOWN = {WRITE: _COMMON | {"field", "value"}, ACKNOWLEDGE: _COMMON | {"alarm"}}
 
 
 class Outcome(StrEnum):
@@ -34,7 +34,10 @@ class CommandError(GateError):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`key` says that two messages are one command; `expires_at_ms` is by the gateway's clock."""
+    """`key` says that two messages are one command; `expires_at_ms` is by the gateway's clock.
+
+    Of one that acknowledges, `field` is the alarm's name and `value` None.
+    """
 
     key: str
     thing: str
@@ -43,6 +46,7 @@ class Command:
     value: Value
     expires_at_ms: int
     source: str
+    acknowledges: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +73,39 @@ class Answer:
 def read_command(
     message: bytes | Mapping[str, Any], *, key: str, source: str, now_ms: int
 ) -> Command:
-    """Read `{"command": "write", "measurement", "field", "value", ...}`; raises `CommandError`.
+    """Read `{"command": "write", "thing", "measurement", "field", "value", ...}`, or one that
+    acknowledges, `{"command": "acknowledge", "thing", "measurement", "alarm", ...}`.
 
-    `key` is the default of the message's own; `thing` may be left out where one is meant. Without
-    `issued_at_ms` a command's time to live, `ttl_ms`, begins when it arrives.
+    `key` is the default of the message's own. Without `issued_at_ms` a command's time to live,
+    `ttl_ms`, begins when it arrives. Raises `CommandError`.
     """
     if isinstance(message, bytes):
         try:
             message = json.loads(message)
         except (ValueError, RecursionError) as error:
             raise CommandError(f"no JSON: {error}") from error
-    if not isinstance(message, Mapping) or message.get("command") != "write":
-        raise CommandError('a command is an object with "command": "write"')
-    strange = sorted(set(message) - _KNOWN)
+    name = str(message.get("command")) if isinstance(message, Mapping) else ""
+    if not isinstance(message, Mapping) or name not in _KNOWN:
+        raise CommandError('a command is an object with "command": "write" or "acknowledge"')
+    strange = sorted(set(message) - _KNOWN[name])
     if strange:
         raise CommandError(f"unknown: {', '.join(map(str, strange))[:TEXT_MAX]}")
+    acknowledges = name == ACKNOWLEDGE
+    target = "alarm" if acknowledges else "field"
     names = {
         name: _text(message, name, default)
-        for name, default in (("key", key), ("thing", ""), ("measurement", None), ("field", None))
+        for name, default in (("key", key), ("thing", ""), ("measurement", None), (target, None))
     }
     if not names["key"]:
         raise CommandError("key is empty: two such commands would be one")
     value = message.get("value")
-    if not isinstance(value, bool | int | float | str):
+    if not acknowledges and not isinstance(value, bool | int | float | str):
         raise CommandError("value is missing, or is no number, truth or text")
     issued_at_ms = _integer(message, "issued_at_ms", now_ms, 0, 1 << 53)
     ttl_ms = _integer(message, "ttl_ms", TTL_MS, 1, TTL_MS_MAX)
     return Command(
-        names["key"], names["thing"], names["measurement"], names["field"], value,
-        issued_at_ms + ttl_ms, source,
+        names["key"], names["thing"], names["measurement"], names[target], value,
+        issued_at_ms + ttl_ms, source, acknowledges,
     )  # fmt: skip
 
 

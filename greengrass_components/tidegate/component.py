@@ -28,6 +28,7 @@ from tidegate.writing import Writing
 log = logging.getLogger("tidegate.component")
 
 CANCEL_AGAIN_S = 0.2
+LOOK_AGAIN_S = 0.5  # how late an alarm's delay may end where nothing is polled
 AGAIN_S = 5.0  # after a bug of ours in a bus: the others run on
 SITE = "site"  # where neither the configuration nor the tag map names one
 
@@ -51,7 +52,9 @@ class Component:
         self.settings, self.tag_map, self.intake = settings, tag_map, intake
         self.buses: Sequence[AnyBus] = buses
         self.health = Health(intake=intake, outbox=self.outbox, buses=buses, clock_s=time.monotonic)
-        self.writing = Writing(buses, self._command_log, self._keep_command)
+        self.writing = Writing(
+            buses, self._command_log, self._keep_command, acknowledge=intake.acknowledge
+        )
         self.page = StatusPage(ComponentView(self.kind.name, intake, self.outbox, buses))
 
     def _bus(self, bus: Bus, intake: Intake) -> AnyBus:
@@ -84,6 +87,8 @@ class Component:
         self._tasks.append(asyncio.create_task(keep_up(self.outbox)))
         if self.settings.status_port:
             await self.page.try_open(self.settings.status_port)
+        if self.kind.subscribes:
+            self._tasks.append(asyncio.create_task(self._look_again()))
         if self.settings.health_period_ms:
             self._tasks.append(asyncio.create_task(self._tell_health()))
         groups = self.tag_map.groups
@@ -120,6 +125,11 @@ class Component:
                 self.bugs += 1
                 log.exception("bus ended unexpectedly, again in %.0f s bus=%s", AGAIN_S, bus.name)
             await asyncio.sleep(AGAIN_S)
+
+    async def _look_again(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            self.intake.look_again(time.time_ns())
 
     async def _tell_health(self) -> None:
         while True:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from tidegate import alarms
+from tidegate.alarm_states import AlarmStates
 from tidegate.alarms import AlarmEvent, Alarms
 from tidegate.errors import GateError
 from tidegate.group import Group
@@ -21,7 +22,9 @@ from tidegate.totals import Totals
 log = logging.getLogger("tidegate.intake")
 
 QUALITY_FIELD = "quality"
+HELD_S_MAX = 60  # a value that nothing follows; shorter would keep values that need not be
 _NS_PER_MS = 1_000_000
+_NS_PER_S = 1_000_000_000
 
 
 class Intake:
@@ -47,6 +50,7 @@ class Intake:
             )
             if group.alarms:
                 self.alarms[group] = Alarms(group.alarms, fields)
+        self._alarm_states = AlarmStates(outbox.folder / "alarms.json", self.alarms)
         self.totals = Totals(outbox.folder / "counters.json", self._filters)
         self.latest: dict[Group, Sample] = {}
         self.samples = self.values = self.refused = 0
@@ -62,15 +66,48 @@ class Intake:
         stream = self._streams[group]
         for at_ms, row in self._filters[group].take(sample):
             self._keep(stream, at_ms, row)
-        if group in self.alarms:
-            for event in self.alarms[group].offer(sample.at_ns, sample.values, sample.qualities):
-                self.tell(group, event)
+        self._look_at_alarms(sample, sample.at_ns)
 
-    def tell(self, group: Group, event: AlarmEvent) -> None:
+    def look_again(self, now_ns: int) -> None:
+        """Take note of the time: where devices tell changes only, no news is no change.
+
+        An alarm's delay ends without another value, and what a swinging door holds back goes
+        once it is `HELD_S_MAX` old.
+        """
+        for group, sample in self.latest.items():
+            waited_ns = now_ns - sample.received_at_ns
+            if waited_ns <= 0:
+                continue
+            self._look_at_alarms(sample, sample.at_ns + waited_ns)
+            if waited_ns >= HELD_S_MAX * _NS_PER_S:
+                for at_ms, row in self._filters[group].release():
+                    self._keep(self._streams[group], at_ms, row)
+
+    def acknowledge(self, thing: str, measurement: str, alarm: str, at_ns: int) -> bool:
+        """Note that somebody has seen an alarm; returns whether there was something to see.
+
+        Raises `GateError` where there is no such alarm.
+        """
+        for group, those in self.alarms.items():
+            if (group.thing, group.measurement) == (thing, measurement):
+                event = those.acknowledge(alarm, at_ns)
+                if event:
+                    self._tell(group, event)
+                return event is not None
+        raise GateError(f"{thing} has no alarms of {measurement} here")
+
+    def _look_at_alarms(self, sample: Sample, at_ns: int) -> None:
+        if sample.group in self.alarms:
+            those = self.alarms[sample.group]
+            for event in those.offer(at_ns, sample.values, sample.qualities):
+                self._tell(sample.group, event)
+
+    def _tell(self, group: Group, event: AlarmEvent) -> None:
         """Keep a change of an alarm, and let it be heard."""
         log.warning("alarm %s thing=%s alarm=%s", event.state.value, group.thing, event.rule.name)
         stream = Stream(self._site, group.thing, alarms.MEASUREMENT, alarms.FIELDS)
         self._keep(stream, event.at_ns // _NS_PER_MS, event.values())
+        self._alarm_states.keep()
         self._on_alarm(group, event)
 
     def keep_row(self, thing: str, measurement: str, at_ms: int, facts: dict[str, Value]) -> None:

@@ -133,7 +133,9 @@ class Outbox:
         for part in parts:
             row = values if part is stream else values[start : start + len(part.fields)]
             start += len(part.fields)
+            self.pressure.is_refusing = True  # unless it returns
             number = self._journal.append(part, time_ms, row)
+            self.pressure.is_refusing = False
             self._batching.add(part, time_ms, row, number, self._clock_ms())
             if self._batching.is_full(part):
                 # The sample is on the disk already: that no batch can be kept, `maintain` tells.
@@ -151,10 +153,12 @@ class Outbox:
         except OutboxFullError:
             self.batches.dropped.samples_rejected += samples
             raise
+        self.pressure.is_refusing = True  # unless it returns
         self.batches.append(
             thing=thing, stream=_AS_IT_IS, sequence=sequence, row=0, samples=samples,
             payload=payload,
         )  # fmt: skip
+        self.pressure.is_refusing = False
         self.accepted_samples += samples
 
     def maintain(self, *, flush: bool = False) -> None:

@@ -2,7 +2,8 @@
 
 Flow: outbox -> [Pressure] -> poller
 Above the high water the pollers slow down, the least urgent first; they are let go again only
-below the low water, so that the bus does not swing between the two.
+below the low water, so that the bus does not swing between the two. A disk that takes nothing, as
+one that others have filled, is as full an outbox.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from tidegate.errors import GateError
 
 HIGH_WATER = 0.8
 LOW_WATER = 0.5
+STRETCH_MAX = 16.0
 
 
 @dataclass(slots=True)
@@ -21,6 +23,7 @@ class Pressure:
     low_water: float = LOW_WATER
     fill: float = 0.0
     is_high: bool = False
+    is_refusing: bool = False  # the disk, whatever the fill
 
     def __post_init__(self) -> None:
         if not 0 < self.low_water < self.high_water <= 1:
@@ -40,6 +43,8 @@ class Pressure:
     @property
     def stretch(self) -> float:
         """By what to multiply a polling period: 1 while all is well, up to 16 when full."""
+        if self.is_refusing:
+            return STRETCH_MAX
         if not self.is_high:
             return 1.0
         over = max(0.0, self.fill - self.low_water) / (1 - self.low_water)

@@ -69,6 +69,14 @@ class RowFilter:
         if held:
             yield from self._row(held.sample, [True] * len(held.kept))
 
+    def release(self) -> Iterator[Row]:
+        """Yield what is held back, as `flush` does, and go on from there."""
+        if self._held:
+            for rule in self._rules:
+                if rule is not None:
+                    rule.keep()
+        yield from self.flush()
+
     def _judge(self, sample: Sample) -> list[Verdict]:
         qualities = sample.qualities or bytes(len(sample.values))
         return [

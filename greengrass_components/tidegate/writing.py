@@ -1,9 +1,10 @@
-"""Write commands into devices: allowed, in range, in time, once, read back and written down.
+"""Do commands: values written if allowed, in range, in time, once, read back and written down.
 
 Flow: command -> [writing] -> bus (before the next reading) -> audit record -> outbox
 Bounded: `UNDER_WAY_MAX` commands at once, further ones are refused. A tag may be written only if
-the tag map gives it `write_low` and `write_high`. Every command leaves an audit record, a row of
-the measurement `command`, whatever became of it.
+the tag map gives it `write_low` and `write_high`. A command names its thing: another component of
+the gateway may have a measurement of that name, and would write, too. Every command leaves an
+audit record, a row of the measurement `command`, whatever became of it.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ VERIFY_PAUSE_S = 0.2  # a device may take a moment to show what it was told
 _EXACT = 1e-6  # relative: what a 32-bit float loses
 
 Audit = Callable[[str, str, int, dict[str, Value]], None]
+Acknowledge = Callable[[str, str, str, int], bool]  # thing, measurement, alarm, instant in ns
 
 
 class _RefusedError(GateError):
@@ -47,8 +49,16 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _no_alarms(thing: str, measurement: str, _alarm: str, _at_ns: int) -> bool:
+    raise GateError(f"{thing} has no alarms of {measurement} here")
+
+
 class Writing:
-    """Does commands on `buses`; `audit(thing, measurement, at_ms, facts)` keeps a row."""
+    """Does commands on `buses`; `audit(thing, measurement, at_ms, facts)` keeps a row.
+
+    `acknowledge` returns whether the alarm had not been acknowledged, and raises `GateError` where
+    there is no such alarm.
+    """
 
     def __init__(
         self,
@@ -56,10 +66,12 @@ class Writing:
         command_log: CommandLog,
         audit: Audit,
         *,
+        acknowledge: Acknowledge = _no_alarms,
         clock_ms: Callable[[], int] = _now_ms,
         sleep: Callable[[float], "asyncio.Future[None]"] | None = None,
     ) -> None:
-        self._buses = tuple(buses)
+        self._buses, self._acknowledge = tuple(buses), acknowledge
+        self._things = sorted({group.thing for bus in buses for group in bus.groups})
         self._log, self._audit, self._clock_ms = command_log, audit, clock_ms
         self._sleep = sleep or asyncio.sleep
         self._under_way: dict[str, asyncio.Future[Answer]] = {}
@@ -89,8 +101,7 @@ class Writing:
 
     def concerns(self, command: Command) -> bool:
         """Whether the command names a thing of these buses, or none."""
-        things = {group.thing for bus in self._buses for group in bus.groups}
-        return command.thing == "" or command.thing in things
+        return command.thing == "" or command.thing in self._things
 
     def refuse(self, key: str, source: str, why: str) -> Answer:
         """Keep the audit record of a message that is no command."""
@@ -102,14 +113,29 @@ class Writing:
         try:
             if is_full:
                 raise _RefusedError(f"{UNDER_WAY_MAX} commands are under way")
+            if not command.thing:
+                raise _RefusedError(f"name the thing: {', '.join(self._things)}")
+            if command.acknowledges:
+                return self._late(command) or self._acknowledged(command)
             place = self._place_of(command)
             value = _allowed(place.tag, command.value)
         except _RefusedError as error:
             return Answer(command.key, Outcome.REFUSED, str(error))
-        if self._clock_ms() >= command.expires_at_ms:
-            late_ms = self._clock_ms() - command.expires_at_ms
-            return Answer(command.key, Outcome.EXPIRED, f"{late_ms} ms too late")
-        return await self._written(command, place, value)
+        return self._late(command) or await self._written(command, place, value)
+
+    def _late(self, command: Command) -> Answer | None:
+        late_ms = self._clock_ms() - command.expires_at_ms
+        if late_ms < 0:
+            return None
+        return Answer(command.key, Outcome.EXPIRED, f"{late_ms} ms too late")
+
+    def _acknowledged(self, command: Command) -> Answer:
+        at_ns = self._clock_ms() * 1_000_000
+        try:
+            news = self._acknowledge(command.thing, command.measurement, command.field, at_ns)
+        except GateError as error:
+            raise _RefusedError(str(error)) from error
+        return Answer(command.key, Outcome.DONE, "" if news else "there was nothing to acknowledge")
 
     async def _written(self, command: Command, place: _Place, value: Value) -> Answer:
         """Write, with a note on the disk that it is being done."""
@@ -144,15 +170,12 @@ class Writing:
             _Place(bus, group, tag)
             for bus in self._buses
             for group in bus.groups
-            if group.measurement == command.measurement and command.thing in ("", group.thing)
+            if (group.thing, group.measurement) == (command.thing, command.measurement)
             for tag in group.tags
             if tag.field == command.field
         ]
         if not found:
             raise _RefusedError(f"there is no {command.measurement}/{command.field} here")
-        if len(found) > 1:
-            things = ", ".join(sorted({place.group.thing for place in found}))
-            raise _RefusedError(f"several have it, name the thing: {things}")
         return found[0]
 
     def _keep(self, command: Command, answer: Answer) -> None:

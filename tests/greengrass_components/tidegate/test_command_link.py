@@ -11,7 +11,10 @@ from tests.greengrass_components.tidegate.test_writing import bench
 from tidegate.command_link import CommandLink, CommandsFrom
 from tidegate.ipc import IpcClient
 
-WRITE = {"command": "write", "measurement": "heater", "field": "run", "value": True}
+WRITE = {
+    "command": "write", "thing": "gw-1:heater", "measurement": "heater", "field": "run",
+    "value": True,
+}  # fmt: skip
 WAIT_S = 10.0
 
 

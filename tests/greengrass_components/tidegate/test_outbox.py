@@ -429,6 +429,23 @@ async def test_a_disk_that_refuses_is_told_once_until_it_takes_something(
     box.close()
 
 
+def test_a_disk_that_takes_nothing_slows_the_pollers_down_until_it_takes_something(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    box = Outbox(tmp_path / "outbox", EACH, clock_ms=clock)
+    segment = tmp_path / "outbox" / "rows" / f"{0:020d}.seg"
+    segment.unlink()
+    segment.mkdir()
+    with pytest.raises(LogWriteError):
+        box.append(stream(), clock.now_ms, (1.0, 1, True))
+    assert (box.pressure.stretch, box.pressure.fill) == (16.0, 0.0)
+    segment.rmdir()
+    box.append(stream(), clock.now_ms, (1.0, 1, True))
+    assert box.pressure.stretch == 1.0
+    box.close()
+
+
 def test_when_batches_go_may_change_while_it_is_open_and_nothing_else(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

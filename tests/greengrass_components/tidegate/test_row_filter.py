@@ -57,3 +57,19 @@ def test_a_device_without_any_value_is_told_once_until_it_has_one() -> None:
     for one in (group(None, None), group(Report(on_change=True), Report(swinging_door=0.0))):
         found = rows(one, samples)
         assert [at_ms for at_ms, _ in found] == [0, 2000, 3000, 5000]
+
+
+def test_what_a_door_held_back_may_go_before_its_time_and_the_door_turns_there() -> None:
+    one = group(Report(swinging_door=0.5))
+    row_filter = RowFilter(one)
+    found: list[Row] = []
+    for second, value in ((0, 0.0), (1, 10.0)):
+        found += row_filter.take(Sample(one, second * 10**9, 0, (value,), None))
+    found += row_filter.release()
+    assert found == [(0, (0.0, 0)), (1000, (10.0, 0))]
+    assert list(row_filter.release()) == []
+    # A door that still hung at 0 s would let 19 at 2 s go, and with it the 10 that was kept.
+    for second, value in ((2, 19.0), (3, 20.0), (4, 30.0)):
+        found += row_filter.take(Sample(one, second * 10**9, 0, (value,), None))
+    found += row_filter.flush()
+    assert found[2:] == [(2000, (19.0, 0)), (3000, (20.0, 0)), (4000, (30.0, 0))]

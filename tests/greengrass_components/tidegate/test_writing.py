@@ -71,7 +71,8 @@ class Bench:
     """A writing with its device, its clock and its audit records."""
 
     def __init__(self, path: Path, things: Sequence[str] = ("gw-1:heater",)) -> None:
-        self.now_ms = NOW_MS
+        self.now_ms, self.thing = NOW_MS, things[0]
+        self.acknowledged_at_ns: list[int] = []
         self.device, self.audit = Device(), list[tuple[str, dict[str, Value]]]()
         groups = [Group(thing=thing, measurement="heater", tags=TAGS) for thing in things]
         self.bus = BusWorker(name="tcp", adapter=self.device, groups=groups, deliver=lambda _: None)
@@ -79,7 +80,7 @@ class Bench:
             [self.bus],
             CommandLog(path),
             lambda thing, _, __, facts: self.audit.append((thing, facts)),
-            clock_ms=lambda: self.now_ms, sleep=self._sleep,
+            acknowledge=self._acknowledge, clock_ms=lambda: self.now_ms, sleep=self._sleep,
         )  # fmt: skip
 
     async def _sleep(self, delay_s: float) -> None:
@@ -87,9 +88,25 @@ class Bench:
         await asyncio.sleep(0)
 
     async def do(self, field: str, value: Value, key: str = "k1", **more: Any) -> Any:
-        message = {"command": "write", "measurement": "heater", "field": field, "value": value}
+        message = {
+            "command": "write", "thing": self.thing, "measurement": "heater", "field": field,
+            "value": value,
+        }  # fmt: skip
         command = read_command(message | more, key=key, source="cloud", now_ms=self.now_ms)
         return await self.writing.do(command)
+
+    async def acknowledge(self, alarm: str, key: str, **more: Any) -> Any:
+        message = {
+            "command": "acknowledge", "thing": self.thing, "measurement": "heater", "alarm": alarm,
+        }  # fmt: skip
+        command = read_command(message | more, key=key, source="cloud", now_ms=self.now_ms)
+        return await self.writing.do(command)
+
+    def _acknowledge(self, thing: str, measurement: str, alarm: str, at_ns: int) -> bool:
+        if (thing, measurement, alarm) != (self.thing, "heater", "hot"):
+            raise GateError(f"there is no alarm {alarm!r}")
+        self.acknowledged_at_ns.append(at_ns)
+        return len(self.acknowledged_at_ns) == 1
 
 
 @asynccontextmanager
@@ -110,7 +127,7 @@ async def test_a_command_is_written_read_back_and_written_down(tmp_path: Path) -
         answer = await it.do("setpoint_c", 21.53)
         assert (answer.outcome, answer.before, answer.after) == (Outcome.DONE, 0, 21.5)
         ((thing, facts),) = it.audit
-        assert thing == ""
+        assert thing == it.thing
         assert facts == {
             "key": "k1", "source": "cloud", "target": "heater/setpoint_c", "value": "21.53",
             "before": "0", "after": "21.5", "outcome": "done", "detail": "", "took_ms": 0,
@@ -192,14 +209,34 @@ async def test_a_device_that_refuses_or_forgets_is_told_of(tmp_path: Path) -> No
 
 
 @in_loop
-async def test_where_several_have_it_the_thing_must_be_named(tmp_path: Path) -> None:
+async def test_the_thing_must_be_named_since_another_component_may_have_one_like_it(
+    tmp_path: Path,
+) -> None:
     async with bench(tmp_path / "log", things=("gw-1:a", "gw-1:b")) as it:
-        both = await it.do("run", True, key="a")
-        assert "name the thing: gw-1:a, gw-1:b" in both.detail
+        nameless = await it.do("run", True, key="a", thing="")
+        assert (nameless.outcome, nameless.detail) == (
+            Outcome.REFUSED, "name the thing: gw-1:a, gw-1:b",
+        )  # fmt: skip
+        assert it.device.written == []
         assert (await it.do("run", True, key="b", thing="gw-1:b")).outcome is Outcome.DONE
         assert it.audit[-1][0] == "gw-1:b"
         named = Command("k", "gw-2", "heater", "run", True, NOW_MS + 1, "local")
         assert not it.writing.concerns(named)
+
+
+@in_loop
+async def test_an_alarm_is_acknowledged_once_and_written_down(tmp_path: Path) -> None:
+    async with bench(tmp_path / "log") as it:
+        first, second = await it.acknowledge("hot", "a"), await it.acknowledge("hot", "b")
+        assert (first.outcome, first.detail) == (Outcome.DONE, "")
+        assert (second.outcome, second.detail) == (Outcome.DONE, "there was nothing to acknowledge")
+        assert (await it.acknowledge("hot", "a")).repeated
+        assert it.acknowledged_at_ns == [NOW_MS * 1_000_000] * 2
+        assert (await it.acknowledge("cold", "c")).detail == "there is no alarm 'cold'"
+        late = await it.acknowledge("hot", "d", issued_at_ms=NOW_MS - 30_000)
+        assert late.outcome is Outcome.EXPIRED
+        assert [facts["target"] for _, facts in it.audit][:2] == ["heater/hot"] * 2
+        assert it.device.written == []
 
 
 @in_loop
@@ -246,7 +283,8 @@ def test_any_bytes_are_a_command_or_a_clear_refusal(data: bytes) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{"ttl_ms": 0}, {"ttl_ms": True}, {"issued_at_ms": "now"}, {"value": None}, {"value": []},
-     {"field": 1}, {"key": "x" * 129}, {"key": ""}, {"speed": 1}, {"command": "read"}],
+     {"field": 1}, {"key": "x" * 129}, {"key": ""}, {"speed": 1}, {"command": "read"},
+     {"command": "acknowledge"}, {"command": []}],
 )  # fmt: skip
 def test_a_command_with_a_mistake_is_refused(wrong: dict[str, Any]) -> None:
     good = {"command": "write", "measurement": "heater", "field": "run", "value": True}
