@@ -112,22 +112,34 @@ SECTIONS = (
 )
 
 
-def _record(name: str, spec: "Spec", *more: str) -> "Any":
-    return namedtuple(name, [key for key, *_ in spec] + list(more))
-
-
-Broker = _record("Broker", BROKER)
+# Fields are those of the tables, in their order: a board's bundler shortens what stands here.
+Broker = namedtuple("Broker", ("host", "port"))
 # options: a dict, the driver's own; conditions: None, or what `fields` asked for
-Measurement = _record("Measurement", MEASUREMENT, "options", "conditions")
-BatchLimits = _record("BatchLimits", BATCH)
-OutboxLimits = _record("OutboxLimits", OUTBOX)
-LinkLimits = _record("LinkLimits", LINK)
-ClockSource = _record("ClockSource", CLOCK)
-ControlLimits = _record("ControlLimits", CONTROL)
-Sleep = _record("Sleep", SLEEP)
-Config = _record(
-    "Config", TOP, "broker", "wifi", "measurements", "batch", "outbox", "link", "clock", "control",
-    "sleep",
+Measurement = namedtuple("Measurement", ("name", "driver", "period_ms", "options", "conditions"))
+BatchLimits = namedtuple("BatchLimits", ("samples_max", "age_ms_max"))
+OutboxLimits = namedtuple("OutboxLimits", ("bytes_max", "partition", "sync_batches", "sync_age_ms"))
+LinkLimits = namedtuple(
+    "LinkLimits",
+    (
+        "keepalive_s",
+        "window",
+        "connect_timeout_ms",
+        "ack_timeout_ms",
+        "retry_delay_ms_min",
+        "retry_delay_ms_max",
+    ),
+)
+ClockSource = namedtuple("ClockSource", ("sntp_host", "sntp_port", "resync_s", "waiting_bytes_max"))
+ControlLimits = namedtuple(
+    "ControlLimits", ("message_bytes_max", "trial_s", "healthy_s", "defender_s")
+)
+Sleep = namedtuple("Sleep", ("period_s", "wakes_per_upload", "upload_timeout_s"))
+Config = namedtuple(
+    "Config",
+    (
+        "thing", "site", "serial", "basic_ingest", "watchdog_s", "broker", "wifi", "measurements",
+        "batch", "outbox", "link", "clock", "control", "sleep",
+    ),
 )  # fmt: skip
 
 
@@ -183,15 +195,15 @@ def parse(document: object, options_of: "Options") -> "Any":
         serial=top["serial"],
         basic_ingest=top["basic_ingest"],
         watchdog_s=top["watchdog_s"],
-        broker=Broker(**parts["broker"]),
+        broker=Broker(*_in_order(parts["broker"], BROKER)),
         wifi=parts["wifi"],
         measurements=measurements,
-        batch=BatchLimits(**parts["batch"]),
-        outbox=OutboxLimits(**parts["outbox"]),
-        link=LinkLimits(**parts["link"]),
-        clock=ClockSource(**parts["clock"]),
-        control=parts["control"] and ControlLimits(**parts["control"]),
-        sleep=parts["sleep"] and Sleep(**parts["sleep"]),
+        batch=BatchLimits(*_in_order(parts["batch"], BATCH)),
+        outbox=OutboxLimits(*_in_order(parts["outbox"], OUTBOX)),
+        link=LinkLimits(*_in_order(parts["link"], LINK)),
+        clock=ClockSource(*_in_order(parts["clock"], CLOCK)),
+        control=parts["control"] and ControlLimits(*_in_order(parts["control"], CONTROL)),
+        sleep=parts["sleep"] and Sleep(*_in_order(parts["sleep"], SLEEP)),
     )
 
 
@@ -230,7 +242,7 @@ def _measurements(entries: object, options_of: "Options", mistakes: list[str]) -
         conditions = None
         if options is not None and "fields" in entry:
             conditions = _conditions(entry["fields"], path, driver, values["period_ms"], mistakes)
-        found.append(Measurement(options=own, conditions=conditions, **values))
+        found.append(Measurement(values["name"], driver, values["period_ms"], own, conditions))
     return tuple(found)
 
 
@@ -281,6 +293,11 @@ def _section(
         else:
             values[key] = value
     return values
+
+
+def _in_order(values: "dict[str, Any]", spec: "Spec") -> "list[Any]":
+    """Return `values`, which are the keys of `spec`, as the fields of its record."""
+    return [values[key] for key, *_ in spec]
 
 
 def _wrong(value: object, kind: type, lowest: int, highest: int) -> str:

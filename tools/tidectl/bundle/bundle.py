@@ -16,9 +16,10 @@ from tidectl.bundle.edits import Edits
 from tidectl.bundle.module import Module, Scope, Symbol, constants
 from tidectl.bundle.names import (
     attributes_of,
+    fields_of,
     foreign_names,
+    looked_up_names,
     names_in,
-    quoted_names,
     short_attributes,
     short_names,
 )
@@ -72,7 +73,10 @@ def bundled(
         modules = {name: Module(name, text, names) for name, text in texts.items()}
     except SyntaxError as error:
         raise BundleError(f"line {error.lineno}: {error.msg}") from error
-    made, lines = _Bundler(modules, foreign).bundle()
+    try:
+        made, lines = _Bundler(modules, foreign).bundle()
+    except ValueError as error:
+        raise BundleError(str(error)) from error
     held = _held(made)
     made = {name: with_one_text(text, held.get(name)) for name, text in made.items()}
     return Bundle(made, dict(texts), packages, lines)
@@ -83,7 +87,9 @@ class _Bundler:
         self._homes = _homes(modules)  # of each module that becomes part of one
         self._resident = list(self._homes)
         self._modules = {name: modules[name] for name in _wanted(modules, self._resident)}
-        self._quoted = {name: quoted_names(module.tree) for name, module in self._modules.items()}
+        self._quoted = {
+            name: looked_up_names(module.tree) for name, module in self._modules.items()
+        }
         kept = foreign_names() | foreign | set().union(*self._quoted.values())
         self._open = kept | self._looked_up()
         for name, module in self._modules.items():
@@ -229,13 +235,25 @@ class _Bundler:
             elif isinstance(node, _DEFINITION):
                 self._rewrite_definition(module, node, scope, edits)
             elif isinstance(node, ast.Call):
-                for keyword in node.keywords:
-                    short = self._parameters.short_keyword(keyword)
-                    if short:
-                        edits.rename(keyword, keyword.arg or "", short)
+                self._rewrite_call(module, node, edits)
             elif isinstance(node, ast.Name | ast.Attribute) and not isinstance(node, Quoted):
                 self._rewrite_use(module, node, scope, edits)
         return edits.text()
+
+    def _rewrite_call(self, module: Module, node: ast.Call, edits: Edits) -> None:
+        for keyword in node.keywords:
+            short = self._parameters.short_keyword(keyword)
+            if short is None and self._parameters.makes_record(node):
+                short = self._attributes[module.name].get(keyword.arg or "")
+            if short:
+                edits.rename(keyword, keyword.arg or "", short)
+        fields = fields_of(node)
+        if fields:
+            edits.replace(node.args[0], '"namedtuple"')  # a name that the VM has
+        for field in fields:
+            short = self._attributes[module.name].get(str(field.value))
+            if short:
+                edits.replace(field, f'"{short}"')
 
     def _is_dropped(self, module: Module, statement: ast.stmt) -> bool:
         symbols = _defined(module, statement)

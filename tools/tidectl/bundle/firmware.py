@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tidectl import cache as disk
 from tidectl.bundle.bundle import Bundle, bundled
-from tidectl.bundle.names import words_of
+from tidectl.bundle.names import attributes_known
 
 _made: dict[str, Bundle] = {}  # the newest, by what it was made of: it takes seconds
 
@@ -26,7 +26,7 @@ def firmware_bundle(folder: Path) -> Bundle:
             packages.add(name)
         texts[name] = source.read_text()
     beside = [*folder.glob("*.py"), *(folder / "sim").glob("*.py")]
-    foreign = words_of("\n".join(source.read_text() for source in sorted(beside)))
+    foreign = frozenset[str]().union(*[attributes_known(one.read_text()) for one in beside])
     made_of = (texts, sorted(packages), sorted(foreign), _bundler())
     digest = hashlib.sha256(repr(made_of).encode()).hexdigest()
     if digest not in _made:

@@ -23,6 +23,7 @@ from itertools import count, islice
 from tidectl.bundle.module import Module
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 _PRIVATE = re.compile(r"_[A-Za-z]\w*(?<!__)")
 # What CPython's modules of the same names lack.
 _OF_MICROPYTHON = (
@@ -60,12 +61,34 @@ _VM_WORDS = frozenset({
     "UINT32", "UINT64", "UINT8", "ULONG", "ULONGLONG", "USHORT", "VOID", "ZLIB", "addressof", "aes",
     "blit", "bytearray_at", "bytes_at", "decrypt", "ellipse", "encrypt", "fill", "fill_rect",
     "hline", "invert", "line", "phase", "pixel", "polar", "poly", "rect", "scroll", "vline",
+    # Of modules that every board has, and of asyncio, which lies in the VM itself.
+    "EACCES", "EADDRINUSE", "EAGAIN", "EALREADY", "EBADF", "ECONNABORTED", "ECONNREFUSED",
+    "EHOSTUNREACH", "EINVAL", "EIO", "EISDIR", "ENOBUFS", "ENODEV", "ENOMEM", "ENOTCONN",
+    "EOPNOTSUPP", "EPERM", "POLLERR", "POLLHUP", "POLLIN", "POLLOUT", "ipoll", "AF_INET6",
+    "SOCK_RAW", "SOL_SOCKET", "SO_BROADCAST", "IP_ADD_MEMBERSHIP", "difference",
+    "difference_update", "intersection", "intersection_update", "isdisjoint", "issubset",
+    "issuperset", "symmetric_difference", "symmetric_difference_update", "union", "discard",
+    "getter", "setter", "deleter", "calcsize", "pack_into", "unpack_from", "buffering", "byteorder",
+    "keepends", "maxsize", "newline", "encoding", "readlines", "heap_lock", "heap_unlock",
+    "kbd_intr", "mem_current", "mem_info", "mem_peak", "mem_total", "native", "viper", "ptr",
+    "ptr8", "ptr16", "ptr32", "uint", "qstr_info", "ViperTypeError", "version_info", "imag", "real",
+    "complex", "cmath", "nan", "inf", "tan", "sha1", "getrandbits", "choice", "isenabled",
+    "execfile", "mem8", "mem16", "mem32", "time_pulse_us", "soft_reset", "idle", "unlink",
+    "errorcode", "ps1", "ps2", "call_exception_handler", "current_task",
+    "default_exception_handler", "get_event_loop", "get_exception_handler", "main_task",
+    "new_event_loop", "open_connection", "return_exceptions", "run_forever", "run_until_complete",
+    "runq_len", "set_exception_handler", "wait_io_event", "waitq_len", "readexactly",
+    "get_extra_info", "sgen", "poller", "backlog", "server_side", "exc_type", "callable",
+    "classmethod", "delattr", "divmod", "hash", "hex", "issubclass", "oct", "reversed", "dict_view",
+    "iterator", "closure", "bound_method", "generator", "abs_tol", "rel_tol", "isclose",
+    "factorial", "stream_awrite", "aclose", "waiter", "ph_key", "coro", "pend_throw",
 })  # fmt: skip
 _MODULES = (
     asyncio, builtins, collections, errno, gc, hashlib, io, json, os, select, socket, ssl, struct,
     sys, time,
 )  # fmt: skip
 # The contracts of drivers, of the agent for a console, and of the start.
+_LOOK_UPS = ("getattr", "hasattr", "setattr", "delattr", "__import__")
 _CONTRACT = ("FIELDS", "OPTIONS", "create", "read", "begin", "running", "stats", "stop", "run")
 
 
@@ -80,22 +103,32 @@ def foreign_names() -> set[str]:
     return found
 
 
-def quoted_names(tree: ast.AST) -> set[str]:
-    """Return the words in texts of the module: a name may be looked up by one."""
-    notes = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    return {
-        word
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in notes
-        for word in _WORD.findall(node.value)
-    } | {
-        # An f-string's places are unknown: what stands in it stays.
-        node.id if isinstance(node, ast.Name) else node.attr
-        for text in ast.walk(tree)
-        if isinstance(text, ast.JoinedStr)
-        for node in ast.walk(text)
-        if isinstance(node, ast.Name | ast.Attribute)
-    }
+def looked_up_names(tree: ast.AST) -> set[str]:
+    """Return the names that the module looks something up by while it runs.
+
+    They stand in texts: of a call that takes an attribute's name, and of what is done with a
+    `__dict__`. An f-string's places are unknown: what stands in it stays as well.
+    """
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Name | ast.Attribute):
+                    found.add(inner.id if isinstance(inner, ast.Name) else inner.attr)
+        elif isinstance(node, ast.Call | ast.Subscript | ast.Compare) and _is_look_up(node):
+            found.update(
+                inner.value
+                for inner in ast.walk(node)
+                if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
+            )
+    return found
+
+
+def _is_look_up(node: ast.Call | ast.Subscript | ast.Compare) -> bool:
+    if isinstance(node, ast.Call):
+        by_name = isinstance(node.func, ast.Name) and node.func.id in _LOOK_UPS
+        return by_name or "__dict__" in ast.unparse(node.func)
+    return "__dict__" in ast.unparse(node)
 
 
 def names_in(tree: ast.AST) -> frozenset[str]:
@@ -117,27 +150,63 @@ def names_in(tree: ast.AST) -> frozenset[str]:
     return frozenset(found)
 
 
-def words_of(text: str) -> frozenset[str]:
-    """Return the public names in the source `text`."""
-    return frozenset(word for word in _WORD.findall(text) if not word.startswith("_"))
+def attributes_known(source: str) -> frozenset[str]:
+    """Return the public names by which the module `source` may know, or be asked for, attributes.
+
+    Texts count, since one may be looked up by; a docstring does not.
+    """
+    tree = ast.parse(source)
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.keyword):
+            found.add(node.arg or "")
+        elif isinstance(node, ast.alias):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return frozenset(name for name in found if name.isidentifier() and not name.startswith("_"))
+
+
+def fields_of(node: ast.AST) -> "list[ast.Constant]":
+    """Return the names of the fields, where `node` is a call of namedtuple; else nothing."""
+    if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "namedtuple"):
+        return []
+    fields = node.args[1]
+    elements = fields.elts if isinstance(fields, ast.Tuple | ast.List) else [fields]
+    found = [one for one in elements if isinstance(one, ast.Constant)]
+    if len(found) < len(elements) or not all(str(one.value).isidentifier() for one in found):
+        raise ValueError(f"line {node.lineno}: the fields of a namedtuple have to stand there")
+    return found
 
 
 def attributes_of(module: Module) -> set[str]:
     """Return the attributes that the classes of `module` define and nothing else assigns."""
-    names: set[str] = set()
-    assigned: set[str] = set()
+    names = {str(field.value) for node in ast.walk(module.tree) for field in fields_of(node)}
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             names.add(node.attr)
         elif isinstance(node, ast.ClassDef):
-            for statement in node.body:
-                if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-                    names.add(statement.name)
-                    for decorator in statement.decorator_list:  # @level.setter
-                        assigned.update(_names_in(decorator))
-            # What a class assigns is stored by a name, not by an attribute.
-            assigned |= module.scopes[node].names - names
-    return {name for name in names - assigned if not name.startswith("__")}
+            names.update(one.name for one in node.body if isinstance(one, _FUNCTION))
+    return {name for name in names - _stored_by_name(module) if not name.startswith("__")}
+
+
+def _stored_by_name(module: Module) -> set[str]:
+    """Return what classes assign, which are names there, and what is decorated with (a setter)."""
+    found = set()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ClassDef):
+            methods = [one for one in node.body if isinstance(one, _FUNCTION)]
+            found |= module.scopes[node].names - {one.name for one in methods}
+            for method in methods:
+                for decorator in method.decorator_list:
+                    found |= _names_in(decorator)
+    return found
 
 
 def short_attributes(
@@ -147,7 +216,12 @@ def short_attributes(
 
     Private ones are private to their module, so that the same few do for all.
     """
-    kept = set(kept)
+    kept = set(kept).union(
+        *[
+            [name for name in _stored_by_name(module) if not _PRIVATE.fullmatch(name)]
+            for module in modules.values()
+        ]
+    )
     defined = {name: attributes_of(module) - kept for name, module in modules.items()}
     public = {name for names in defined.values() for name in names if not _PRIVATE.fullmatch(name)}
     free = list(islice(short_names(modules), len(public) + max(map(len, defined.values()))))
@@ -160,12 +234,27 @@ def short_attributes(
 
 def short_names(modules: Mapping[str, Module]) -> Iterator[str]:
     """Yield names that cost the least: first words every VM holds and no module uses."""
-    return free_names("\n".join(module.text for module in modules.values()))
+    return _free(set().union(*[_in_use(module.tree) for module in modules.values()]))
+
+
+def _in_use(tree: ast.AST) -> set[str]:
+    """Return the names of a module and the words in its texts, but for what only people read."""
+    notes = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in notes
+    ]
+    return {*names_in(tree), *_WORD.findall(" ".join(texts))}
 
 
 def free_names(text: str) -> Iterator[str]:
     """Yield the same for the source `text`."""
-    yield from sorted(_VM_WORDS - set(_WORD.findall(text)))
+    yield from _free(set(_WORD.findall(text)))
+
+
+def _free(taken: set[str]) -> Iterator[str]:
+    yield from sorted(_VM_WORDS - taken)
     yield from map("_{}".format, count())
 
 

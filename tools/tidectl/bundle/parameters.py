@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import islice
 
 from tidectl.bundle.module import Module, Symbol
-from tidectl.bundle.names import short_names
+from tidectl.bundle.names import fields_of, short_names
 from tidectl.bundle.walk import in_f_strings, walk, walk_from
 
 _PARAMETERS_MAX = 255  # of a function and those around it; Python's own limit was that
@@ -28,11 +28,12 @@ class Parameters:
         self._kept = {"self"}
         self._free = list(islice(short_names(modules), _PARAMETERS_MAX))
         self._called: dict[ast.keyword, ast.AST] = {}
+        self._records: set[ast.Call] = set()
         self._short: dict[ast.AST, dict[str, str]] = {}
         for module in modules.values():
             for node, scope in walk(module):
                 if isinstance(node, ast.Call) and node.keywords:
-                    self._learn(node, self._function(module.symbol(node.func, scope)))
+                    self._learn(node, module.symbol(node.func, scope))
         for module in modules.values():
             self._shorten(module, module.tree, in_f_strings(module.tree), frozenset())
 
@@ -44,7 +45,15 @@ class Parameters:
         """Return what `keyword` of a call becomes; None where it stays."""
         return self.short(self._called.get(keyword), keyword.arg or "")
 
-    def _learn(self, call: ast.Call, function: ast.AST | None) -> None:
+    def makes_record(self, call: ast.Call) -> bool:
+        """Return whether the keywords of `call` are fields of a namedtuple."""
+        return call in self._records
+
+    def _learn(self, call: ast.Call, symbol: Symbol | None) -> None:
+        function = self._function(symbol)
+        if isinstance(function, ast.Call):
+            self._records.add(call)
+            return
         for keyword in call.keywords:
             if function is None:
                 self._kept.add(keyword.arg or "")
@@ -52,7 +61,10 @@ class Parameters:
                 self._called[keyword] = function
 
     def _function(self, symbol: Symbol | None) -> ast.AST | None:
-        """Return the function that a call of `symbol` runs, if that is known."""
+        """Return the function that a call of `symbol` runs, or what made it a namedtuple.
+
+        None where that is not known.
+        """
         if symbol is None or symbol.module not in self._modules:
             return None
         statements = self._modules[symbol.module].definitions.get(symbol.name, [])
@@ -64,6 +76,8 @@ class Parameters:
                 if isinstance(one, _FUNCTION) and one.name == "__init__"
             ]
         only = candidates[0] if len(candidates) == 1 else None
+        if isinstance(only, ast.Assign) and fields_of(only.value):
+            return only.value
         return only if isinstance(only, _FUNCTION) else None
 
     def _shorten(

@@ -59,6 +59,26 @@ def with_value(path: str, value: object) -> dict[str, Any]:
     return document
 
 
+RECORDS = {
+    "batch": config.BatchLimits,
+    "broker": config.Broker,
+    "clock": config.ClockSource,
+    "control": config.ControlLimits,
+    "link": config.LinkLimits,
+    "outbox": config.OutboxLimits,
+    "sleep": config.Sleep,
+}
+
+
+def test_records_have_the_fields_of_their_tables_in_order() -> None:
+    for name, spec in config.SECTIONS:
+        if name in RECORDS:
+            assert RECORDS.pop(name)._fields == tuple(key for key, *_ in spec)
+    assert not RECORDS
+    assert config.Measurement._fields[:3] == tuple(key for key, *_ in config.MEASUREMENT)
+    assert config.Config._fields[: len(config.TOP)] == tuple(key for key, *_ in config.TOP)
+
+
 def test_what_is_not_said_has_its_default() -> None:
     settings = parse(GOOD)
     assert (settings.thing, settings.site, settings.basic_ingest) == ("board-1", "farm", True)

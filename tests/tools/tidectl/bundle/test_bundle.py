@@ -186,3 +186,54 @@ def test_one_name_for_two_foreign_modules_is_told() -> None:
 def test_a_module_that_is_no_python_is_told() -> None:
     with pytest.raises(BundleError, match="line 1"):
         bundle("from tidenode import pump\n", pump="def (\n")
+
+
+def test_a_text_that_nothing_is_looked_up_by_keeps_no_name() -> None:
+    app = (
+        "from tidenode.pump import Pump\n\ndef result():\n"
+        "    return {'turn_count': Pump().turn_count}, Pump().__dict__['litres_now']\n"
+    )
+    modules = {
+        "pump": "class Pump:\n    def __init__(self):\n"
+        "        self.turn_count = 1\n        self.litres_now = 2\n"
+    }
+    assert results(app, modules) == [({"turn_count": 1}, 2)] * 2
+    text = bundle(app, **modules).texts[RESIDENT]
+    assert "turn_count" not in text
+    assert "litres_now" in text
+
+
+def test_fields_of_namedtuples_are_shortened_with_the_keywords_that_name_them() -> None:
+    app = (
+        "from tidenode.tank import Limits, filled\n\ndef result():\n"
+        "    limits = Limits(litres_max=5, litres_min=1)\n"
+        "    return limits.litres_max, tuple(limits), filled(limits, litres_max=3)\n"
+    )
+    modules = {
+        "tank": "from collections import namedtuple\n\n"
+        "Limits = namedtuple('Limits', ('litres_min', 'litres_max'))\n\n"
+        "def filled(limits, litres_max):\n    return limits.litres_max - litres_max\n"
+    }
+    assert results(app, modules) == [(5, (1, 5), 2)] * 2
+    made = bundle(app, **modules)
+    assert "litres" not in made.texts[RESIDENT] + made.texts[APP]
+
+
+def test_fields_that_only_run_time_knows_are_told() -> None:
+    with pytest.raises(BundleError, match="line 3: the fields of a namedtuple"):
+        bundle(
+            "from tidenode import tank\n",
+            tank="from collections import namedtuple\n\nLimits = namedtuple('L', list('ab'))\n",
+        )
+
+
+def test_an_attribute_that_a_class_somewhere_stores_by_name_stays() -> None:
+    app = (
+        "from tidenode import pump, tank\n\ndef result():\n"
+        "    return pump.Pump().turn_count, tank.Tank().turn_count\n"
+    )
+    modules = {
+        "pump": "class Pump:\n    turn_count = 3\n",
+        "tank": "class Tank:\n    def __init__(self):\n        self.turn_count = 4\n",
+    }
+    assert results(app, modules) == [(3, 4)] * 2

@@ -10,7 +10,7 @@ from tests.firmware.lib.tidewire.strategies import batches
 from tests.tools.tidectl.bundle.program import Program
 from tidectl.bundle import RESIDENT, SENSING, bundled, firmware_bundle
 from tidectl.firmware_image import FIRMWARE
-from tidewire import Batch, encode
+from tidewire import Batch, Column, encode
 
 BUNDLE = firmware_bundle(FIRMWARE)
 WIRE = {name: text for name, text in BUNDLE.sources.items() if name.startswith("tidewire.")}
@@ -23,7 +23,7 @@ ENCODE = Program(
             "def encode_it(batch):\n    return encode(batch)\n",
         },
         frozenset({"tidenode", "tidewire"}),
-        foreign=frozenset({"encode_it"}),
+        foreign=frozenset({"encode_it", *Batch._fields, *Column._fields}),
     ).texts
 ).load("tidenode.app")
 
