@@ -70,6 +70,7 @@ class UplinkProgram:
                 await self._process.settled()
                 try:
                     settings = await self._read()
+                    log.info("configuration read again")
                 except GateError as error:
                     log_refused(error)
         finally:

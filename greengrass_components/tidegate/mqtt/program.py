@@ -24,7 +24,7 @@ from tidegate.stream import Stream, Value
 
 log = logging.getLogger("tidegate.mqtt")
 
-_NAMES = ("site", "thing", "outbox", "health_period_ms", "status_port", "broker")
+NAMES = ("site", "thing", "outbox", "health_period_ms", "status_port", "broker")
 _SITE = "site"
 
 
@@ -52,13 +52,14 @@ class _Program:
                 try:
                     settings, broker = await self._read()
                     note_settings(outbox, settings.outbox)
+                    log.info("configuration read again")
                 except GateError as error:
                     log_refused(error)
         finally:
             outbox.close()
 
     async def _read(self) -> tuple[ComponentSettings, MqttSettings]:
-        mapping = await self._process.settings(_NAMES)
+        mapping = await self._process.settings(NAMES)
         broker = mapping.pop("broker", {})
         settings = read_component_settings(mapping)
         return settings, read_settings(broker, f"{settings.thing}-bridge")

@@ -38,13 +38,18 @@ class MqttSettings:
     routes: tuple[Route, ...]
 
 
-def read_settings(mapping: Mapping[str, Any], client_id: str = "tidegauge") -> MqttSettings:
+def read_settings(
+    mapping: Mapping[str, Any], client_id: str = "tidegauge", *, has_files: bool = True
+) -> MqttSettings:
     """Return the settings in `mapping`; raises `SettingsError` with all mistakes.
 
-    Without `routes`, boards' batches and Sparkplug B are bridged.
+    Without `routes`, boards' batches and Sparkplug B are bridged. Without `has_files` the files
+    are on another machine, and not looked at.
     """
     reader = SettingReader(mapping)
-    ca, certificate, key = (_path(reader, name) for name in ("ca", "certificate", "key"))
+    ca, certificate, key, password_file = (
+        _path(reader, name, has_files) for name in ("ca", "certificate", "key", "password_file")
+    )
     if bool(certificate) != bool(key):
         reader.mistake("key" if certificate else "certificate", "is missing: both or none")
     if certificate and not ca:
@@ -64,7 +69,7 @@ def read_settings(mapping: Mapping[str, Any], client_id: str = "tidegauge") -> M
         certificate=certificate,
         key=key,
         user=reader.text("user", ""),
-        password_file=_path(reader, "password_file"),
+        password_file=password_file,
         keepalive_s=reader.integer("keepalive_s", 30, 5, 3600),
         retry_ms_max=reader.integer("retry_ms_max", 60_000, 100, 3_600_000),
         routes=tuple(routes),
@@ -73,8 +78,8 @@ def read_settings(mapping: Mapping[str, Any], client_id: str = "tidegauge") -> M
     return settings
 
 
-def _path(reader: SettingReader, name: str) -> Path | None:
+def _path(reader: SettingReader, name: str, has_files: bool) -> Path | None:
     text = reader.text(name, "")
-    if text and not Path(text).exists():
+    if text and has_files and not Path(text).exists():
         reader.mistake(name, f"{text} is not there")
     return Path(text) if text else None

@@ -21,6 +21,11 @@ _AWS_NAMES = {
 }
 _AWS_OTHERS = ("JVM_ARGS", "LOG_LEVEL")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+NAMES = (
+    "port", "socket", "store", "tokenFile", "authentication", "region", "endpoints",
+    "retrySecondsMax", "exportKilobitsPerSecondMax", "status_port", "logLevel",
+    *_AWS_NAMES, *_AWS_OTHERS, f"{_AWS_PREFIX}AUTHENTICATE_CLIENT",
+)  # fmt: skip
 _AWS_LOG_LEVELS = {"trace": "debug", "warn": "warning", **{name: name for name in LOG_LEVELS}}
 _REGION_DEFAULT = "us-east-1"  # where neither the nucleus nor the settings name one
 

@@ -119,6 +119,14 @@ class CloudRoute:
         """Return the deployment that a group has, or None."""
         return self.latest(self._group_arn(group))
 
+    def configurations(self, group: str) -> dict[str, dict[str, Any]]:
+        """Return what each component that a group has was configured with, by its name."""
+        components = (self.latest_of_group(group) or {}).get("components", {})
+        return {
+            name: dict(json.loads(one.get("configurationUpdate", {}).get("merge") or "{}"))
+            for name, one in components.items()
+        }
+
     def devices(self, group: str) -> list[str]:
         """Return the things of a group; raises `TidectlError` when it has none."""
         pages = self._iot.get_paginator("list_things_in_thing_group").paginate(thingGroupName=group)

@@ -1,12 +1,15 @@
-"""Settings as they are typed: `key.below=value`, for one component or for all."""
+"""Settings as they are typed: `key.below=value`, or `component:key.below=value`."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from tidectl.errors import TidectlError
+from tidectl.gateway.component_source import ComponentSource, all_sources
+from tidectl.gateway.settings_check import ACCESS_CONTROL, is_known, setting_names
 
 
 def merged(pairs: Iterable[str]) -> dict[str, Any]:
@@ -27,6 +30,61 @@ def merged(pairs: Iterable[str]) -> dict[str, Any]:
         except ValueError:
             branch[keys[-1]] = text
     return tree
+
+
+def assigned(pairs: Iterable[str], sources: Sequence[ComponentSource]) -> dict[str, dict[str, Any]]:
+    """Return the tree of each component, by its full name.
+
+    Without `COMPONENT:` a pair is for those of `sources` that have such a setting; raises
+    `TidectlError` where none has.
+    """
+    given: dict[str, list[str]] = {}
+    for pair in pairs:
+        who, rest = _named(pair, sources)
+        if who is not None:
+            given.setdefault(who.name, []).append(_checked(rest, who))
+            continue
+        key = pair.partition("=")[0].partition(".")[0]
+        takers = [one for one in sources if key in setting_names(one) or key == ACCESS_CONTROL]
+        if not takers:
+            raise _nobody_has(key, sources)
+        for one in takers:
+            given.setdefault(one.name, []).append(pair)
+    return {name: merged(own) for name, own in given.items()}
+
+
+def _named(pair: str, sources: Sequence[ComponentSource]) -> tuple[ComponentSource | None, str]:
+    """Return the component that a pair is for, None where it names none, and the rest of it."""
+    before, colon, rest = pair.partition(":")
+    if not colon or "=" in before:
+        return None, pair
+    for source in sources:
+        if before in (source.name, source.folder.name):
+            return source, rest
+    if before in {name for one in all_sources() for name in (one.name, one.folder.name)}:
+        raise TidectlError(
+            f"{pair}: {before} is not among the components named",
+            f"name it too, or set it of {', '.join(one.folder.name for one in sources)}",
+        )
+    return None, pair
+
+
+def _checked(pair: str, source: ComponentSource) -> str:
+    key = pair.partition("=")[0].partition(".")[0]
+    if is_known(source) and key not in setting_names(source) | {ACCESS_CONTROL}:
+        raise _nobody_has(key, [source])
+    return pair
+
+
+def _nobody_has(key: str, sources: Sequence[ComponentSource]) -> TidectlError:
+    known = sorted({name for one in sources for name in setting_names(one)})
+    who = sources[0].folder.name if len(sources) == 1 else "none of these components"
+    verb = "has no setting" if len(sources) == 1 else "has a setting"
+    close = get_close_matches(key, known, 1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    if not all(is_known(one) for one in sources):
+        hint += "; COMPONENT:KEY=VALUE sets what a recipe's defaults don't name"
+    return TidectlError(f"{who} {verb} {key}", hint)
 
 
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

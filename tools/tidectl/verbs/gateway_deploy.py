@@ -2,7 +2,7 @@
 
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ from rich.markup import escape
 
 from tidectl.errors import TidectlError
 from tidectl.gateway.cloud_route import CloudRoute, DeviceState
-from tidectl.gateway.component_source import ComponentSource, find_source
+from tidectl.gateway.component_source import ComponentSource, all_sources, find_source
 from tidectl.gateway.core_device import DEFAULT_GROUP
 from tidectl.gateway.device_facts import look
 from tidectl.gateway.device_route import DeviceRoute
 from tidectl.gateway.device_shell import DeviceShell
 from tidectl.gateway.package import Package, link, pack
-from tidectl.gateway.setting_pairs import merged
+from tidectl.gateway.setting_pairs import assigned, overlaid
+from tidectl.gateway.settings_check import Place, check_settings
 from tidectl.gateway.thing_owners import owned_things
 from tidectl.gateway.wheel_house import PLATFORMS, Device
 from tidectl.home import Home
@@ -32,6 +33,8 @@ from tidectl.target import AWS, Target, find_target
         "tidectl gateway deploy modbus_adapter --local pi@10.0.0.7 --ssh 'ssh -p 2222'",
         "tidectl gateway deploy modbus_adapter --cloud --target aws --group press-shop \\\n"
         "    --machine aarch64 --python 3.11 --set site=plant2",
+        "tidectl gateway deploy modbus_adapter kinesis_uplink --local pi@plant-1.local \\\n"
+        "    --set modbus_adapter:outbox.mebibytes_max=64 --set kinesis_uplink:linger_ms=500",
     )
 )
 @click.argument("components", nargs=-1, required=True, metavar="COMPONENT...")
@@ -50,8 +53,8 @@ from tidectl.target import AWS, Target, find_target
               help="With --cloud: of the devices' python3.")  # fmt: skip
 @click.option("--link", "as_link", is_flag=True,
               help="With --cloud: for nuclei here, which run this checkout.")  # fmt: skip
-@click.option("--set", "given", multiple=True, metavar="KEY=VALUE",
-              help="Configure all COMPONENTs, keys parted by points.")  # fmt: skip
+@click.option("--set", "given", multiple=True, metavar="[COMPONENT:]KEY=VALUE",
+              help="Configure one, or all that have it; keys parted by points.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="With --cloud: take other components away.")
 @click.option("--rollback/--no-rollback", "roll_back", default=True, show_default=True,
               help="When it fails, have it as it was before.")  # fmt: skip
@@ -88,10 +91,11 @@ def command(
     if cloud and not as_link and not (machines and pythons):
         raise click.UsageError("--cloud needs --machine and --python of the devices, or --link")
     sources = [find_source(name) for name in components]
-    configuration = {source.name: merged(given) for source in sources} if given else {}
+    configuration = assigned(given, sources)
     aim = find_target(target, home, region=region) if cloud or target == AWS else None
     _name_stream(sources, configuration, aim)
-    owned_things(sources, "GATEWAY", configuration)  # complains before anything is packed
+    route = CloudRoute(aim, _tell) if cloud and aim else None
+    _check(sources, configuration, route.configurations(group) if route and not replace else {})
     with tempfile.TemporaryDirectory(prefix="tidegauge-") as scratch:
         if host:
             shell = DeviceShell(host, tuple(shlex.split(ssh)))
@@ -100,8 +104,7 @@ def command(
             )
         else:
             packages = _packed(sources, home, Path(scratch), machines, pythons, as_link)
-            assert aim  # noqa: S101  --cloud has one
-            route = CloudRoute(aim, _tell)
+            assert route  # noqa: S101  --cloud has one
             outcome = _to_group(route, group, packages, configuration, replace, roll_back)
     if as_json:
         print_json(outcome)
@@ -112,6 +115,26 @@ def command(
         print_table(("component", "state"), list(outcome["components"].items()))
     if not outcome["done"]:
         raise click.exceptions.Exit(1)
+
+
+def _check(
+    sources: Sequence[ComponentSource],
+    configuration: Mapping[str, Mapping[str, Any]],
+    before: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Complain before anything is packed; `before` is what the group has already."""
+    whole = {
+        source.name: overlaid(before.get(source.name, {}), configuration.get(source.name, {}))
+        for source in sources
+    }
+    for source in sources:
+        check_settings(source, whole[source.name], Place("GATEWAY"))
+        tag_map = str(whole[source.name].get("tag_map", ""))
+        if tag_map.startswith("/"):
+            say(escape(f"{source.folder.name}: {tag_map} is to be there on the device itself"))
+    named = {source.name for source in sources}
+    others = [one for one in all_sources() if one.name in before and one.name not in named]
+    owned_things([*sources, *others], "GATEWAY", {**before, **whole})
 
 
 def _name_stream(

@@ -11,10 +11,23 @@ import asyncio, os, time
 from tidegate.ipc import IpcClient
 from tidewire import Batch, column_of, encode, topic
 
+async def hear(client, told):
+    while True:
+        await told.wait()
+        told.clear()
+        mode = (await client.configuration(["mode"]))["mode"]
+        if mode in ("publish", "quiet"):
+            print("configuration read again", flush=True)
+        else:
+            print(f"configuration stays as it was: mode is {mode!r}", flush=True)
+
 async def main():
     async with IpcClient.from_environment() as client:
         settings = await client.configuration()
         print("site", settings["site"], "mode", settings["mode"], flush=True)
+        told = asyncio.Event()
+        await client.subscribe_to_configuration_updates(lambda *_: told.set())
+        hearing = asyncio.create_task(hear(client, told))
         thing, sequence = os.environ["AWS_IOT_THING_NAME"], 0
         while settings["mode"] == "publish":
             columns = [column_of("level_m", [1.5])]

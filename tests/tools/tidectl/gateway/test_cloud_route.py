@@ -8,8 +8,11 @@ import pytest
 
 from tests.tools.tidectl.conftest import Run
 from tests.tools.tidectl.gateway.probe import NAME, write_probe
+from tidectl.gateway.cloud_route import CloudRoute
+from tidectl.gateway.component_source import find_source
 from tidectl.gateway.core_device import CoreDevice, core_device, provision
 from tidectl.gateway.local_nucleus import LocalNucleus
+from tidectl.gateway.package import link
 from tidectl.home import Home
 from tidectl.target import Target
 
@@ -83,3 +86,29 @@ def test_a_group_without_devices_or_a_name_is_told_so(
     done = tidectl(*words, "cloud-route-empty", home=shared_home.path)
     assert "has no devices" in done.complaint()
     assert core_device(shared_home, "cloud-route-1").thing == "cloud-route-1"
+
+
+def test_a_thing_that_another_component_of_the_group_has_is_refused(
+    tidectl: Run, shared_home: Home, deployed: Target, tmp_path: Path
+) -> None:
+    group = "cloud-route-shared"
+    CloudRoute(deployed).publish(link(find_source("host_metrics"), tmp_path))
+    arn = deployed.client("iot").create_thing_group(thingGroupName=group)["thingGroupArn"]
+    deployed.client("greengrassv2").create_deployment(
+        targetArn=arn,
+        components={
+            "io.tidegauge.HostMetrics": {
+                "componentVersion": "1.0.0",
+                "configurationUpdate": {"merge": '{"thing": "press-1"}'},
+            }
+        },
+    )
+    words = ["gateway", "deploy", "modbus_adapter", "--cloud", "--link", "--group", group]
+    shared = tidectl(*words, "--set", "thing=press-1", home=shared_home.path)
+    assert "press-1 is of io.tidegauge.ModbusAdapter and io.tidegauge.HostMetrics" in (
+        shared.complaint()
+    )
+    alone = tidectl(*words, "--set", "thing=press-1", "--replace", home=shared_home.path)
+    assert "has no devices" in alone.complaint()  # so it was not refused
+    wrong = tidectl(*words, "--set", "outbox.sync=often", home=shared_home.path)
+    assert "outbox.sync is 'often'" in wrong.complaint()

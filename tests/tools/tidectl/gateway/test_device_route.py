@@ -83,7 +83,7 @@ def test_a_broken_component_of_lite_shows_its_journal(
 
 def test_lite_gets_its_configuration_as_the_recipe_s_defaults(tidectl: Run, tmp_path: Path) -> None:
     ssh = make_device(tmp_path / "device", "lite")
-    done = _deploy(tidectl, tmp_path, ssh, "--set", "site=x", "--set", "deep.y=5")
+    done = _deploy(tidectl, tmp_path, ssh, "--set", "site=x", "--set", "probe:deep.y=5")
     assert done.code == 0, done.err
     assert "what the device has set stays" in done.err
     recipe = tmp_path / "device" / "deployment" / "recipes" / f"{NAME}-1.0.0.yaml"

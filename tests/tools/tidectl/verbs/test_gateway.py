@@ -42,7 +42,11 @@ def test_one_command_brings_values_into_the_store(
         words = ("gateway", "config", NAME, "--thing", thing, "--json")
         done = tidectl(*words, "--set", "mode=quiet", "--set", "deep.x=5", home=shared_home.path)
         assert done.json()["deep"] == {"x": 5}
+        wrong = tidectl(*words, "--set", "mode=loud", home=shared_home.path)
+        assert "does not take it" in wrong.complaint()
+        assert "mode is 'loud'" in wrong.err
         done = tidectl(*words, "--reset", "/mode", home=shared_home.path)
+        assert f"{NAME} has taken it" in done.err
         assert (done.json()["mode"], done.json()["site"]) == ("publish", "farm")
 
         again = tidectl("gateway", "up", folder, "--thing", thing, "--no-wait", "--restart",
