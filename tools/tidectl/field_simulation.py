@@ -113,7 +113,8 @@ class FieldSimulation:
 
     def _faults(self, kind: str) -> dict[str, Any]:
         """Return the settings of one server beside plant and port."""
-        slow = {"dead": self._dead, "round_trip_ms": self._round_trip_ms}
+        faults = {"dead": self._dead, "exceptions": self._exceptions, "seed": self._seed}
+        slow = {**faults, "round_trip_ms": self._round_trip_ms}
         if kind == "opcua":
             return {
                 "dead": self._dead,
@@ -124,13 +125,10 @@ class FieldSimulation:
                 "extra_nodes": self._extra_nodes,
             }
         own: dict[str, dict[str, Any]] = {
-            "modbus": {**slow, "exceptions": self._exceptions, "seed": self._seed},
-            "s7": {"dead": self._dead, "exceptions": self._exceptions, "seed": self._seed},
-            "bacnet": {**slow, "exceptions": self._exceptions, "seed": self._seed},
-            "ethernetip": slow,
-            "snmp": {"dead": self._dead, "trap_port": self._trap_port},
+            "s7": faults,
+            "snmp": {**slow, "trap_port": self._trap_port},
         }
-        return own[kind]
+        return own.get(kind, slow)
 
 
 def _check_free(kind: str, port: int) -> None:

@@ -314,7 +314,8 @@ class BacnetAdapter:
                 sample = await self.poll(group)
             except BacnetError as error:
                 log.warning("device does not answer unit=%s: %s", group.unit, error)
-                if lost := changes.lose(self._clock_ns()):
+                now_ns = self._clock_ns()
+                if lost := changes.lose(now_ns, now_ns):
                     deliver(lost)
                 await asyncio.sleep(_RETRY_S)
                 continue

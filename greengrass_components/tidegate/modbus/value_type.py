@@ -65,7 +65,7 @@ def coding_of(tag: Tag, default_order: str = "ABCD") -> Coding:
             raise ModbusError(f"a bool of a register is one bit, as {address.table.label}:0.3")
     elif address.bits is not None and kind != "uint16":
         raise ModbusError(f"bits of a register are a bool or, if several, uint16, not {kind}")
-    coding = Coding(address, kind, code, registers, order, _missing(tag))
+    coding = Coding(address, kind, code, registers, order, _missing(tag, kind))
     if coding.last > 65_535:  # noqa: PLR2004  the last number of a table
         raise ModbusError(f"{kind} at {address} goes beyond the last register, 65535")
     if kind in ("bool", "string") and tag.is_scaled:
@@ -103,9 +103,17 @@ def _shape(kind: str, tag: Tag) -> tuple[str, int]:
     return f"{2 * registers}s", registers
 
 
-def _missing(tag: Tag) -> int | None:
+def _missing(tag: Tag, kind: str) -> int | None:
+    """Return the raw value; manuals tell that of a signed number by its bits, as 0x8000."""
     text = tag.options.get("missing", "")
     try:
-        return int(text, 0) if text else None
+        value = int(text, 0) if text else None
     except ValueError:
         raise ModbusError(f"missing is {text!r}, not a raw value as 0x8000") from None
+    if value is None or kind in ("bool", "string") or kind.startswith("float"):
+        return value
+    bits = 16 * NUMBERS[kind][1]
+    if not -(1 << bits - 1) <= value < 1 << bits:
+        raise ModbusError(f"missing is {text}, and {kind} has {bits} bits")
+    is_signed = kind.startswith("int")
+    return value - (1 << bits) if is_signed and value >= 1 << bits - 1 else value

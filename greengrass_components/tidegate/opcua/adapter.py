@@ -18,6 +18,7 @@ from tidegate.adapter import Deliver
 from tidegate.changes import Changes
 from tidegate.group import Group
 from tidegate.opcua.errors import OpcuaDownError, OpcuaError
+from tidegate.opcua.server_clock import ServerClock
 from tidegate.opcua.session import FAILURES, NODES_PER_CALL, Session
 from tidegate.opcua.settings import OpcuaSettings
 from tidegate.opcua.subscription import Subscription
@@ -34,6 +35,7 @@ class OpcuaAdapter:
     """The adapter of one server.
 
     `connects` counts sessions; `gaps` and `overflows` count what the server lost, over all of them.
+    Where its instants are the server's, its clock is followed when it is set, and counted.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class OpcuaAdapter:
         self._settings, self._clock_ns = settings, clock_ns
         self._retry_ms_min = retry_ms_min
         self._session: Session | None = None
+        self._clock = ServerClock(is_followed=settings.times != "gateway")
+        self._changes: list[Changes] = []
         self._types: dict[str, Any] = {}
 
     async def connect(self) -> None:
         """Connect anew; raises `OpcuaError` with what to do."""
         await self.close()
-        session = Session(self._settings)
+        session = Session(self._settings, self._clock, self._clock_ns)
         await session.open()
         self._session = session
         self.connects += 1
@@ -98,6 +102,7 @@ class OpcuaAdapter:
         """
         merge_ns = self._settings.merge_ms * 1_000_000
         changes = [(group, Changes(group, merge_ns)) for group in groups]
+        self._changes = [one for _, one in changes]
         failures = 0
         while True:
             began_s = time.monotonic()
@@ -110,7 +115,7 @@ class OpcuaAdapter:
             await self.close()
             now_ns = self._clock_ns()
             for _, one in changes:
-                if lost := one.lose(now_ns):
+                if lost := one.lose(self._clock.at(now_ns), now_ns):
                     deliver(lost)
             if time.monotonic() - began_s > self._settings.retry_ms_max / 1000:
                 failures = 0
@@ -140,6 +145,8 @@ class OpcuaAdapter:
             "notifications": self.notifications,
             "publish_gaps": self.gaps,
             "queue_overflows": self.overflows,
+            "clock_ahead_s": self._clock.ahead_ns // 1_000_000_000,
+            "clock_steps": self._clock.steps + sum(one.steps for one in self._changes),
         }
 
     def _connected(self) -> Session:
@@ -184,6 +191,7 @@ class OpcuaAdapter:
             for period_ms, one in subscriptions.items():
                 if one.is_silent(period_ms):
                     raise OpcuaError("the server has stopped publishing")
+                one.repeat()
             missed = sum(one.gaps for one in subscriptions.values())
             due = refresh_s and time.monotonic() - refreshed_s > refresh_s
             if due or missed != gaps:

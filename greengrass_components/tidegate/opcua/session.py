@@ -5,7 +5,9 @@ import hashlib
 import logging
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from asyncua.crypto import security_policies
 
 from tidegate.opcua.certificate import APPLICATION_URI_PREFIX, own_certificate
 from tidegate.opcua.errors import OpcuaDownError, OpcuaError
+from tidegate.opcua.server_clock import ServerClock
 from tidegate.opcua.settings import OpcuaSettings
 
 log = logging.getLogger("tidegate.opcua")
@@ -31,11 +34,17 @@ class Session:
     `lost` is set when the connection ends or the server stops answering.
     """
 
-    def __init__(self, settings: OpcuaSettings) -> None:
+    def __init__(
+        self,
+        settings: OpcuaSettings,
+        clock: ServerClock | None = None,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self.lost = asyncio.Event()
         self.nodes_per_read = self.nodes_per_subscribe = NODES_PER_CALL
         self.client: Any = None
-        self._settings = settings
+        self.clock = clock or ServerClock()
+        self._settings, self._clock_ns = settings, clock_ns
         self._namespaces: list[str] = []
 
     async def open(self) -> None:
@@ -56,7 +65,7 @@ class Session:
                 client.set_password(_secret(settings.password_file))
             await client.connect()
             self._namespaces = await client.get_namespace_array()
-            await self._read_limits()
+            await self._read_facts()
         except FAILURES as error:
             await self.close()
             raise OpcuaDownError(f"can't connect to {settings.url}", error) from error
@@ -134,16 +143,19 @@ class Session:
             mode=mode,
         )
 
-    async def _read_limits(self) -> None:
-        """Take the server's own limits of nodes in a call, where it tells them."""
+    async def _read_facts(self) -> None:
+        """Take the server's time, and its limits of nodes in a call, where it tells them."""
         names = ("MaxNodesPerRead", "MaxMonitoredItemsPerCall")
         ids = [
             ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead,
             ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
         ]
         found = dict.fromkeys(names, NODES_PER_CALL)
-        nodes = [ua.NodeId(identifier) for identifier in ids]
-        for name, data in zip(names, await self.read(nodes), strict=True):
+        ids.append(ua.ObjectIds.Server_ServerStatus_CurrentTime)
+        *limits, time_data = await self.read([ua.NodeId(identifier) for identifier in ids])
+        told = time_data.Value.Value if time_data.Value is not None else None
+        self.clock.hear(told if isinstance(told, datetime) else None, self._clock_ns())
+        for name, data in zip(names, limits, strict=True):
             if data.Value is not None and isinstance(data.Value.Value, int) and data.Value.Value:
                 found[name] = min(int(data.Value.Value), NODES_PER_CALL)
         self.nodes_per_read, self.nodes_per_subscribe = found.values()

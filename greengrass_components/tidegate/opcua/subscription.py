@@ -56,6 +56,7 @@ class Subscription:
         self._changes = [changes for _, changes in changes]
         self._groups = [group for group, _ in changes]
         self._deliver, self._clock_ns = deliver, clock_ns
+        self._told_at_ns = [clock_ns()] * len(self._groups)
         self._instant = clock_of(settings.times)
         self._items: list[tuple[int, int, Tag]] = []  # of a client handle: group, place, tag
         self._sequence: int | None = None
@@ -158,7 +159,8 @@ class Subscription:
             group, place, tag = self._items[request.RequestedParameters.ClientHandle]
             self.refused[tag.field] = code
             log.error("server refuses a node field=%s node=%s: %s", tag.field, tag.address, code)
-            self._tell(group, [(place, now_ns, None, Quality.BAD)], now_ns)
+            told_ns = self._session.clock.at(now_ns)
+            self._tell(group, [(place, told_ns, None, Quality.BAD)], now_ns)
 
     async def _ask_for(self, subscription_id: int, requests: list[Any]) -> list[tuple[Any, str]]:
         """Return the requests that the server refused, with its reason."""
@@ -181,6 +183,7 @@ class Subscription:
         """Take a publish response; asyncua calls it in its own task, one after the other."""
         self.heard_at_s = time.monotonic()
         message = result.NotificationMessage
+        self._session.clock.hear(message.PublishTime, self._clock_ns())
         if not message.NotificationData:
             return  # nothing to tell
         expected = None if self._sequence is None else self._sequence % 0xFFFF_FFFF + 1
@@ -203,12 +206,26 @@ class Subscription:
                 self.overflows += 1
             group, place, tag = self._items[handle]
             value, quality = value_of(tag, data)
-            change = (place, self._instant(data, now_ns), value, int(quality))
+            at_ns = self._instant(data, self._session.clock.at(now_ns))
+            change = (place, at_ns, value, int(quality))
             by_group.setdefault(group, []).append(change)
         for group, changes in by_group.items():
             self._tell(group, changes, now_ns)
 
+    def repeat(self) -> None:
+        """Tell values that have been the same for as long as their tags may be silent."""
+        now_ns = self._clock_ns()
+        for number, group in enumerate(self._groups):
+            silent_ms = [tag.report.max_ms for tag in group.tags if tag.report]
+            most_ns = min(filter(None, silent_ms), default=0) * 1_000_000
+            if most_ns and now_ns - self._told_at_ns[number] >= most_ns:
+                same = self._changes[number].again(self._session.clock.at(now_ns), now_ns)
+                self._told_at_ns[number] = now_ns
+                if same:
+                    self._deliver(same)
+
     def _tell(self, group: int, changes: list[Change], now_ns: int) -> None:
+        self._told_at_ns[group] = now_ns
         for sample in self._changes[group].take(changes, now_ns):
             self._deliver(sample)
 

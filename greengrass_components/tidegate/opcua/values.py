@@ -8,11 +8,11 @@ from typing import Any
 from asyncua import ua
 
 from tidegate.float32 import shortest
+from tidegate.opcua.server_clock import ns_of
 from tidegate.quality import Quality
 from tidegate.sample import Value
 from tidegate.tag import Tag
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OVERFLOW = 0x480  # info type "data value" with the overflow bit, OPC 10000-4 7.39
 _SEVERITY_SHIFT = 30  # two bits: good, uncertain, bad
 _FLOAT = ua.VariantType.Float
@@ -55,7 +55,7 @@ def overflowed(data: Any) -> bool:
 def clock_of(times: str) -> Callable[[Any, int], int]:
     """Return what gives the instant of a data value in ns, `source`, `server` or `gateway`.
 
-    The second argument is the gateway's; it serves where the value has none of its own.
+    The second argument is now; it serves where the value has no instant of its own.
     """
     if times == "gateway":
         return lambda _data, here_ns: here_ns
@@ -63,16 +63,9 @@ def clock_of(times: str) -> Callable[[Any, int], int]:
     def instant(data: Any, here_ns: int) -> int:
         told = data.SourceTimestamp if times == "source" else None
         told = told or data.ServerTimestamp or data.SourceTimestamp
-        return _ns(told) if told else here_ns
+        return ns_of(told) if told else here_ns
 
     return instant
-
-
-def _ns(instant: datetime) -> int:
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
-    passed = instant - _EPOCH
-    return ((passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds) * 1000
 
 
 def _plain(raw: Any) -> Value:

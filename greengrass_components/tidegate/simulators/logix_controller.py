@@ -8,6 +8,7 @@ levels. Bounded: one request at a time and connection.
 
 import asyncio
 import contextlib
+import random
 import struct
 from collections import deque
 from collections.abc import Callable, Collection
@@ -25,9 +26,11 @@ _IDENTITY = struct.pack("<HHHBBHI", 1, 14, 166, 33, 11, 0x3060, 0x7C0FFEE)
 _REGISTER, _UNREGISTER, _LIST_IDENTITY, _SEND_RR, _SEND_UNIT = 0x65, 0x66, 0x63, 0x6F, 0x70
 _CODES = {Kind.FLOAT32: 0xCA, Kind.UINT16: 0xC7, Kind.UINT32: 0xC8, Kind.BOOL: 0xC1}
 _FORMATS = {Kind.FLOAT32: "<f", Kind.UINT16: "<H", Kind.UINT32: "<I", Kind.BOOL: "<B"}
+_NO_RESOURCES = 0x02
 _UNKNOWN_PATH, _NO_SERVICE, _MORE, _BAD_VALUE, _TWO_FEW, _WRONG_TYPE, _READ_ONLY, _SOME_FAILED = (
     0x05, 0x08, 0x06, 0x09, 0x13, 0xFF, 0x0F, 0x1E,
 )  # fmt: skip
+_OF_TAGS = (0x4C, 0x52, 0x4D)  # services: read, read a fragment, write
 _LIST_BYTES_MAX, _READ_BYTES_MAX = 400, 3900  # of one answer; the latter of a large open
 _ARRAY_BIT = 1 << 13
 _EXTERNAL_ACCESS = 10  # an attribute of symbols
@@ -54,7 +57,8 @@ class _RefusedError(Exception):
 class LogixController:
     """Serves `plant` on loopback; tags of `dead` equipment are not there.
 
-    `requests` counts packets, `services` what stood in them.
+    `exceptions` is the share of readings and writings of a tag that are refused for want of
+    resources. `requests` counts packets, `services` what stood in them.
     """
 
     def __init__(
@@ -64,11 +68,14 @@ class LogixController:
         port: int = 0,
         dead: Collection[str] = (),
         round_trip_ms: float = 0.0,
+        exceptions: float = 0.0,
+        seed: int = 0,
     ) -> None:
         self.port = port
         self.requests = self.services = 0
         self._plant = plant
         self._round_trip_s = round_trip_ms / 1000
+        self._exceptions, self._dice = exceptions, random.Random(seed)  # noqa: S311  faults
         self._points = {tag_of(p): p for p in POINTS if p.equipment not in dead}
         self._names = [*self._points, LEVELS]
         self._levels = deque([0.0] * _LEVELS_KEPT, maxlen=_LEVELS_KEPT)
@@ -177,6 +184,8 @@ class LogixController:
         }
         if (path.class_id, service) not in do:
             raise _RefusedError(_NO_SERVICE)
+        if service in _OF_TAGS and self._dice.random() < self._exceptions:
+            raise _RefusedError(_NO_RESOURCES)
         return do[path.class_id, service]()
 
     def _open(self, data: bytes) -> bytes:

@@ -7,7 +7,7 @@ Bounded: by asyncua's queues; each monitored item keeps what its client asked fo
 
 import random
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +27,14 @@ _TYPES = {
     Kind.UINT32: ua.VariantType.UInt32,
     Kind.BOOL: ua.VariantType.Boolean,
 }
+_SECURE = (
+    ua.SecurityPolicyType.Basic256Sha256_Sign,
+    ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
+    ua.SecurityPolicyType.Aes128Sha256RsaOaep_Sign,
+    ua.SecurityPolicyType.Aes128Sha256RsaOaep_SignAndEncrypt,
+    ua.SecurityPolicyType.Aes256Sha256RsaPss_Sign,
+    ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt,
+)
 _DEAD = ua.StatusCode(ua.StatusCodes.BadCommunicationError)
 _FAILED = ua.StatusCode(ua.StatusCodes.BadSensorFailure)
 _GOOD = ua.StatusCode(ua.StatusCodes.Good)
@@ -35,11 +43,12 @@ _GOOD = ua.StatusCode(ua.StatusCodes.Good)
 class OpcuaServer:
     """Serves `plant` on loopback; `show` publishes what it measures now.
 
-    With `keys`, a folder, the endpoint also takes Basic256Sha256 (signed, or signed and
-    encrypted); the server makes its certificate there, and `client_certificates` in it are the
-    only ones that it trusts. `dead` equipment answers with bad communication, and each value of
-    the rest is a failed sensor's with a chance of `bad_share` (0 to 1) a tick. `extra_nodes` adds
-    counting variables `load.N` for load tests.
+    With `keys`, a folder, the endpoint also takes Basic256Sha256, Aes128_Sha256_RsaOaep and
+    Aes256_Sha256_RsaPss (signed, or signed and encrypted); the server makes its certificate there,
+    and those in the folder `client_certificates` are the only ones that it trusts.
+    `clock_ahead_s`, which may change, is what its clock is off. `dead` equipment answers with bad
+    communication, and each value of the rest is a failed sensor's with a chance of `bad_share`
+    (0 to 1) a tick. `extra_nodes` adds counting variables `load.N` for load tests.
     """
 
     def __init__(
@@ -55,6 +64,7 @@ class OpcuaServer:
         extra_nodes: int = 0,
     ) -> None:
         self.port = port or free_port()
+        self.clock_ahead_s = 0.0
         self._dead, self._bad_share = frozenset(dead), bad_share
         self.plant = plant
         self._keys, self._client_certificates = keys, client_certificates
@@ -83,10 +93,7 @@ class OpcuaServer:
             certificate, key = own_certificate(self._keys, "plant", uri)
             await server.load_certificate(certificate)
             await server.load_private_key(key)
-            policies += [
-                ua.SecurityPolicyType.Basic256Sha256_Sign,
-                ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
-            ]
+            policies += _SECURE
         if self._client_certificates:
             await self._trust(server, self._client_certificates)
         server.set_security_policy(policies)
@@ -102,7 +109,7 @@ class OpcuaServer:
     async def show(self) -> None:
         """Publish what the plant measures now; the source's time is now."""
         self._ticks += 1
-        now = datetime.now(UTC)
+        now = datetime.now(UTC) + timedelta(seconds=self.clock_ahead_s)
         for point in POINTS:
             status = _GOOD
             if point.equipment in self._dead:

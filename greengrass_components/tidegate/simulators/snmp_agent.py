@@ -5,6 +5,8 @@ stands. It speaks versions 1 and 2c with the community `public`, and 3 with a us
 given. Bounded: one request at a time.
 """
 
+import asyncio
+import random
 from collections.abc import Collection
 from typing import Any, Self
 
@@ -22,7 +24,7 @@ from pysnmp.hlapi.v3arch.asyncio import (
 )
 from pysnmp.proto import rfc1902, rfc1905
 from pysnmp.smi import instrum
-from pysnmp.smi.error import NotWritableError, TooBigError, WrongValueError
+from pysnmp.smi.error import GenError, NotWritableError, TooBigError, WrongValueError
 
 from tidegate.simulators.free_port import free_port_udp
 from tidegate.simulators.plant import Plant, PlantError
@@ -45,7 +47,8 @@ def oid_of(point: Point) -> tuple[int, ...]:
 class SnmpAgent:
     """Serves `plant` on loopback; points of `dead` equipment are no such instance.
 
-    With `trap_port` a trap goes to it when the tank becomes too low. `user` is
+    An answer takes `round_trip_ms`; a share `exceptions` of them is a general error. With
+    `trap_port` a trap goes to it when the tank becomes too low. `user` is
     `(name, authentication key, privacy key)` of version 3: SHA and AES.
     """
 
@@ -55,6 +58,9 @@ class SnmpAgent:
         *,
         port: int = 0,
         dead: Collection[str] = (),
+        round_trip_ms: float = 0.0,
+        exceptions: float = 0.0,
+        seed: int = 0,
         trap_port: int = 0,
         user: tuple[str, str, str] | None = None,
     ) -> None:
@@ -62,6 +68,8 @@ class SnmpAgent:
         self.requests = 0
         self.objects_max = 1000  # of one request; beyond it the answer is too big
         self._plant, self._dead = plant, frozenset(dead)
+        self._round_trip_s = round_trip_ms / 1000
+        self._exceptions, self._dice = exceptions, random.Random(seed)  # noqa: S311  faults
         self._trap_port, self._user = trap_port, user
         self._low = False
         self._engine: Any = None
@@ -70,7 +78,9 @@ class SnmpAgent:
     async def __aenter__(self) -> Self:
         agent = self._engine = engine.SnmpEngine()
         config.add_transport(
-            agent, udp.DOMAIN_NAME, udp.UdpTransport().open_server_mode(("127.0.0.1", self.port))
+            agent,
+            udp.DOMAIN_NAME,
+            _SlowTransport(self._round_trip_s).open_server_mode(("127.0.0.1", self.port)),
         )
         config.add_v1_system(agent, "area", COMMUNITY)
         models = [(1, "area", "noAuthNoPriv"), (2, "area", "noAuthNoPriv")]
@@ -142,9 +152,33 @@ class SnmpAgent:
         else:
             self._plant.write(point.path, value == 1)
 
+    def begin(self) -> None:
+        """Count a request; raises `GenError` where this one fails."""
+        self.requests += 1
+        if self._dice.random() < self._exceptions:
+            raise GenError(idx=0)
+
     def uptime(self) -> Any:
         """Return hundredths of seconds of the plant's age."""
         return rfc1902.TimeTicks(int(self._plant.age_s * 100) % (1 << 32))
+
+
+class _SlowTransport(udp.UdpTransport):  # type: ignore[misc]  # no types
+    """Sends each answer a round trip after its request."""
+
+    def __init__(self, round_trip_s: float) -> None:
+        super().__init__()
+        self._round_trip_s = round_trip_s
+
+    def send_message(self, message: bytes, address: Any) -> None:
+        if not self._round_trip_s:
+            super().send_message(message, address)
+            return
+        asyncio.get_running_loop().call_later(self._round_trip_s, self._send_late, message, address)
+
+    def _send_late(self, message: bytes, address: Any) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            super().send_message(message, address)
 
 
 class _Instruments(instrum.AbstractMibInstrumController):  # type: ignore[misc]  # no types
@@ -156,13 +190,13 @@ class _Instruments(instrum.AbstractMibInstrumController):  # type: ignore[misc] 
         self._oids = sorted([_DESCRIPTION, _UPTIME, *self._points])
 
     def read_variables(self, *pairs: Any, **_context: Any) -> list[Any]:
-        self._agent.requests += 1
+        self._agent.begin()
         if len(pairs) > self._agent.objects_max:
             raise TooBigError(idx=0)
         return [(name, self._value(tuple(name))) for name, _ in pairs]
 
     def read_next_variables(self, *pairs: Any, **_context: Any) -> list[Any]:
-        self._agent.requests += 1
+        self._agent.begin()
         out = []
         for name, _ in pairs:
             later = [oid for oid in self._oids if oid > tuple(name)]
@@ -173,6 +207,7 @@ class _Instruments(instrum.AbstractMibInstrumController):  # type: ignore[misc] 
         return out
 
     def write_variables(self, *pairs: Any, **_context: Any) -> list[Any]:
+        self._agent.begin()
         for number, (name, value) in enumerate(pairs):
             point = self._points.get(tuple(name))
             if point is None or not point.writable:

@@ -1,5 +1,11 @@
 """Rows: what rules let through, the value before a turn, and the quality of it all."""
 
+from collections.abc import Callable
+from itertools import islice
+
+import pytest
+
+from tests.bench import recordings
 from tidegate.group import Group
 from tidegate.report import Report
 from tidegate.row_filter import Row, RowFilter
@@ -73,3 +79,49 @@ def test_what_a_door_held_back_may_go_before_its_time_and_the_door_turns_there()
         found += row_filter.take(Sample(one, second * 10**9, 0, (value,), None))
     found += row_filter.flush()
     assert found[2:] == [(2000, (19.0, 0)), (3000, (20.0, 0)), (4000, (30.0, 0))]
+
+
+@pytest.mark.parametrize("recorded", [recordings.house, recordings.pump])
+def test_rules_keep_their_word_on_recordings(recorded: Callable[[], recordings.Recording]) -> None:
+    recording = recorded()
+    for numbers in recording.fields.values():
+        points = list(islice(zip(recording.times_ms, numbers, strict=True), 1000))
+        bounds = (min(numbers), max(numbers) + 1e-9)
+        width = (bounds[1] - bounds[0]) / 50
+        door = kept_of(points, Report(swinging_door=width))
+        assert farthest(points, door, is_line=True) <= width * (1 + 1e-9)
+        for band in (Report(deadband=width), Report(deadband_percent=2.0)):
+            kept = kept_of(points, band, bounds)
+            assert farthest(points, kept, is_line=False) <= width * (1 + 1e-9)
+        changes = kept_of(points, Report(on_change=True))
+        assert farthest(points, changes, is_line=False) == 0
+        assert len(door) < len(points)
+
+
+def kept_of(
+    points: list[tuple[int, float]], report: Report, bounds: tuple[float, float] | None = None
+) -> list[tuple[int, float]]:
+    """Return what a filter keeps of a series of one tag."""
+    tag = Tag(field="f", address="", report=report, bounds=bounds)
+    one = Group(thing="t", measurement="m", tags=(tag,))
+    row_filter = RowFilter(one)
+    found: list[Row] = []
+    for at_ms, value in points:
+        found += row_filter.take(Sample(one, at_ms * 1_000_000, 0, (value,), None))
+    return [(at_ms, float(row[0] or 0)) for at_ms, row in [*found, *row_filter.flush()]]
+
+
+def farthest(
+    points: list[tuple[int, float]], kept: list[tuple[int, float]], *, is_line: bool
+) -> float:
+    """Return how far a value is from what is rebuilt of those kept: lines, or steps."""
+    place, most = 0, 0.0
+    for at_ms, value in points:
+        while place + 1 < len(kept) and kept[place + 1][0] <= at_ms:
+            place += 1
+        left_ms, rebuilt = kept[place]
+        if is_line and at_ms > left_ms:
+            right_ms, right = kept[place + 1]
+            rebuilt += (right - rebuilt) * (at_ms - left_ms) / (right_ms - left_ms)
+        most = max(most, abs(value - rebuilt))
+    return most

@@ -1,6 +1,7 @@
 """The simulated plant is served in every protocol, and the same in all of them."""
 
 import asyncio
+import contextlib
 import json
 import re
 import signal
@@ -14,6 +15,7 @@ import pytest
 from tests.tools.tidectl.conftest import Run
 from tidectl.field_simulation import KINDS, FieldSimulation
 from tidegate.adapter_kind import find_kind
+from tidegate.errors import GateError
 from tidegate.group import Group
 from tidegate.simulators.bacnet_device import object_of
 from tidegate.simulators.free_port import free_port_udp
@@ -61,6 +63,36 @@ def test_every_protocol_shows_the_same_plant_and_its_url_is_what_the_adapter_tak
                 assert level == pytest.approx(simulation.plant.measured[LEVEL.path], abs=0.006), (
                     kind
                 )
+
+    asyncio.run(scene())
+
+
+def test_every_protocol_has_the_errors_that_were_asked_for() -> None:
+    async def scene() -> None:
+        simulation = FieldSimulation(dict.fromkeys(KINDS, 0), tick_ms=60_000, exceptions=1.0)
+        async with simulation:
+            for kind, where in simulation.addresses().items():
+                unit, settings, tag = tags(where["url"])[kind]
+                adapter = find_kind(kind).make(settings)
+                await adapter.connect()
+                group = Group(thing="t", measurement="m", unit=unit, tags=(tag,))
+                with contextlib.suppress(GateError):
+                    assert (await adapter.poll(group)).values == (None,), kind
+                await adapter.close()
+
+    asyncio.run(scene())
+
+
+def test_an_agent_that_is_slower_than_its_reader_waits_does_not_answer() -> None:
+    async def scene() -> None:
+        async with FieldSimulation({"snmp": 0}, round_trip_ms=60_000) as simulation:
+            unit, _, tag = tags(simulation.addresses()["snmp"]["url"])["snmp"]
+            adapter = find_kind("snmp").make({"timeout_ms": 100, "retries": 0})
+            await adapter.connect()
+            group = Group(thing="t", measurement="m", unit=unit, tags=(tag,))
+            with pytest.raises(GateError, match="no answer from"):
+                await adapter.poll(group)
+            await adapter.close()
 
     asyncio.run(scene())
 

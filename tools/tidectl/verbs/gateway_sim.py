@@ -71,7 +71,7 @@ _OPTIONS = (
         type=click.FloatRange(0, 10_000),
         default=0.0,
         show_default=True,
-        help="What a device takes to answer (not of SNMP).",
+        help="What a device takes to answer.",
     ),
     click.option(
         "--dead",
@@ -84,7 +84,7 @@ _OPTIONS = (
         type=click.FloatRange(0, 1),
         default=0.0,
         show_default=True,
-        help="Share of answers that are an error (not of EtherNet/IP and SNMP).",
+        help="Share of answers that are an error.",
     ),
     click.option(
         "--drift",
@@ -134,14 +134,15 @@ def modbus(port: int, **settings: Any) -> None:
 @command.command(
     epilog=examples(
         "tidectl gateway sim opcua --port 4840",
-        "tidectl gateway sim opcua --keys keys --trust clients   # Basic256Sha256, known clients",
+        "tidectl gateway sim opcua --keys keys --trust clients   # secure policies, known clients",
     )
 )
 @_options("--port")
 @click.option(
     "--keys",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the server's certificate, made if need be; adds Basic256Sha256.",
+    help="Folder of the server's certificate, made if need be; adds Basic256Sha256, "
+    "Aes128_Sha256_RsaOaep and Aes256_Sha256_RsaPss, signed or signed and encrypted.",
 )
 @click.option(
     "--trust",

@@ -134,8 +134,9 @@ def test_what_is_no_number_is_bad_and_its_neighbours_are_good() -> None:
     assert qualities == bytes([Quality.BAD, Quality.BAD, Quality.GOOD])
     bcd = Tag(field="b", address="holding:0", type="bcd16")
     assert decoded({0: 0x12A4}, bcd) == ((None,), bytes([Quality.BAD]))
-    missing = Tag(field="b", address="holding:0", type="int16", options={"missing": "-32768"})
-    assert decoded({0: 0x8000}, missing) == ((None,), bytes([Quality.BAD]))
+    for text in ("-32768", "0x8000", "32768"):  # the number, or its bits as manuals have it
+        missing = Tag(field="b", address="holding:0", type="int16", options={"missing": text})
+        assert decoded({0: 0x8000}, missing) == ((None,), bytes([Quality.BAD]))
 
 
 @pytest.mark.parametrize(
@@ -155,6 +156,7 @@ def test_what_is_no_number_is_bad_and_its_neighbours_are_good() -> None:
         Tag(field="a", address="holding:1", options={"length": "4"}),
         Tag(field="a", address="holding:1", options={"order": "ABDC"}),
         Tag(field="a", address="holding:1", options={"missing": "none"}),
+        Tag(field="a", address="holding:1", type="int16", options={"missing": "0x80000000"}),
         Tag(field="a", address="holding:1", type="string", scale=2, options={"length": "4"}),
     ],
 )

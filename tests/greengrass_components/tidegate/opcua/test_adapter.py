@@ -11,7 +11,7 @@ from tidegate.errors import GateError
 from tidegate.group import Group
 from tidegate.opcua.adapter import OpcuaAdapter
 from tidegate.opcua.errors import OpcuaError
-from tidegate.opcua.settings import POLICIES, OpcuaSettings, read_settings
+from tidegate.opcua.settings import MODES, POLICIES, OpcuaSettings, read_settings
 from tidegate.quality import Quality
 from tidegate.report import Report
 from tidegate.sample import Sample
@@ -220,13 +220,93 @@ def test_security_keeps_the_servers_certificate_and_refuses_another(
         assert sample.values[0] == pytest.approx(plant.measured["tank.level_m"])
         await adapter.close()
         assert (keys / "key.pem").stat().st_mode & 0o777 == 0o600
-        with pytest.raises(OpcuaError, match=r"not offer Aes256Sha256RsaPss Sign; it has Bas"):
-            await OpcuaAdapter(
-                settings(server, policy="Aes256Sha256RsaPss", mode="Sign", keys=keys)
-            ).connect()
         (keys / "server.der").write_bytes(b"another")
         with pytest.raises(OpcuaError, match=r"another certificate .* remove that"):
             await adapter.connect()
+
+    scenes.run(scene)
+
+
+def test_every_policy_and_mode_reads_writes_and_hears_of_changes(
+    scenes: Scenes, tmp_path: Path
+) -> None:
+    keys = tmp_path / "gateway"
+
+    async def scene(plant: Plant, server: OpcuaServer) -> None:
+        watched = group(tag("tank.level_setpoint_m"), period_ms=50)
+        ways = [("None", "Sign"), *((one, mode) for one in POLICIES[1:] for mode in MODES)]
+        for number, (policy, mode) in enumerate(ways):
+            adapter = OpcuaAdapter(settings(server, policy=policy, mode=mode, keys=keys))
+            await adapter.connect()
+            heard = Delivered()
+            listening = asyncio.create_task(adapter.subscribe([watched], heard))
+            await heard.until(lambda s: s.values[0] is not None)
+            wanted = 1.0 + number / 8
+            await adapter.write(watched, "tank_level_setpoint_m", wanted)
+            await server.show()
+            await heard.until(lambda s, wanted=wanted: s.values[0] == wanted)  # type: ignore[misc]  # a default binds it
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+            await adapter.close()
+            assert plant.measured["tank.level_setpoint_m"] == wanted, (policy, mode)
+
+    scenes.run(scene)
+
+
+def test_a_policy_that_the_server_has_not_is_told_with_what_it_has(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with OpcuaServer(Plant(seed=1)) as server:
+            secure = settings(server, policy="Aes256Sha256RsaPss", keys=tmp_path / "gateway")
+            with pytest.raises(OpcuaError, match=r"not offer Aes256Sha256RsaPss S.*; it has None"):
+                await OpcuaAdapter(secure).connect()
+
+    asyncio.run(scene())
+
+
+def test_a_servers_clock_that_is_set_back_stops_no_instants(scenes: Scenes) -> None:
+    async def scene(plant: Plant, server: OpcuaServer) -> None:
+        adapter = OpcuaAdapter(settings(server))
+        await adapter.connect()
+        told = Delivered()
+        watched = group(tag("tank.level_m"), tag("pump.speed_percent"), period_ms=50)
+        listening = asyncio.create_task(adapter.subscribe([watched], told))
+        await told.until(lambda s: s.values[0] is not None)
+        server.clock_ahead_s = -7200.0
+        try:
+            before_ns = told.samples[-1].at_ns
+            for _ in range(3):
+                plant.advance(5)
+                await server.show()
+                level = plant.measured["tank.level_m"]
+                await told.until(lambda s, level=level: s.values[0] == pytest.approx(level))  # type: ignore[misc]  # a default binds it
+            instants = [s.at_ns for s in told.samples[-3:]]
+            assert instants == sorted(set(instants)), "each has its own"
+            assert all(at_ns < before_ns - 7000 * 10**9 for at_ns in instants)
+            assert adapter.health()["clock_steps"] == 1
+        finally:
+            server.clock_ahead_s = 0.0
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await adapter.close()
+
+    scenes.run(scene)
+
+
+def test_a_tag_that_must_not_be_silent_is_told_again_by_the_servers_clock(scenes: Scenes) -> None:
+    async def scene(_plant: Plant, server: OpcuaServer) -> None:
+        adapter = OpcuaAdapter(settings(server))
+        await adapter.connect()
+        told = Delivered()
+        report = Report(on_change=True, max_ms=1000)
+        watched = group(tag("tank.level_setpoint_m", report=report), period_ms=50)
+        listening = asyncio.create_task(adapter.subscribe([watched], told))
+        first = await told.until(lambda s: s.values[0] is not None)
+        again = await told.until(lambda s: s.received_at_ns >= first.received_at_ns + 10**9)
+        assert again.values == first.values
+        assert again.at_ns > first.at_ns
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await adapter.close()
 
     scenes.run(scene)
 
