@@ -9,8 +9,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tidectl.field_simulation import FieldSimulation
+from tidegate.command_link import CLOUD_TOPIC, LOCAL_TOPIC, CommandsFrom
 from tidegate.outbox import Outbox
 from tidegate.tag_map import read_tag_map
 from tidewire import decode
@@ -42,6 +44,28 @@ def test_an_example_of_a_tag_map_is_one_that_its_adapter_takes(folder: Path) -> 
     for bus in tag_map.buses:
         adapter = tag_map.kind.make(bus.settings)
         assert all(adapter.plan(group) for group in bus.groups)
+
+
+@pytest.mark.parametrize("folder", ADAPTERS, ids=lambda folder: folder.name)
+def test_an_adapter_takes_commands_of_nobody_and_may_of_whom_its_configuration_says(
+    folder: Path,
+) -> None:
+    recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
+    configuration = recipe["ComponentConfiguration"]["DefaultConfiguration"]
+    assert configuration["commands"] == CommandsFrom.NOBODY
+    granted = {
+        (operation.rpartition("#")[2], resource)
+        for policies in configuration["accessControl"].values()
+        for policy in policies.values()
+        for operation in policy["operations"]
+        for resource in policy["resources"]
+    }
+    assert granted >= {
+        ("SubscribeToTopic", f"{LOCAL_TOPIC}/+"),
+        ("PublishToTopic", f"{LOCAL_TOPIC}/*"),
+        ("SubscribeToIoTCore", f"{CLOUD_TOPIC}/*"),
+        ("PublishToIoTCore", f"{CLOUD_TOPIC}/*"),
+    }
 
 
 def kept(state: Path) -> set[str]:
