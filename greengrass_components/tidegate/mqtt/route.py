@@ -7,7 +7,10 @@ from typing import Any
 
 from tidegate.mqtt.errors import MqttError
 from tidegate.setting_reader import SettingReader, SettingsError
+from tidewire import topic
 
+BATCH_FILTER = "dt/tidegauge/+/+/+"
+SPARKPLUG_FILTER = "spBv1.0/#"
 FORMATS = ("batch", "json", "value", "sparkplug")
 _NOT_THING = re.compile(r"[^A-Za-z0-9_:-]+")
 _NOT_FIELD = re.compile(r"[^a-z0-9]+")
@@ -63,11 +66,32 @@ def read_route(name: str, facts: Mapping[str, Any]) -> Route:
             reader.mistake(key, f"is missing, or {key}_level, for the format {format_}")
     if filter_ and not _is_filter(filter_):
         reader.mistake("filter", f"{filter_!r} is no topic filter")
+    elif filter_:
+        _check_use(reader, filter_, format_, names)
     try:
         reader.finish()
     except SettingsError as error:
         raise MqttError(str(error)) from error
     return Route(name=name, filter=filter_, format=format_, **names)
+
+
+def _check_use(
+    reader: SettingReader, filter_: str, format_: str, names: Mapping[str, Name]
+) -> None:
+    """Note what could never become of any topic that the filter takes."""
+    levels = filter_.split("/")
+    for key, name in names.items():
+        if name.level is not None and levels[-1] != "#" and name.level >= len(levels):
+            reader.mistake(
+                f"{key}_level",
+                f"is {name.level}: {filter_} has the levels 0 to {len(levels) - 1}",
+            )
+    wanted = {
+        "batch": (BATCH_FILTER, f"{topic.BASIC_INGEST_PREFIX}{BATCH_FILTER}"),
+        "sparkplug": (SPARKPLUG_FILTER,),
+    }.get(format_)
+    if wanted and not any(overlap(filter_, one) for one in wanted):
+        reader.mistake("filter", f"{filter_} takes no topic of the format {format_}: {wanted[0]}")
 
 
 def _is_filter(text: str) -> bool:
@@ -77,6 +101,37 @@ def _is_filter(text: str) -> bool:
         all(level in ("+", "#") or not set(level) & set("+#") for level in levels)
         and "#" not in levels[:-1]
     )
+
+
+def overlap(one: str, other: str) -> bool:
+    """Return whether there is a topic that both filters take."""
+    pairs = (one.split("/"), other.split("/"))
+    if any(a[0].startswith("$") and b[0] in ("+", "#") for a, b in (pairs, pairs[::-1])):
+        return False
+    for place in range(max(map(len, pairs))):
+        levels = [levels[place] if place < len(levels) else None for levels in pairs]
+        if "#" in levels:
+            return True
+        if None in levels:
+            return False
+        if "+" not in levels and levels[0] != levels[1]:
+            return False
+    return True
+
+
+def covers(wide: str, narrow: str) -> bool:
+    """Return whether `wide` takes every topic that `narrow` takes."""
+    wanted, levels = wide.split("/"), narrow.split("/")
+    if levels[0].startswith("$") and wanted[0] in ("+", "#"):
+        return False
+    for place, want in enumerate(wanted):
+        if want == "#":
+            return True
+        if place >= len(levels) or levels[place] == "#":
+            return False
+        if want not in ("+", levels[place]):
+            return False
+    return len(wanted) == len(levels)
 
 
 def matches(filter_: str, topic: str) -> bool:

@@ -1,4 +1,7 @@
-"""`tidectl gateway check`: what is wrong with a tag map, or its requests and the bus load."""
+"""`tidectl gateway check`: what is wrong with a tag map, or its requests and the bus load.
+
+Of the bridge's settings: what is wrong with them, or what each route takes.
+"""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +12,15 @@ from rich.markup import escape
 
 from tidectl.errors import TidectlError
 from tidectl.gateway.bus_load import asked_load, modbus_load
+from tidectl.gateway.routes_check import (
+    KINDS,
+    Routes,
+    check_topic,
+    is_routes,
+    read_routes,
+    route_facts,
+    topic_facts,
+)
 from tidectl.gateway.thing_owners import check_owners
 from tidectl.options import examples, json_option
 from tidectl.output import print_json, print_table, say
@@ -25,10 +37,11 @@ REQUESTS_SHOWN_MAX = 50
         "tidectl gateway check tags.csv --adapter modbus --json",
         "tidectl gateway check tags.yaml --round-trip-ms 20   # what if devices are slower",
         "tidectl gateway check modbus.yaml --beside opcua.yaml   # of the same gateway",
+        "tidectl gateway check routes.yaml --topic tele/kitchen/SENSOR   # of the MQTT bridge",
     )
 )
 @click.argument("tag_map", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--adapter", help="The adapter, where the tag map does not name it.")
+@click.option("--adapter", help="The adapter, where the file does not say; mqtt_bridge for routes.")
 @click.option("--thing", default="gateway", show_default=True, help="The gateway's name.")
 @click.option(
     "--round-trip-ms",
@@ -43,6 +56,12 @@ REQUESTS_SHOWN_MAX = 50
     metavar="TAG_MAP",
     help="Of another component of the gateway: they may share no thing. May be repeated.",
 )
+@click.option(
+    "--topic",
+    "topics",
+    multiple=True,
+    help="Of routes: say which one takes it, and what becomes of it. May be repeated.",
+)
 @json_option
 def command(
     tag_map: Path,
@@ -50,14 +69,21 @@ def command(
     thing: str,
     round_trip_ms: float | None,
     others: tuple[Path, ...],
+    topics: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Print a tag map's request plan and the load on its bus.
+    """Print a tag map's request plan and the load on its bus, or what a bridge's routes take.
 
-    TAG_MAP is YAML or CSV. What listens (OPC UA, CAN) asks for nothing that could be too much.
-    Nothing is read from any device. All mistakes are told together, with their lines; exit code 1
-    then, and when a bus would be asked for more than it can carry.
+    TAG_MAP is YAML or CSV, or a file of the MQTT bridge's settings. What listens (OPC UA, CAN)
+    asks for nothing that could be too much. Nothing is read from any device. All mistakes are told
+    together, with their lines; exit code 1 then, and when a bus would be asked for more than it can
+    carry, or a --topic is taken by no route.
     """
+    if adapter in KINDS or (adapter is None and is_routes(tag_map)):
+        _check_routes(tag_map, thing, topics, others, as_json=as_json)
+        return
+    if topics:
+        raise click.UsageError("--topic is for the routes of the MQTT bridge")
     try:
         kind = find_kind(adapter) if adapter else None
         found = read_tag_map(tag_map, kind=kind, thing=thing)
@@ -77,6 +103,53 @@ def command(
         _show(found, reports)
     if any(report["overloaded"] for report in reports):
         raise click.exceptions.Exit(1)
+
+
+def _check_routes(
+    path: Path, gateway: str, topics: tuple[str, ...], others: tuple[Path, ...], *, as_json: bool
+) -> None:
+    for one in topics:
+        check_topic(one)
+    try:
+        found = read_routes(path, gateway)
+        maps = {str(one): _things(one, read_tag_map(one).kind, gateway) for one in others}
+    except TagMapError as error:
+        if as_json:
+            print_json({"mistakes": [asdict(one) for one in error.mistakes]})
+            raise click.exceptions.Exit(1) from None
+        raise _complaint(path, error) from error
+    check_owners({str(path): [found.thing], **maps})
+    routes = found.broker.routes
+    facts = route_facts(routes, found.thing)
+    asked = [topic_facts(routes, one, found.thing) for one in topics]
+    if as_json:
+        broker = {"host": found.broker.host, "port": found.broker.port}
+        print_json({"adapter": "mqtt_bridge", "broker": broker, "routes": facts, "topics": asked})
+    else:
+        _show_routes(found, facts, asked)
+    if any(one["why"] for one in asked):
+        raise click.exceptions.Exit(1)
+
+
+def _show_routes(found: Routes, facts: list[dict[str, Any]], asked: list[dict[str, Any]]) -> None:
+    broker = found.broker
+    print_table(
+        ("route", "takes", "format", "becomes thing / measurement"),
+        [(one["route"], one["filter"], one["format"], one["becomes"]) for one in facts],
+        f"broker {broker.host}:{broker.port}{', by TLS' if broker.ca else ''}",
+    )
+    for one in facts:
+        if one["hidden"]:
+            first = ", ".join(one["first"])
+            say(escape(f"{one['route']} never takes anything: all its topics are of {first} first"))
+        elif one["first"]:
+            say(escape(f"{one['route']} takes what {', '.join(one['first'])} leaves it"))
+    for one in asked:
+        names = [one["thing"], one["measurement"], one["field"]]
+        said = " / ".join(name for name in names if name)
+        taken = f"by {one['route']}: " if one["route"] else ""
+        say(escape(f"{one['topic']}: {taken}{one['why'] or said}"))
+    say(f"sound: {len(facts)} routes")
 
 
 def _things(path: Path, kind: AdapterKind, gateway: str) -> list[str]:

@@ -1,6 +1,7 @@
 """`tidectl gateway config`: the configuration of a component on this machine."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,6 +24,8 @@ from tidectl.gateway.thing_owners import owned_things
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home
 from tidectl.output import err, print_json, say
+from tidegate.component_configuration import from_file
+from tidegate.errors import GateError
 from tidegate.nucleus.configuration import DEFAULT_AT_MS, Configuration
 from tidegate.nucleus.errors import ConfigurationError
 
@@ -34,11 +37,14 @@ OTHERS_SAY_S_MAX = 1.5  # of which nobody knows that they say anything
         "tidectl gateway config host_metrics",
         "tidectl gateway config host_metrics --set site=plant2 --set outbox.mebibytes_max=64",
         "tidectl gateway config host_metrics --reset /site",
+        "tidectl gateway config mqtt_bridge --file routes.yaml   # after: gateway check routes.yaml",
     )
 )
 @click.argument("component")
 @click.option("--set", "given", multiple=True, metavar="KEY=VALUE",
               help="Set a value, its keys parted by points; JSON if it is.")  # fmt: skip
+@click.option("--file", "path", type=click.Path(path_type=Path, dir_okay=False),
+              help="Set what is in this map of YAML or JSON, as a bridge's routes.")  # fmt: skip
 @click.option("--reset", "resets", multiple=True, metavar="POINTER",
               help="Give what is at a JSON pointer back its default.")  # fmt: skip
 @thing_option
@@ -48,6 +54,7 @@ def command(
     home: Home,
     component: str,
     given: tuple[str, ...],
+    path: Path | None,
     resets: tuple[str, ...],
     thing: str | None,
     as_json: bool,
@@ -67,9 +74,11 @@ def command(
         raise TidectlError(
             f"{name} is not deployed here", f"there are {', '.join(deployed) or 'none'}"
         )
-    if given or resets:
+    if given or resets or path:
         source = next((one for one in all_sources() if one.name == name), None)
         merge = assigned(given, [source]).get(name, {}) if source else merged(given)
+        if path:
+            merge = overlaid(_from_file(path), merge)
         _check(local, device.thing, name, merge, resets)
         says = ComponentSays(local, name)
         local.deploy(componentToConfiguration={name: {"MERGE": merge, "RESET": list(resets)}})
@@ -81,6 +90,14 @@ def command(
         print_json(value)
     else:
         click.echo(yaml.safe_dump(value, sort_keys=False).rstrip())
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        found = from_file(path)
+    except GateError as error:
+        raise TidectlError(str(error), "a map of settings, as the recipe's defaults are") from error
+    return {"broker": found} if set(found) == {"routes"} else found
 
 
 def _check(
