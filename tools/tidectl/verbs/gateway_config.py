@@ -37,7 +37,7 @@ OTHERS_SAY_S_MAX = 1.5  # of which nobody knows that they say anything
         "tidectl gateway config host_metrics",
         "tidectl gateway config host_metrics --set site=plant2 --set outbox.mebibytes_max=64",
         "tidectl gateway config host_metrics --reset /site",
-        "tidectl gateway config mqtt_bridge --file routes.yaml   # after: gateway check routes.yaml",
+        "tidectl gateway config mqtt_bridge --file routes.yaml   # after a gateway check of it",
     )
 )
 @click.argument("component")
