@@ -131,8 +131,12 @@ def WDT(*, timeout: int) -> "Any":  # noqa: N802  # a class on the board
 
 def __getattr__(name: str) -> object:
     """Load what few boards ask for: it would take the heap of the others."""
-    import peripherals
-
     if name.startswith("_"):
         raise AttributeError(name)
+    if name == "RTC":
+        import rtc
+
+        return rtc.RTC
+    import peripherals
+
     return getattr(peripherals, name)

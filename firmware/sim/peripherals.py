@@ -58,22 +58,6 @@ class ADC:
         return min(max(volts_uv, 0), self._UV_MAX[self._atten])
 
 
-class RTC:
-    """The board's own clock; where it has none, that of the host, which nobody here may set."""
-
-    def datetime(self, moment: "tuple[int, ...] | None" = None) -> None:
-        """Take the time and leave the host's clock alone."""
-        own = sys.modules.get("cold_clock")
-        if own and moment:
-            own.set_clock(moment)
-
-    def memory(self, data: "bytes | None" = None) -> "bytes | None":
-        """Keep `data`, up to 2,048 bytes, until the power goes; or return what was kept."""
-        import rtc_memory
-
-        return rtc_memory.kept(data)
-
-
 def unique_id() -> bytes:
     """Return a MAC address of one's own making, by the seed of the simulation."""
     board = json.loads(os.getenv("TIDEGAUGE_BOARD") or "{}")

@@ -1,4 +1,4 @@
-"""From boards to the store: times of before the time was known, and samples that are held back."""
+"""From boards to the store: times of before the time was known, samples held back, and quality."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.firmware.lib.tidenode.image_files import change_files
 from tests.firmware.lib.tidenode.time_server import TimeServer
 from tests.firmware.lib.tidenode.truth import with_truth
 from tests.line.line import SETTINGS, Line
+from tidectl.firmware_image import compiled_text
 from tidectl.instants import epoch_ms
 from tidectl.query_api import QueryApi
 from tidectl.simulated_board import BoardStats, SimulatedBoard
@@ -17,6 +19,21 @@ from tidectl.thing import provision
 
 ERROR_MS_MAX = 50
 SAMPLED_S_MAX = 60.0  # on a machine that others keep busy
+# What the driver `chip` is replaced by: it fails at three readings of each ten.
+LOOSE = """
+from tidenode.errors import SensorError
+FIELDS = (("reading", 0), ("reading_v", 2))
+OPTIONS = ()
+class Chip:
+    reading = 0
+    def read(self):
+        self.reading += 1
+        if self.reading % 10 < 3:
+            raise SensorError("a wire is loose")
+        return self.reading, self.reading * 100
+def create(options, hardware):
+    return Chip()
+"""
 DEADBAND = 0.1  # as much as the weather's noise: some samples are kept, most are held
 
 
@@ -81,3 +98,26 @@ def test_of_a_board_with_a_deadband_less_is_stored_and_nothing_is_missing(line: 
     assert len(humidities) == stats.accepted
     for before, after in pairwise(humidities):
         assert abs(after - before) > DEADBAND - 1e-6
+
+
+def test_a_gap_of_a_failing_sensor_is_in_the_store_as_samples_of_bad_quality(line: Line) -> None:
+    health = {"name": "health", "driver": "chip", "period_ms": 50, "quality": True}
+    settings: dict[str, Any] = SETTINGS | {"measurements": [health]}
+    folder = provision(line.target, line.home, "loose", settings=settings)
+    driver = compiled_text(LOOSE, "chip")
+    change_files(folder.image_path, {"/app_a/tidenode/drivers/chip.mpy": driver})
+    board = SimulatedBoard(folder.image_path, log_path=folder.log_path, heap_bytes=110 * 1024)
+    line.boards.append(board)
+    board.start()
+    board.wait_for(lambda stats: stats.acknowledged >= 60, SAMPLED_S_MAX)
+    stats = line.drain(board)
+    line.assert_whole()
+    found = [
+        (int(row["quality"]), row["reading"] and int(row["reading"]), row["reading_v"])
+        for row in rows(line, "health", "loose")
+    ]
+    assert len(found) == stats.sampled
+    assert stats.errors["health"] == sum(quality == 2 for quality, _, _ in found)
+    for number, one in enumerate(found, 1):  # none is missing: each has its place
+        bad = number % 10 < 3
+        assert one == ((2, None, None) if bad else (0, number, number)), number

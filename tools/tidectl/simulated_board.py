@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
@@ -69,6 +69,7 @@ class BoardStats:
     held: int = 0  # by deadbands
     errors: Mapping[str, int] = field(default_factory=dict)  # of measurements that had any
     blocked_ms_max: int = 0  # by a driver's `begin` or `read`
+    left_out: Sequence[str] = ()  # measurements whose sensor hung, for an hour
 
 
 class SimulatedBoard:

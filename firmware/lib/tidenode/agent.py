@@ -96,6 +96,7 @@ class Agent:
             "connects": self._uplink.connects,
             "connected": self._uplink.connected,
             "safe_mode": self.safe_mode,
+            "left_out": [one.name for one in self._samplers if one.rest_ms],
         }
 
     async def _sample_then_drain(self, ended: asyncio.Event) -> None:

@@ -30,13 +30,15 @@ if TYPE_CHECKING:
     from tidenode.sampler import Sampler
 
 OUTBOX = "/outbox"
+REST_MS = 3_600_000  # of a sensor that hung: each try may cost the others a watchdog's period
 
 
 def build() -> Agent:
     """Return the agent that /config.json describes. Raises ConfigError."""
     boot = count_boot(OUTBOX)
     alone = _is_alone()  # asked for always: it is for one start, whatever that one becomes
-    safe_mode = _is_to_be_safe(boot) or alone
+    safe_mode, blocker = _after_fault(boot)
+    safe_mode = safe_mode or alone
     on_trial = _try_settings()
     settings = config.load("/config.json", _ask_no_driver if safe_mode else drivers.options_of)
     feed = _started_watchdog(settings.watchdog_s)
@@ -60,6 +62,7 @@ def build() -> Agent:
     )
     _let_observe(samplers, uplink, outbox)
     if feed:
+        _watch_blocking(samplers, blocker)
         parts = [("link", uplink), ("time", timekeeper)] + [(one.name, one) for one in samplers]
         agent.watchdog = _watchdog(parts, feed, clock, settings.watchdog_s)
     agent.safe_mode, agent.alone = safe_mode, alone
@@ -181,19 +184,25 @@ def _is_alone() -> bool:
     return True
 
 
-def _is_to_be_safe(boot: int) -> bool:
-    """Return whether this start is one in safe mode; note why the last one ended, if badly."""
+def _after_fault(boot: int) -> "tuple[bool, str]":
+    """Return whether this start is one in safe mode, and whose driver the watchdog ended.
+
+    Note why the last one ended, if badly.
+    """
     from tidenode import streak
 
+    blocker = ""
     cause = machine.reset_cause()
     after_fault = cause in (machine.HARD_RESET, machine.WDT_RESET)
     safe_mode = streak.begin(boot, after_fault)
     if after_fault:
         from tidenode import incident
 
-        incident.note_start(cause == machine.WDT_RESET, safe_mode)
+        bitten = cause == machine.WDT_RESET
+        marked = machine.RTC().memory() if bitten else b""
+        blocker = incident.note_start(bitten, safe_mode, marked)
     forget("streak", "incident")
-    return safe_mode
+    return safe_mode, blocker
 
 
 def _ask_no_driver(_name: str) -> "Any":
@@ -203,6 +212,17 @@ def _ask_no_driver(_name: str) -> "Any":
 
 def _started_watchdog(period_s: int) -> "Callable[[], object] | None":
     return machine.WDT(timeout=period_s * 1_000).feed if period_s else None
+
+
+def _watch_blocking(samplers: "list[Sampler]", blocker: str) -> None:
+    """Have what blocks the board for ever be known to the start after; let `blocker` rest."""
+    mark = machine.RTC().memory  # outlives a reset, and takes no time
+    mark("")
+    for sampler in samplers:
+        sampler.mark = mark
+        if sampler.name == blocker:
+            sampler.rest_ms = REST_MS
+            log.warn("%s hung until the watchdog bit: left out for an hour" % blocker)
 
 
 def _watchdog(
@@ -341,17 +361,28 @@ def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Cloc
     from tidewire.encoder import encode
 
     driver = drivers.find(one.driver)
+    fields, rated = driver.FIELDS, None
+    sensor, period_ms = driver.create(one.options, machine), one.period_ms
+    if one.conditions and any(one.conditions.polynomials):
+        from tidenode.conditioning import Calibrated
+
+        sensor = Calibrated(sensor, one.conditions.polynomials)
+    if one.quality:
+        from tidenode import quality
+
+        sensor, rated = quality.Rated(sensor), quality.rated
+        fields += (quality.FIELD,)
     # No more than become `age_ms_max` old: what a batch may hold is reserved from the start.
     samples_max = min(settings.batch.samples_max, settings.batch.age_ms_max // one.period_ms + 2)
     # Nor than the outbox takes in one piece: 9 bytes a value at the worst, and their names.
-    fits_samples = (outbox.batch_bytes_max - 512) // (9 * (len(driver.FIELDS) + 1))
+    fits_samples = (outbox.batch_bytes_max - 512) // (9 * (len(fields) + 1))
     samples_max = min(samples_max, fits_samples)
     batcher = Batcher(
         site=settings.site,
         thing=settings.thing,
         measurement=one.name,
         boot=boot,
-        fields=driver.FIELDS,
+        fields=fields,
         samples_max=samples_max,
         age_ms_max=settings.batch.age_ms_max,
         outbox=outbox,
@@ -359,18 +390,19 @@ def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Cloc
         encode=encode,
         warn=log.warn,
     )
-    sensor, period_ms = driver.create(one.options, machine), one.period_ms
     stage: Any = batcher
     if one.conditions:
-        from tidenode.conditioning import Calibrated, Conditioner
+        from tidenode.conditioning import Conditioner
 
-        if any(one.conditions.polynomials):
-            sensor = Calibrated(sensor, one.conditions.polynomials)
         stage = Conditioner(
-            batcher=batcher, conditions=one.conditions, period_ms=period_ms, clock=clock
+            batcher=batcher,
+            conditions=one.conditions,
+            period_ms=period_ms,
+            clock=clock,
+            rated=rated,
         )
         period_ms //= one.conditions.count
-    return Sampler(
+    sampler = Sampler(
         name=one.name,
         sensor=sensor,
         period_ms=period_ms,
@@ -378,6 +410,13 @@ def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Cloc
         batcher=stage,
         warn=log.warn,
     )
+    if one.quality:
+        sampler.missing = quality.missing(len(driver.FIELDS))
+    if hasattr(sensor, "measure"):
+        from tidenode.measuring import measure
+
+        sampler.measure = measure
+    return sampler
 
 
 def _bytes_of(path: str) -> bytes:

@@ -9,7 +9,7 @@ from tidenode.clock import SLEWED_MS_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from tidenode.batcher import Batcher
@@ -25,10 +25,9 @@ class Calibrated:
     def __init__(self, sensor: "Any", polynomials: "Any") -> None:
         self._sensor = sensor
         self._polynomials = polynomials
-        if hasattr(sensor, "begin"):
-            self.begin = sensor.begin
-        if hasattr(sensor, "observe"):
-            self.observe = sensor.observe
+        for name in ("begin", "measure", "measure_ms_max", "observe"):
+            if hasattr(sensor, name):
+                setattr(self, name, getattr(sensor, name))
 
     def read(self) -> "Values":
         """Return the sensor's values, corrected; None stays None. Raises what the sensor does."""
@@ -42,10 +41,19 @@ class Calibrated:
 
 
 class Conditioner:
-    """What `conditions` ask for, before `batcher`; the sampler calls `count` times a period."""
+    """What `conditions` ask for, before `batcher`; the sampler calls `count` times a period.
+
+    `rated(readings, count)` returns those to be merged, where their last value is a quality.
+    """
 
     def __init__(
-        self, *, batcher: "Batcher", conditions: "Conditions", period_ms: int, clock: "Clock"
+        self,
+        *,
+        batcher: "Batcher",
+        conditions: "Conditions",
+        period_ms: int,
+        clock: "Clock",
+        rated: "Callable[[list[Values], int], list[Values]] | None" = None,
     ) -> None:
         self.held = 0
         self.after = batcher
@@ -59,6 +67,7 @@ class Conditioner:
         self._period_ms = period_ms
         self._part_ms = period_ms // conditions.count
         self._clock = clock
+        self._rated = rated
         self._readings: list[Values] = []
         self._read_at_ms = self._read_monotonic_ms = 0  # the time of the newest
         self._window = 0
@@ -94,6 +103,8 @@ class Conditioner:
 
     def _merge(self, now_ms: int) -> bool:
         readings, self._readings = self._readings, []
+        if self._rated:
+            readings = self._rated(readings, self._count)
         values = [
             merged([reading[number] for reading in readings], how)
             for number, how in enumerate(self._hows)

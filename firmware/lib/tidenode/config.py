@@ -66,6 +66,7 @@ MEASUREMENT: "Spec" = (
     ("name", str, REQUIRED, 1, 64),
     ("driver", str, REQUIRED, 1, 32),
     ("period_ms", int, REQUIRED, PERIOD_MS_MIN, 86_400_000),
+    ("quality", bool, False, 0, 1),
 )
 BATCH: "Spec" = (
     ("samples_max", int, 60, 1, 600),  # 600 of five fields are 24 KB of RAM before encoding
@@ -115,7 +116,9 @@ SECTIONS = (
 # Fields are those of the tables, in their order: a board's bundler shortens what stands here.
 Broker = namedtuple("Broker", ("host", "port"))
 # options: a dict, the driver's own; conditions: None, or what `fields` asked for
-Measurement = namedtuple("Measurement", ("name", "driver", "period_ms", "options", "conditions"))
+Measurement = namedtuple(
+    "Measurement", ("name", "driver", "period_ms", "quality", "options", "conditions")
+)
 BatchLimits = namedtuple("BatchLimits", ("samples_max", "age_ms_max"))
 OutboxLimits = namedtuple("OutboxLimits", ("bytes_max", "partition", "sync_batches", "sync_age_ms"))
 LinkLimits = namedtuple(
@@ -242,7 +245,13 @@ def _measurements(entries: object, options_of: "Options", mistakes: list[str]) -
         conditions = None
         if options is not None and "fields" in entry:
             conditions = _conditions(entry["fields"], path, driver, values["period_ms"], mistakes)
-        found.append(Measurement(values["name"], driver, values["period_ms"], own, conditions))
+        if options is not None and values["quality"]:
+            conditions = _rated(conditions, path, driver, mistakes)
+        found.append(
+            Measurement(
+                values["name"], driver, values["period_ms"], values["quality"], own, conditions
+            )
+        )
     return tuple(found)
 
 
@@ -259,6 +268,13 @@ def _conditions(
         section=_section,
         mistakes=mistakes,
     )
+
+
+def _rated(conditions: "Any", path: str, driver: object, mistakes: list[str]) -> "Any":
+    from tidenode import drivers, field_options
+
+    fields = drivers.find(driver).FIELDS  # type: ignore[arg-type]  # options_of found it
+    return field_options.rated(conditions, fields, path, mistakes)
 
 
 def _section(

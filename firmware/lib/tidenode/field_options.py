@@ -1,7 +1,7 @@
 """Check what a measurement's `fields` ask for, and turn it into the integers they are worked by.
 
-Only a configuration that has such a key loads this, and only to be read. Numbers with a point
-are text: a board's float has 24 bits.
+Only a configuration that has such a key, or `quality`, loads this, and only to be read.
+Numbers with a point are text: a board's float has 24 bits.
 """
 
 from collections import namedtuple
@@ -35,6 +35,7 @@ COEFFICIENTS_MAX = 6
 _DIGITS_MAX = 18  # what 64 bits hold
 
 # Of each field in order, None for what it does not have, and how many readings are a sample.
+# Behind them bands and hows of the field `quality`, where the measurement has it.
 #   polynomials  (numerators, the lowest power first; denominator), of the scaled integer
 #   bands        (left, right, relative, min ms, max ms): a change passes where
 #                change * left > right + kept * relative
@@ -84,6 +85,25 @@ def conditions_of(
         bands.append(band)
         hows.append(how)
     return Conditions(polynomials, bands, hows, count)
+
+
+def rated(
+    conditions: "Conditions | None",
+    fields: "tuple[tuple[str, int], ...]",
+    path: str,
+    mistakes: list[str],
+) -> "Conditions | None":
+    """Return `conditions` with those of the field `quality`, any change of which is kept.
+
+    `path` is the measurement's, `fields` are its driver's, which may have none of that name.
+    """
+    if "quality" in [name for name, _ in fields]:
+        mistakes.append("%squality: the driver has a field of that name" % path)
+    if conditions is None:
+        return None
+    polynomials, bands, hows, count = conditions
+    band = (1, 0, 0, 0, 0) if any(bands) else None
+    return Conditions(polynomials, bands + [band], hows + [None], count)
 
 
 def decimal_of(text: str) -> "tuple[int, int]":

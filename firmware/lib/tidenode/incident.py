@@ -20,6 +20,7 @@ KINDS = (CRASH, LATE, RESET, SAFE_MODE, WATCHDOG)
 KEPT_MAX = 4
 TEXT_BYTES_MAX = 1_000  # a text of a batch has 1,024 at the most
 _TOLD = ".told"
+_NAME_BYTES_MAX = 64
 
 
 def note(kind: str, text: str, folder: str = FOLDER) -> None:
@@ -43,18 +44,26 @@ def note_error(error: Exception, folder: str = FOLDER) -> None:
     note(CRASH, out.getvalue(), folder)
 
 
-def note_start(bitten: bool, safe_mode: bool, folder: str = FOLDER) -> None:
-    """Keep why there is this start, after one that ended badly; `bitten` by the watchdog."""
+def note_start(bitten: bool, safe_mode: bool, marked: bytes = b"", folder: str = FOLDER) -> str:
+    """Keep why there is this start, after one that ended badly; `bitten` by the watchdog.
+
+    `marked` is what the RTC holds: the measurement that was being read. Return that, or which
+    part was late; nothing where it was neither.
+    """
     names = kept(folder)
+    blocker = _text_of_mark(marked)
     try:
         if bitten:
-            note(WATCHDOG, "", folder)
+            note(WATCHDOG, blocker, folder)
+            if not blocker and names and names[-1].endswith(LATE):
+                blocker = text_of(names[-1], folder)
         elif not names or not names[-1].endswith(CRASH):
             note(RESET, "", folder)
         if safe_mode:
             note(SAFE_MODE, "", folder)
-    except OSError:
+    except (OSError, UnicodeError):
         pass  # a flash that fails is no reason not to start
+    return blocker
 
 
 def kept(folder: str = FOLDER) -> "list[str]":
@@ -89,6 +98,14 @@ def settle(next_sequence: int, folder: str = FOLDER) -> None:
             for name in kept(folder):
                 os.remove(folder + "/" + name)
         os.remove(folder + "/" + mark)
+
+
+def _text_of_mark(marked: bytes) -> str:
+    """Return the name in the RTC; what a board that sleeps left there is longer."""
+    try:
+        return str(marked, "utf-8") if len(marked) <= _NAME_BYTES_MAX else ""
+    except UnicodeError:
+        return ""
 
 
 def _end_of(text: str) -> bytes:

@@ -43,6 +43,7 @@ async def main():
     ]
     await asyncio.sleep_ms(1)
     watchdog = machine.WDT(timeout=60_000)
+    machine.RTC().memory("")  # which is told whose driver runs
     all_boards = used_bytes() - before
     chip = __import__(sys.argv[1])
     chip.solder(machine, OPTIONS, around)

@@ -41,9 +41,13 @@ async def read(control: "Control", measurement: object) -> "dict[str, Any]":
         if entry["name"] == measurement:
             driver = control.load("drivers." + entry["driver"])
             (sampler,) = [one for one in control.samplers if one.name == measurement]
+            if sampler.rest_ms:
+                raise NodeError("%s hung the board: it is left out for an hour" % measurement)
             wait_ms = sampler.begin()
             if wait_ms:
                 await asyncio.sleep_ms(wait_ms + 1)  # type: ignore[attr-defined]  # MicroPython's
+            if sampler.measure and not await sampler.measure(sampler):
+                raise NodeError("%s did not measure" % measurement)
             values = sampler.sensor.read()
             pairs = zip(driver.FIELDS, values)  # noqa: B905  # MicroPython has no strict
             return {name: decimal(value, decimals) for (name, decimals), value in pairs}

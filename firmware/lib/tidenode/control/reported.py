@@ -42,6 +42,7 @@ def state(control: "Control") -> "dict[str, Any]":
         "heap_free_bytes": gc.mem_free(),  # type: ignore[attr-defined]  # MicroPython's
         "queued_batches": stats["queued_batches"],
         "safe_mode": stats["safe_mode"],
+        "left_out": stats["left_out"],
         "uptime_s": control.clock.monotonic_ms() // 1_000,
         "config_version": (files.read("applied") or {}).get("version", 0),
     }

@@ -14,6 +14,9 @@ and a sensor has
     begin()  optional, of a chip that takes its time: starts a conversion and returns the
              milliseconds after which `read` may be called, at most 60,000. Raises as `read`
              does. Neither waits itself: other sensors are due meanwhile.
+    measure() optional, a coroutine, of a driver that has to await: returns when `read` may be
+             called. Ended, and counted as an error, after `measure_ms_max` of the sensor, 10,000
+             where it has none. Raises as `read` does.
     observe(uplink, outbox, samplers)
              optional, of one that measures the agent: is called once, before all else.
 """
@@ -32,6 +35,11 @@ if TYPE_CHECKING:
         """Something that has to be told to measure first."""
 
         def begin(self) -> int: ...
+
+    class AwaitedSensor(Sensor, Protocol):
+        """Something whose driver awaits."""
+
+        async def measure(self) -> None: ...
 
 
 def find(name: str) -> "ModuleType":

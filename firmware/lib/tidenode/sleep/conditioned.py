@@ -53,4 +53,4 @@ def _corrected(values: "Any", polynomials: "Any") -> "list[int | None]":
     for number, polynomial in enumerate(polynomials):
         value = values[number]
         found.append(corrected(value, polynomial) if polynomial and value is not None else value)
-    return found
+    return found + list(values[len(polynomials) :])  # a quality, which nothing corrects

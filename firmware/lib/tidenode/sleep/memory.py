@@ -39,7 +39,7 @@ _NUMBER_BYTES = 5  # a value or a time, as most are
 class Memory:
     """The contents; `plan` is a dict with `period_s`, `wakes_per_upload` and `measurements`, of
     which each is [driver, options that are not the defaults, number of fields, every so many
-    wakes].
+    wakes]; and 1 behind that, where a read that fails is a sample without values.
     """
 
     def __init__(self, plan: "dict[str, Any]") -> None:
@@ -58,7 +58,7 @@ class Memory:
     @property
     def is_nearly_full(self) -> bool:
         """Whether the samples of another wake may not fit."""
-        numbers = sum([2 + fields for _, _, fields, _ in self.plan["measurements"]])
+        numbers = sum([2 + one[2] for one in self.plan["measurements"]])
         return self.room_bytes < _NUMBER_BYTES * int(numbers)
 
     def add(self, number: int, time_ms: int, values: "Sequence[int | None]") -> bool:

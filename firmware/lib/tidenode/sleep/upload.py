@@ -183,6 +183,15 @@ class Upload:
 
     def _push(self, measurement: "Any", rows: "list[Any]") -> None:
         rows.sort(key=lambda row: row[1])  # a clock that was set back
+        fields = drivers.find(measurement.driver).FIELDS
+        if measurement.quality:
+            from tidenode import quality
+
+            fields += (quality.FIELD,)
+            rows = [
+                (number, time_ms, values + [quality.BAD if quality.rating(values) is None else 0])
+                for number, time_ms, values in rows
+            ]
         if measurement.conditions:
             from tidenode.sleep.conditioned import conditioned
 
@@ -195,7 +204,7 @@ class Upload:
             times_ms.append(max(time_ms, times_ms[-1] + 1) if times_ms else time_ms)
         columns = [
             Column(name, DECIMAL if decimals else INTEGER, decimals, [row[2][at] for row in rows])
-            for at, (name, decimals) in enumerate(drivers.find(measurement.driver).FIELDS)
+            for at, (name, decimals) in enumerate(fields)
         ]
         batch = Batch(
             self._settings.site,
@@ -235,7 +244,8 @@ def plan_of(settings: "Any") -> "dict[str, Any]":
             if options[row[0]] == row[2]:
                 del options[row[0]]
         every = max(1, one.period_ms // period_ms)
-        measurements.append([one.driver, options, len(module.FIELDS), every])
+        entry = [one.driver, options, len(module.FIELDS), every]
+        measurements.append(entry + [1] if one.quality else entry)
     plan = {
         "period_s": settings.sleep.period_s,
         "wakes_per_upload": settings.sleep.wakes_per_upload,

@@ -24,9 +24,12 @@ def sample(memory: "Memory", hardware: "Any", now_ms: "Callable[[], int]") -> bo
     """
     sensors = []
     wait_ms = 0
-    for number, (driver, options, fields, every) in enumerate(memory.plan["measurements"]):
+    for number, (driver, options, fields, every, *quality) in enumerate(
+        memory.plan["measurements"]
+    ):
         if memory.turns % every:
             continue
+        missing = [None] * fields if quality else None
         try:
             module = drivers.find(driver)
             whole = {row[0]: row[2] for row in module.OPTIONS}
@@ -34,24 +37,34 @@ def sample(memory: "Memory", hardware: "Any", now_ms: "Callable[[], int]") -> bo
             sensor = module.create(whole, hardware)
             if hasattr(sensor, "begin"):
                 wait_ms = max(wait_ms, min(sensor.begin(), BEGIN_MS_MAX))
-            sensors.append((number, sensor, fields))
+            sensors.append((number, sensor, fields, missing))
         except Exception as error:  # drivers are written by users: none may end the wake
             log.warn("sensor failed driver=%s: %r" % (driver, error))
+            _keep(memory, number, now_ms, missing)
     if wait_ms:
         time.sleep_ms(wait_ms + 1)  # type: ignore[attr-defined]  # MicroPython's
-    for number, sensor, fields in sensors:
+    for number, sensor, fields, missing in sensors:
         try:
+            if hasattr(sensor, "measure"):
+                from tidenode.measuring import measure_alone
+
+                measure_alone(sensor)
             values = _read(sensor, fields)
-            if values.count(None) < fields:
-                memory.add(number, now_ms(), values)
+            _keep(memory, number, now_ms, values if values.count(None) < fields else None)
         except Exception as error:  # as above
             log.warn("sensor failed measurement=%d: %r" % (number, error))
+            _keep(memory, number, now_ms, missing)
     memory.turns += 1
     memory.wakes += 1
     # `wakes` begins anew with each try, also with one that fails: the radio is what costs.
     return memory.wakes >= memory.plan["wakes_per_upload"] or (
         memory.is_nearly_full and memory.wakes > memory.plan["wakes_per_upload"] // 4
     )
+
+
+def _keep(memory: "Memory", number: int, now_ms: "Callable[[], int]", values: "Any") -> None:
+    if values:
+        memory.add(number, now_ms(), values)
 
 
 def _read(sensor: "Any", fields: int) -> "Any":

@@ -57,10 +57,10 @@ def test_a_start_after_a_crash_has_its_trace_and_no_other_reason(tmp_path: Path)
         (False, False, ["reset"]),
         (True, False, ["reset", "watchdog"]),
     ):
-        incident.note_start(bitten, safe_mode, folder)
+        incident.note_start(bitten, safe_mode, folder=folder)
         assert [name.split(".")[1] for name in incident.kept(folder)] == kinds
     incident.note(incident.CRASH, "Traceback", folder)
-    incident.note_start(False, True, folder)
+    incident.note_start(False, True, folder=folder)
     assert [name.split(".")[1] for name in incident.kept(folder)][-2:] == ["crash", "safe_mode"]
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from tidenode.clock import FLOOR_MS, Clock
+from tidenode.measuring import measure
 from tidenode.sampler import BEGIN_MS_MAX, Sampler
 
 QUICK_MS = 10
@@ -57,7 +58,7 @@ class Batcher:
         self.samples.append((time_ms, values))
 
 
-def sampler(sensor, period_ms):
+def sampler(sensor, period_ms, warn=lambda message: None):
     clock = Clock(ticks_ms=time.ticks_ms, ticks_diff=time.ticks_diff, wall_ms=FLOOR_MS)
     return Sampler(
         name="test",
@@ -65,7 +66,7 @@ def sampler(sensor, period_ms):
         period_ms=period_ms,
         clock=clock,
         batcher=Batcher(),
-        warn=lambda message: None,
+        warn=warn,
     )
 
 
@@ -144,3 +145,92 @@ class Timed:
     def read(self):
         self.at_ms.append(time.ticks_ms())
         return (1,)
+
+
+class Awaiting(Quick):
+    """A chip whose driver awaits; `waits` is how, each time."""
+
+    measure_ms_max = 100
+
+    def __init__(self, waits):
+        super().__init__()
+        self.waits = waits
+        self.marked = []
+        self.steps = 0
+
+    async def measure(self):
+        self.steps += 1
+        self.marked.append(MARKS[-1])
+        await self.waits(self)
+        self.marked.append(MARKS[-1])
+
+    async def at_once(self):
+        await asyncio.sleep_ms(5)
+
+    async def for_ever(self):
+        await asyncio.sleep_ms(3_600_000)
+
+    async def in_vain(self):
+        await asyncio.sleep_ms(1)
+        raise OSError(19)
+
+    async def at_leisure(self):
+        try:
+            await asyncio.sleep_ms(3_600_000)
+        except asyncio.CancelledError:
+            await asyncio.sleep_ms(50)  # lets its bus go, and ends
+            raise
+
+
+MARKS = [""]  # the newest is whose driver runs
+
+
+def awaiting(waits, warn=lambda message: None):
+    one = sampler(Awaiting(waits), 20, warn)
+    one.measure = measure
+    one.mark = MARKS.append
+    return one
+
+
+async def test_a_driver_that_awaits_is_read_when_it_has_measured():
+    one = awaiting(Awaiting.at_once)
+    await run((one,), lambda: one.sampled >= 3)
+    assert one.errors == 0
+    assert set(one.sensor.marked) == {"test"}, one.sensor.marked  # also after its wait
+    assert MARKS[-1] == ""
+
+
+async def test_a_driver_that_awaits_for_ever_is_an_error_told_once_and_delays_no_other():
+    told = []
+    one, quick = awaiting(Awaiting.for_ever, told.append), sampler(Quick(), QUICK_MS)
+    one.missing = (None, 2)
+    await run((one, quick), lambda: one.errors >= 3)
+    assert one.sampled == len(one.batcher.samples) == one.errors, one.batcher.samples
+    (line,) = told
+    assert "no answer in 100 ms" in line, line
+    assert quick.sampled >= 10
+    assert quick.errors == 0
+
+
+async def test_a_driver_that_awaits_in_vain_is_tried_again_at_its_period():
+    one = awaiting(Awaiting.in_vain)
+    await run((one,), lambda: one.errors >= 3)
+    assert (one.sampled, one.sensor.reads) == (0, 0)
+    one.sensor.waits = Awaiting.at_once
+    await run((one,), lambda: one.sampled >= 1)
+
+
+async def test_a_driver_that_takes_its_time_to_let_go_is_waited_for():
+    one = awaiting(Awaiting.at_leisure)
+    await run((one,), lambda: one.errors >= 2)
+    assert one.sensor.steps >= 2
+
+
+async def test_a_sensor_that_rests_is_read_when_its_rest_is_over():
+    one = sampler(Quick(), QUICK_MS)
+    one.rest_ms = 100
+    began_ms = time.ticks_ms()
+    await run((one,), lambda: one.sampled >= 1)
+    assert time.ticks_diff(time.ticks_ms(), began_ms) >= 100
+    assert one.rest_ms == 0
+    assert one.missed == 0

@@ -12,8 +12,10 @@ import pytest
 
 from tests.firmware.lib.tidenode.bench import Bench
 from tests.firmware.lib.tidenode.broker import Faults
+from tests.firmware.lib.tidenode.image_files import change_files
 from tests.firmware.lib.tidenode.time_server import TimeServer
 from tests.firmware.lib.tidenode.truth import with_truth
+from tidectl.firmware_image import compiled_text
 from tidectl.simulated_board import DEEPSLEEP_EXIT_CODE, SimulatedBoard
 
 WAKES_PER_UPLOAD = 5
@@ -24,6 +26,20 @@ SLEEPING: dict[str, Any] = {
     "sleep": {"period_s": 1, "wakes_per_upload": WAKES_PER_UPLOAD, "upload_timeout_s": 10},
 }
 WAKE_S_MAX = 30.0
+AWAITING = """
+import asyncio
+FIELDS = (("measured", 0),)
+OPTIONS = ()
+class Chip:
+    measured = 0
+    async def measure(self):
+        await asyncio.sleep_ms(5)
+        self.measured += 1
+    def read(self):
+        return (self.measured,)
+def create(options, hardware):
+    return Chip()
+"""
 ERROR_MS_MAX = 50
 
 
@@ -48,6 +64,38 @@ def test_each_wake_is_a_sample_and_every_fifth_an_upload(bench: Bench) -> None:
     for wake in range(1, 2 * WAKES_PER_UPLOAD + 1):
         assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
         assert len(received(bench)) == wake // WAKES_PER_UPLOAD * WAKES_PER_UPLOAD
+
+
+def test_a_sensor_that_is_not_there_is_a_sample_of_each_wake_where_that_is_asked_for(
+    bench: Bench,
+) -> None:
+    bench.broker.resume()
+    attic = SLEEPING["measurements"][0] | {"name": "attic", "quality": True}
+    here = SLEEPING["measurements"][0] | {"address": 119, "quality": True}
+    board = bench.board(**SLEEPING | {"measurements": [attic, here]}, absent=["attic"])
+    board.wait(WAKE_S_MAX)
+    for _ in range(WAKES_PER_UPLOAD):
+        assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+    found = {
+        batch.measurement: {column.name: list(column.values) for column in batch.columns}
+        for batch in bench.batches()
+    }
+    assert found["attic"]["quality"] == [2] * WAKES_PER_UPLOAD
+    assert found["attic"]["temperature_c"] == [None] * WAKES_PER_UPLOAD
+    assert found["climate"]["quality"] == [0] * WAKES_PER_UPLOAD
+
+
+def test_a_driver_that_awaits_is_waited_for_in_a_wake(bench: Bench) -> None:
+    bench.broker.resume()
+    health = {"name": "health", "driver": "chip", "period_ms": 1_000}
+    image = bench.image(**SLEEPING | {"measurements": [health]})
+    change_files(image, {"/app_a/tidenode/drivers/chip.mpy": compiled_text(AWAITING, "chip")})
+    board = bench.board(image)
+    board.wait(WAKE_S_MAX)
+    for _ in range(WAKES_PER_UPLOAD):
+        assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+    (batch,) = bench.batches()
+    assert list(batch.columns[0].values) == [1] * WAKES_PER_UPLOAD
 
 
 def test_without_a_network_the_samples_wait_on_flash(bench: Bench) -> None:
