@@ -15,12 +15,24 @@ from tidectl.operator_link import OperatorLink
 from tidectl.target import Target
 
 _PREFIX = "cmd/tidegauge"
+_SILENT_BOARD = (
+    "is it connected (tidectl status), and has its configuration a section `control`? "
+    "What may wait for it: tidectl job create"
+)
 
 
-def ask(target: Target, thing: str, command: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+def ask(
+    target: Target,
+    thing: str,
+    command: Mapping[str, Any],
+    timeout_s: float,
+    *,
+    silent_hint: str = _SILENT_BOARD,
+) -> dict[str, Any]:
     """Return the answer of `thing`, which has `error` where it could not do it.
 
-    Raises TidectlError where there is no such thing, or none comes within `timeout_s`.
+    Raises TidectlError where there is no such thing, or none comes within `timeout_s`, with
+    `silent_hint` what to do then.
     """
     iot = target.client("iot")
     try:
@@ -36,11 +48,7 @@ def ask(target: Target, thing: str, command: Mapping[str, Any], timeout_s: float
             message = link.receive(left_s)
             if message and message[0] == f"{topic}/answer":
                 return _read(thing, message[1])
-    raise TidectlError(
-        f"{thing} did not answer in {timeout_s:g} s",
-        "is it connected (tidectl status), and has its configuration a section `control`? "
-        "What may wait for it: tidectl job create",
-    )
+    raise TidectlError(f"{thing} did not answer in {timeout_s:g} s", silent_hint)
 
 
 def _read(thing: str, payload: bytes) -> dict[str, Any]:

@@ -22,6 +22,8 @@ COMMANDS = {
     "status": "Show the components and their states.",
     "logs": "Show what a component writes.",
     "config": "Show or change the configuration of a component.",
+    "write": "Write a value into a device.",
+    "acknowledge": "Say that somebody has seen an alarm.",
     "package": "Build a component for devices without a way to the package index.",
     "provision": "Make a core device: thing, certificate, role alias, configuration.",
     "things": "Show or change the things a gateway speaks for.",

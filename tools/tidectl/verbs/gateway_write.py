@@ -1,0 +1,71 @@
+"""`tidectl gateway write`: one value into a device."""
+
+import json
+from typing import Any
+
+import click
+
+from tidectl.gateway.gateway_command import check_done, tell
+from tidectl.gateway.options import answer_options
+from tidectl.home import Home
+from tidectl.options import examples, json_option, pass_home, target_options
+from tidectl.output import cell_text, err, print_facts, print_json
+from tidectl.target import find_target
+
+_SHOWN = ("outcome", "before", "after", "detail", "took_ms")
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True},  # so that -5 is a value
+    epilog=examples(
+        "tidectl gateway write gateway-1:modbus pump speed_setpoint_percent 40",
+        "tidectl gateway write gateway-1:opcua control pump_auto true --json",
+        "tidectl gateway write tank-3 tank level_setpoint_m 1.5 --gateway gateway-1",
+    ),
+)
+@click.argument("thing")
+@click.argument("measurement")
+@click.argument("field")
+@click.argument("value")
+@answer_options
+@target_options
+@json_option
+@pass_home
+def command(
+    home: Home,
+    thing: str,
+    measurement: str,
+    field: str,
+    value: str,
+    gateway: str | None,
+    timeout_s: float,
+    target: str,
+    region: str | None,
+    as_json: bool,
+) -> None:
+    """Write a value into a device, and show what it reads as before and after.
+
+    THING, MEASUREMENT and FIELD are those of the samples. The component has to take commands of
+    the cloud (its setting `commands`), and its tag map has to give the tag `write_low` and
+    `write_high`. Each command is kept as a row of the measurement `command`.
+    """
+    request = {
+        "command": "write", "measurement": measurement, "field": field, "value": _value(value),
+    }  # fmt: skip
+    cloud = find_target(target, home, region=region)
+    with err.status(f"waiting for {thing}"):
+        answer = tell(cloud, gateway, thing, request, timeout_s)
+    if as_json:
+        print_json({"thing": thing, "command": request, "answer": answer})
+    check_done(f"{thing} {measurement}/{field}", answer)
+    if not as_json:
+        print_facts([(name, cell_text(answer.get(name))) for name in _SHOWN])
+
+
+def _value(text: str) -> Any:
+    """Return a number or a truth where `text` is one, else the text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, bool | int | float) else text
