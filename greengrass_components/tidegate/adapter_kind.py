@@ -22,6 +22,10 @@ def _nothing_wrong(_: Group) -> Mistakes:
     return ()
 
 
+def _no_line(_: Mapping[str, Any]) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterKind:
     """`make` takes the settings of one connection and returns its adapter; raises `GateError`.
@@ -32,7 +36,9 @@ class AdapterKind:
     to name none, as of a machine that reads itself. `file_settings` are settings that name files,
     parted by commas: those that the working directory does not have are looked for beside the tag
     map. `plans_requests`: each line of a plan is a request that waits for its answer, unless it
-    begins with `LISTENS`; from that the load of a bus is predicted.
+    begins with `LISTENS`; from that the load of a bus is predicted. `line_of` returns what only
+    one connection may have, as a serial line, of its settings; "" for nothing, and for settings
+    that `make` would refuse.
     """
 
     name: str
@@ -44,6 +50,7 @@ class AdapterKind:
     default_connection: Mapping[str, Any] | None = None
     file_settings: frozenset[str] = frozenset()
     plans_requests: bool = False
+    line_of: Callable[[Mapping[str, Any]], str] = _no_line
 
 
 def find_kind(name: str) -> AdapterKind:

@@ -61,7 +61,8 @@ class Component:
         try:
             adapter = self.kind.make(bus.settings)
         except GateError as error:
-            raise GateError(f"connection {bus.name}: {error}") from error
+            where = f"{bus.file}:{bus.line}: connection {bus.name}"
+            raise GateError(f"{where}: {error}") from error
         if self.kind.subscribes:
             return BusListener(
                 name=bus.name, adapter=adapter, groups=bus.groups, deliver=intake.take

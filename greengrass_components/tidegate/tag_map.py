@@ -34,11 +34,16 @@ _TOP = ("adapter", "site", "thing", "connections", "groups", "csv", "period_ms")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bus:
-    """A physical connection and what is read over it; `settings` are the adapter's."""
+    """A physical connection and what is read over it; `settings` are the adapter's.
+
+    `file` and `line` are where a mistake in them is to be corrected.
+    """
 
     name: str
     settings: Mapping[str, Any]
     groups: tuple[Group, ...]
+    file: str = ""
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +95,7 @@ class _Reading:
         self._thing, self._over = thing, connections
         self._period_ms = 1000
         self._records: list[GroupRecord] = []
+        self._lines: dict[str, int] = {}  # of connections
 
     def read(self) -> TagMap | None:
         """Return the map, None where something is wrong."""
@@ -150,7 +156,9 @@ class _Reading:
             return None
 
     def _connections(self, entry: Entry) -> dict[str, dict[str, Any]]:
-        settings = {name: dict(one) for name, one in entry.maps("connections").items()}
+        maps = entry.maps("connections")
+        self._lines = {name: one.line for name, one in maps.items()}
+        settings = {name: dict(one) for name, one in maps.items()}
         for name, one in self._over.items():
             if isinstance(one, Mapping):
                 settings[name] = {**settings.get(name, {}), **one}
@@ -196,16 +204,33 @@ class _Reading:
         by_name: dict[str, list[GroupRecord]] = {}
         for record in self._records:
             by_name.setdefault(self._connection_of(record, kind, settings), []).append(record)
+        owners: dict[str, str] = {}
         for name, records in by_name.items():
             if name in settings or "://" in name or kind.default_connection is not None:
                 chosen = settings.get(name)
                 if chosen is None:
                     chosen = {"url": name} if "://" in name else dict(kind.default_connection or {})
                 groups = tuple(record.group for record in records)
-                yield Bus(name=name, settings=self._with_files(kind, chosen), groups=groups)
+                line = self._lines.get(name, records[0].line)
+                self._check_line(kind.line_of(chosen), name, line, owners)
+                yield Bus(
+                    name=name,
+                    settings=self._with_files(kind, chosen),
+                    groups=groups,
+                    file=self._path.name,
+                    line=line,
+                )
         for name in sorted(set(settings) - set(by_name)):
             if not self._mistakes and name not in self._over:
                 self._mistakes.add(self._path.name, 0, f"connection {name} has no group")
+
+    def _check_line(self, of: str, name: str, line: int, owners: dict[str, str]) -> None:
+        """Tell of two connections that would be in each other's way."""
+        if of and (owner := owners.setdefault(of, name)) != name:
+            self._mistakes.add(
+                self._path.name, line,
+                f"connection {name} has {of}, as {owner} has: only one can, put its groups there",
+            )  # fmt: skip
 
     def _with_files(self, kind: AdapterKind, settings: dict[str, Any]) -> dict[str, Any]:
         """Return the settings with the files found that lie beside the tag map."""

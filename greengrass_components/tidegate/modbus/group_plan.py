@@ -26,17 +26,20 @@ WRITE_FUNCTIONS = ("5", "6", "15", "16", "22")
 
 def check_group(group: Group) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a group, as (field, or "" for the group, text)."""
+    order, limits = ORDERS[0], Limits()
     try:
         unit_of(group)
-        order_of(group)
-        limits = limits_of(group, Limits())
     except ModbusError as error:
         yield "", str(error)
-        return
+    try:
+        order = order_of(group)
+        limits = limits_of(group, limits)
+    except ModbusError as error:
+        yield "", str(error)
     seen: list[tuple[Coding, str]] = []
     for tag in group.tags:
         try:
-            coding = coding_of(tag, order_of(group))
+            coding = coding_of(tag, order)
             decimals_of(tag)
             _check_write_function(tag.options, coding)
         except ModbusError as error:

@@ -15,6 +15,11 @@ def _make(settings: Mapping[str, Any]) -> SnmpAdapter:
     return SnmpAdapter(read_settings(settings))
 
 
+def _line_of(settings: Mapping[str, Any]) -> str:
+    port = str(settings.get("trap_port") or "0")
+    return "" if port == "0" else f"trap port {port}"
+
+
 def _check(group: Group) -> Iterator[tuple[str, str]]:
     trap = group.options.get(TRAP_OPTION)
     if trap:
@@ -40,4 +45,5 @@ KIND = AdapterKind(
     check=_check,
     plans_requests=True,
     group_options=frozenset({TRAP_OPTION}),
+    line_of=_line_of,
 )

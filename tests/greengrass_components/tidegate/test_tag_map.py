@@ -97,6 +97,31 @@ groups:
         assert found, f"line {line} says nothing of {words}: {told}"
 
 
+def test_a_unit_that_can_not_be_hides_no_mistake_of_its_tags(tmp_path: Path) -> None:
+    told = mistakes(
+        tmp_path,
+        "connections: {l: {url: tcp://h}}\ngroups:\n- measurement: m\n  unit: 300\n  order: X\n"
+        "  tags: [{field: a, address: 40001, type: int17}]\n",
+    )
+    assert [text.split(":")[1] for text in told] == ["3", "3", "6"]
+
+
+def test_one_serial_line_has_one_connection(tmp_path: Path) -> None:
+    """Two masters on one line would talk into each other's answers."""
+    groups = "".join(
+        f"- {{measurement: m{n}, connection: {n}, tags: [{{field: a, address: 40001}}]}}\n"
+        for n in "abc"
+    )
+    told = mistakes(
+        tmp_path,
+        "connections:\n  a: {url: 'rtu:///dev/ttyUSB0'}\n  b: {url: 'rtu:///dev/ttyUSB1'}\n"
+        "  c: {transport: rtu, device: /dev/ttyUSB0}\ngroups:\n" + groups,
+    )
+    assert told == [
+        "tags.yaml:4: connection c has /dev/ttyUSB0, as a has: only one can, put its groups there"
+    ]
+
+
 def test_two_tags_of_one_line_with_one_field_are_a_mistake(tmp_path: Path) -> None:
     told = mistakes(
         tmp_path,

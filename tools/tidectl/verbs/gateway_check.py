@@ -26,7 +26,8 @@ from tidectl.options import examples, json_option
 from tidectl.output import print_json, print_table, say
 from tidegate.adapter_kind import AdapterKind, find_kind
 from tidegate.errors import GateError
-from tidegate.tag_map import Bus, TagMap, TagMapError, read_tag_map
+from tidegate.setting_reader import SettingsError
+from tidegate.tag_map import Bus, Mistake, TagMap, TagMapError, read_tag_map
 
 REQUESTS_SHOWN_MAX = 50
 
@@ -96,7 +97,7 @@ def command(
     except GateError as error:
         raise TidectlError(str(error), "see --help") from error
     check_owners({path: _things(Path(path), one.kind, thing) for path, one in maps.items()})
-    reports = [_report(found.kind, bus, round_trip_ms) for bus in found.buses]
+    reports = _reports(tag_map, found, round_trip_ms, as_json=as_json)
     if as_json:
         print_json({"adapter": found.kind.name, "buses": reports})
     else:
@@ -169,16 +170,36 @@ def _complaint(tag_map: Path, error: TagMapError) -> TidectlError:
     return TidectlError(f"{tag_map.name} has {count} mistakes", "correct them and check again")
 
 
+def _reports(
+    path: Path, found: TagMap, round_trip_ms: float | None, *, as_json: bool
+) -> list[dict[str, Any]]:
+    """Return the report of each bus; settings that an adapter refuses are mistakes, too."""
+    reports: list[dict[str, Any]] = []
+    mistakes: list[Mistake] = []
+    for bus in found.buses:
+        try:
+            reports.append(_report(found.kind, bus, round_trip_ms))
+        except GateError as error:
+            each = error.mistakes if isinstance(error, SettingsError) else [str(error)]
+            mistakes += [Mistake(bus.file, bus.line, f"connection {bus.name}: {t}") for t in each]
+    if mistakes and as_json:
+        print_json({"mistakes": [asdict(one) for one in mistakes]})
+        raise click.exceptions.Exit(1)
+    if mistakes:
+        raise _complaint(path, TagMapError(mistakes))
+    return reports
+
+
 def _report(kind: AdapterKind, bus: Bus, round_trip_ms: float | None) -> dict[str, Any]:
-    """Return the plan of one bus, and its load where the protocol's can be predicted."""
+    """Return the plan of one bus, and its load where the protocol's can be predicted.
+
+    Raises `GateError` for settings that can't be.
+    """
     settings = dict(bus.settings)
     if round_trip_ms is not None and kind.name == "modbus":
         settings["round_trip_ms"] = round_trip_ms
-    try:
-        adapter = kind.make(settings)
-        plans = {group: list(adapter.plan(group)) for group in bus.groups}
-    except GateError as error:
-        raise TidectlError(f"connection {bus.name}: {error}", "correct and check again") from error
+    adapter = kind.make(settings)
+    plans = {group: list(adapter.plan(group)) for group in bus.groups}
     report: dict[str, Any] = {
         "name": bus.name,
         "groups": [

@@ -84,12 +84,19 @@ def test_an_adapter_that_is_none_is_told_with_those_that_there_are(tidectl: Run)
 def test_a_connection_that_can_not_be_is_told(tidectl: Run, tmp_path: Path) -> None:
     path = tmp_path / "tags.yaml"
     path.write_text(
-        "connections: {l: {url: 'ftp://h', speed: 3}}\n"
-        "groups:\n- {measurement: m, tags: [{field: a, address: 40001}]}\n"
+        "connections:\n  l: {url: 'ftp://h'}\n  k: {url: tcp://h, speed: 3, order: X}\ngroups:\n"
+        "- {measurement: m, connection: l, tags: [{field: a, address: 40001}]}\n"
+        "- {measurement: n, connection: k, tags: [{field: a, address: 40001}]}\n"
     )
     result = tidectl(*CHECK, str(path))
-    assert result.code == 1
-    assert "connection l" in result.err
+    assert result.complaint() == "tags.yaml has 3 mistakes"
+    lines = [line.partition(": ")[::2] for line in result.err.splitlines()[:3]]
+    assert [where for where, _ in lines] == ["tags.yaml:2", "tags.yaml:3", "tags.yaml:3"]
+    assert [text.partition(" is ")[0] for _, text in lines] == [
+        "connection l: url 'ftp://h'", "connection k: order", "connection k: speed",
+    ]  # fmt: skip
+    told = tidectl(*CHECK, str(path), "--json").json()["mistakes"]
+    assert [one["line"] for one in told] == [2, 3, 3]
 
 
 def test_maps_of_one_gateway_that_share_a_thing_are_told(tidectl: Run, tmp_path: Path) -> None:
