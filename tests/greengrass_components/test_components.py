@@ -46,6 +46,14 @@ def test_an_example_of_a_tag_map_is_one_that_its_adapter_takes(folder: Path) -> 
         assert all(adapter.plan(group) for group in bus.groups)
 
 
+@pytest.mark.parametrize("folder", COMPONENTS, ids=lambda folder: folder.name)
+def test_whose_samples_have_a_site_is_told_it_by_gateway_up(folder: Path) -> None:
+    recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
+    defaults = recipe["ComponentConfiguration"]["DefaultConfiguration"]
+    if "outbox" in defaults:  # `up` sets the site of those that have one of these
+        assert defaults.keys() & {"site", "tag_map"}
+
+
 @pytest.mark.parametrize("folder", ADAPTERS, ids=lambda folder: folder.name)
 def test_an_adapter_takes_commands_of_nobody_and_may_of_whom_its_configuration_says(
     folder: Path,

@@ -10,6 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from asyncua import ua
@@ -31,10 +32,26 @@ _RETRY_MS_MIN = 1_000
 _LOOK_S = 1.0  # how often silence and refreshing are looked at
 
 
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What subscriptions have counted."""
+
+    notifications: int = 0
+    gaps: int = 0
+    overflows: int = 0
+
+    def __add__(self, other: "_Counts") -> "_Counts":
+        return _Counts(
+            self.notifications + other.notifications,
+            self.gaps + other.gaps,
+            self.overflows + other.overflows,
+        )
+
+
 class OpcuaAdapter:
     """The adapter of one server.
 
-    `connects` counts sessions; `gaps` and `overflows` count what the server lost, over all of them.
+    `connects` counts sessions; `health` tells what the server lost, over all of them.
     Where its instants are the server's, its clock is followed when it is set, and counted.
     """
 
@@ -45,7 +62,9 @@ class OpcuaAdapter:
         clock_ns: Callable[[], int] = time.time_ns,
         retry_ms_min: int = _RETRY_MS_MIN,
     ) -> None:
-        self.connects = self.gaps = self.overflows = self.notifications = 0
+        self.connects = 0
+        self._ended = _Counts()
+        self._subscriptions: tuple[Subscription, ...] = ()
         self._settings, self._clock_ns = settings, clock_ns
         self._retry_ms_min = retry_ms_min
         self._session: Session | None = None
@@ -140,11 +159,12 @@ class OpcuaAdapter:
 
     def health(self) -> Mapping[str, int]:
         """Return counts for the health measurement."""
+        counts = sum(map(_counts_of, self._subscriptions), self._ended)
         return {
             "connects": self.connects,
-            "notifications": self.notifications,
-            "publish_gaps": self.gaps,
-            "queue_overflows": self.overflows,
+            "notifications": counts.notifications,
+            "publish_gaps": counts.gaps,
+            "queue_overflows": counts.overflows,
             "clock_ahead_s": self._clock.ahead_ns // 1_000_000_000,
             "clock_steps": self._clock.steps + sum(one.steps for one in self._changes),
         }
@@ -168,15 +188,14 @@ class OpcuaAdapter:
             )
             for period_ms in periods
         }
+        self._subscriptions = tuple(subscriptions.values())
         try:
-            for one in subscriptions.values():
+            for one in self._subscriptions:
                 await one.start()
             await self._until_lost(session, subscriptions)
         finally:
-            for one in subscriptions.values():
-                self.gaps += one.gaps
-                self.overflows += one.overflows
-                self.notifications += one.notifications
+            self._ended = sum(map(_counts_of, self._subscriptions), self._ended)
+            self._subscriptions = ()
 
     async def _until_lost(self, session: Session, subscriptions: dict[int, Subscription]) -> None:
         refreshed_s = time.monotonic()
@@ -203,6 +222,10 @@ class OpcuaAdapter:
         doubled_ms = self._retry_ms_min * (1 << min(failures, 16))
         most_ms = min(self._settings.retry_ms_max, doubled_ms)
         return random.uniform(0.5, 1.0) * most_ms / 1000  # noqa: S311  spread, no secret
+
+
+def _counts_of(one: Subscription) -> _Counts:
+    return _Counts(one.notifications, one.gaps, one.overflows)
 
 
 def _variant(value: Any, kind: Any) -> Any:

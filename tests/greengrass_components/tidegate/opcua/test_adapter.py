@@ -168,6 +168,7 @@ def test_changes_come_with_their_instants_and_small_ones_not_at_all(scenes: Scen
         speeds = {s.values[1] for s in told.samples if s.group is coarse and s.values[1]}
         assert len(speeds) == 1, "the server's deadband held it back"
         assert len(coarse_before) <= 3, "the start, and nothing since"
+        assert adapter.health()["notifications"] >= 4, "while it is connected, too"
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
         await adapter.close()
