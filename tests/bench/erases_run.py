@@ -13,6 +13,7 @@ import vfs
 from ram_flash import BLOCK, RamFlash
 
 from tidenode.outbox import Outbox
+from tidenode.recovery import recover
 from tidenode.ring import Ring
 from tidenode.segments import Segments
 
@@ -35,7 +36,8 @@ def main(which, batches, payload_bytes, sync_batches, blocks):
     else:
         vfs.VfsLfs2.mkfs(flash)
         vfs.mount(vfs.VfsLfs2(flash), "/flash")
-        storage = Segments(folder="/flash/outbox", bytes_max=BLOCK * blocks // 2)
+        found = recover("/flash/outbox")
+        storage = Segments(folder="/flash/outbox", found=found, bytes_max=BLOCK * blocks // 2)
     outbox = Outbox(storage=storage, now_ms=lambda: 0, warn=print, sync_batches=sync_batches)
     payload = bytes(range(256)) * (payload_bytes // 256) + bytes(payload_bytes % 256)
     run(outbox, batches, payload)

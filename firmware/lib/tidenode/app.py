@@ -1,4 +1,8 @@
-"""Wire the agent: the one place where stages, hardware and configuration meet."""
+"""Wire the agent: the place where stages, hardware and configuration meet.
+
+What only some boards have is wired by `tidenode.extras`, imported where it is asked for: a module
+is kilobytes of heap, and its names stay for ever.
+"""
 
 import gc
 import os
@@ -7,15 +11,17 @@ import time
 
 import machine
 
-from tidenode import config, drivers, greeting, log
+from tidenode import config, drivers, greeting, log, streak
 from tidenode.agent import Agent
 from tidenode.boots import count_boot
+from tidenode.certificate_date import floor_ms
 from tidenode.clock import Clock
 from tidenode.forgetting import forget
 from tidenode.link import Link
 from tidenode.outbox import Outbox
 from tidenode.proof import prove_when_healthy
 from tidenode.resolver import Resolver
+from tidenode.storage import storage_of
 from tidenode.timekeeper import Timekeeper
 from tidenode.topics import Topics
 from tidenode.uplink import Uplink
@@ -24,7 +30,7 @@ from tidenode.watchdog import Watchdog, note_late
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable
     from typing import Any
 
     from tidenode.sampler import Sampler
@@ -43,11 +49,15 @@ def build() -> Agent:
     settings = config.load("/config.json", _ask_no_driver if safe_mode else drivers.options_of)
     feed = _started_watchdog(settings.watchdog_s)
     forget("config", "field_options", "wifi_config")  # 8 KB, which the stages of many sensors need
-    wall = WallClock(time, machine)
-    clock = _clock(wall)
-    outbox = _no_outbox() if alone else _outbox(settings.outbox, clock)
+    clock = Clock(
+        ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]  # MicroPython's
+        ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]  # MicroPython's
+        wall_ms=WallClock(time, machine).read_ms(),
+        floor_ms=floor_ms(_bytes_of("/cert.der")),
+    )
+    outbox = _outbox(settings.outbox, clock, alone)
     resolver = Resolver()
-    timekeeper = _timekeeper(settings, wall, clock, resolver)
+    timekeeper = _timekeeper(settings, clock, resolver)
     uplink = _uplink(settings, outbox, clock, timekeeper, resolver)
     measurements = () if safe_mode else settings.measurements
     samplers = [_sampler(one, settings, boot, outbox, clock) for one in measurements]
@@ -66,14 +76,26 @@ def build() -> Agent:
         parts = [("link", uplink), ("time", timekeeper)] + [(one.name, one) for one in samplers]
         agent.watchdog = _watchdog(parts, feed, clock, settings.watchdog_s)
     agent.safe_mode, agent.alone = safe_mode, alone
-    agent.beside.append(_safe_mode(agent) if safe_mode else prove_when_healthy(boot, uplink))
+    if safe_mode:
+        from tidenode import extras
+
+        agent.beside.append(extras.safe_mode(agent))
+    else:
+        agent.beside.append(prove_when_healthy(boot, uplink))
     if settings.control is not None:
-        agent.beside.append(_control(settings, boot, clock, uplink, agent, samplers, on_trial))
-        if settings.control.defender_s:
-            agent.beside.append(_defender(settings, agent, uplink, clock))
-    _let_prove(agent, settings.thing, clock, uplink)
-    if not alone:
-        agent.beside.extend(_news(settings, boot, outbox, clock, timekeeper))
+        from tidenode import extras
+
+        agent.beside.extend(
+            extras.control(settings, boot, clock, uplink, agent, samplers, on_trial)
+        )
+    if _has_to_prove():
+        from tidenode import extras
+
+        extras.let_prove(agent, settings.thing, clock, uplink)
+    if not alone and _has_news():
+        from tidenode import extras
+
+        agent.beside.append(extras.news(settings, boot, outbox, clock, timekeeper))
     return agent
 
 
@@ -81,16 +103,15 @@ def forget_start() -> None:
     """Give back the heap of what only the start needs, this module too.
 
     It is 15 KB, of a heap in which TLS has to fit. Modules are emptied, since something on
-    the stack may still name them; no stage may have been given a function of theirs.
+    the stack may still name them; no stage may have been given a function of theirs. What
+    `tidectl.bundle` lays into this module goes with it.
     """
     modules, collect = sys.modules, gc.collect
     for name, module in list(modules.items()):
         if name.startswith("tidenode.") and name != "tidenode.app":
-            for only_for_the_start in ("OPTIONS", "create"):
+            for only_for_the_start in ("OPTIONS", "create", "i2c_bus", "input_pin"):
                 module.__dict__.pop(only_for_the_start, None)
-    forget("boots", "recovery", "greeting", "drivers", "i2c_bus", "input_pin")
-    if "tidenode.sntp" not in modules:
-        forget("wall_clock")  # nobody will set it
+    forget("extras", "drivers", "i2c_bus", "input_pin")
     modules["tidenode"].__dict__.pop("app", None)
     modules.pop("tidenode.app").__dict__.clear()
     collect()
@@ -102,21 +123,12 @@ def _let_observe(samplers: "list[Any]", uplink: Uplink, outbox: Outbox) -> None:
             sampler.sensor.observe(uplink, outbox, samplers)
 
 
-def _clock(wall: WallClock) -> Clock:
-    from tidenode.certificate_date import floor_ms
+def _outbox(settings: "Any", clock: Clock, alone: bool) -> "Any":
+    if alone:
+        from tidenode import extras
 
-    clock = Clock(
-        ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]  # MicroPython's
-        ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]  # MicroPython's
-        wall_ms=wall.read_ms(),
-        floor_ms=floor_ms(_bytes_of("/cert.der")),
-    )
-    forget("certificate_date")
-    return clock
-
-
-def _outbox(settings: "Any", clock: Clock) -> Outbox:
-    storage, sync_batches = _storage(settings)
+        return extras.no_outbox()
+    storage, sync_batches = storage_of(settings, OUTBOX)
     return Outbox(
         storage=storage,
         now_ms=clock.monotonic_ms,
@@ -126,18 +138,21 @@ def _outbox(settings: "Any", clock: Clock) -> Outbox:
     )
 
 
-def _no_outbox() -> "Any":
-    from tidenode.no_outbox import NoOutbox
+def _timekeeper(settings: "Any", clock: Clock, resolver: Resolver) -> Timekeeper:
+    ask = set_wall_ms = online = None
+    if settings.clock.sntp_host is not None:
+        from tidenode import extras
 
-    return NoOutbox()
+        ask, set_wall_ms = extras.time_server(settings.clock, clock, resolver)
+    if settings.wifi is not None:
+        from tidenode import extras
 
-
-def _timekeeper(settings: "Any", wall: WallClock, clock: Clock, resolver: Resolver) -> Timekeeper:
+        online = extras.network(settings.wifi)
     return Timekeeper(
         clock=clock,
-        ask=_asker(settings.clock, clock, resolver),
-        online=_online(settings.wifi),
-        set_wall_ms=wall.set_ms if settings.clock.sntp_host else None,
+        ask=ask,
+        online=online,
+        set_wall_ms=set_wall_ms,
         resync_ms=settings.clock.resync_s * 1_000,
         warn=log.warn,
     )
@@ -158,23 +173,6 @@ def _uplink(
     )
 
 
-# What only some boards need is imported here and not above: a module is kilobytes of heap.
-
-
-def _storage(settings: "Any") -> "tuple[Any, int]":
-    from tidenode.storage import storage_of
-
-    chosen = storage_of(settings, OUTBOX)
-    forget("storage")
-    return chosen
-
-
-def _defender(settings: "Any", agent: Agent, uplink: Uplink, clock: Clock) -> "Any":
-    from tidenode.defender import report_for_ever
-
-    return report_for_ever(settings.thing, agent, uplink, clock, settings.control.defender_s)
-
-
 def _is_alone() -> bool:
     """Return whether an update needs the heap of the sensors, for this start."""
     try:
@@ -189,8 +187,6 @@ def _after_fault(boot: int) -> "tuple[bool, str]":
 
     Note why the last one ended, if badly.
     """
-    from tidenode import streak
-
     blocker = ""
     cause = machine.reset_cause()
     after_fault = cause in (machine.HARD_RESET, machine.WDT_RESET)
@@ -201,7 +197,7 @@ def _after_fault(boot: int) -> "tuple[bool, str]":
         bitten = cause == machine.WDT_RESET
         marked = machine.RTC().memory() if bitten else b""
         blocker = incident.note_start(bitten, safe_mode, marked)
-    forget("streak", "incident")
+        forget("incident")
     return safe_mode, blocker
 
 
@@ -237,30 +233,6 @@ def _watchdog(
     )
 
 
-def _safe_mode(agent: Agent) -> "Any":
-    from tidenode.streak import leave_safe_mode
-
-    why = "an update" if agent.alone else "safe mode"
-    log.warn("%s: no sensors, until the next start" % why)
-    return leave_safe_mode(agent)
-
-
-def _news(
-    settings: "Any", boot: int, outbox: Outbox, clock: Clock, timekeeper: Timekeeper
-) -> "list[Any]":
-    """Return what tells of incidents, where there are any."""
-    try:
-        names = [name for name in os.listdir("/health") if not name.endswith(".proved")]
-    except OSError:
-        return []
-    if not names:
-        return []
-    from tidenode import event
-
-    origin = (settings.site, settings.thing, boot)
-    return [event.tell_when_known(timekeeper.known, outbox, clock, origin, log.warn)]
-
-
 def _try_settings() -> bool:
     """Bring settings that came from afar into force; return whether they are on trial."""
     try:
@@ -274,72 +246,22 @@ def _try_settings() -> bool:
     return on_trial
 
 
-def _control(  # noqa: PLR0917  # each is another stage
-    settings: "Any",
-    boot: int,
-    clock: Clock,
-    uplink: Uplink,
-    agent: Agent,
-    samplers: "list[Sampler]",
-    on_trial: bool,
-) -> "Coroutine[Any, Any, None]":
-    from tidenode.control import trial
-
-    trial.report(on_trial)
-    forget("control.trial", "control.settings", "control.store", "control.files", "control")
-    from tidenode.control.dispatcher import Control
-    from tidenode.talk import Talk
-
-    log.keep()
-    talk = Talk(settings.control.message_bytes_max, log.warn)
-    uplink.carry(talk)
-    control = Control(
-        thing=settings.thing,
-        boot=boot,
-        talk=talk,
-        clock=clock,
-        uplink=uplink,
-        samplers=samplers,
-        limits=settings.control,
-        on_trial=on_trial,
-        warn=log.warn,
-    )
-    control.agent = agent
-    agent.proved = control.begin
-    return control.run()
+def _has_to_prove() -> bool:
+    """Return whether the board was updated, and what it was updated to has yet to prove itself."""
+    notes = _names_in("/update")
+    return any(note.endswith(".trial") or note.startswith("switched.") for note in notes)
 
 
-def _let_prove(agent: Agent, thing: str, clock: Clock, uplink: Uplink) -> None:
-    """Have what the board was updated to prove itself, if it still has to."""
+def _has_news() -> bool:
+    """Return whether there are incidents to tell of."""
+    return not all(name.endswith(".proved") for name in _names_in("/health"))
+
+
+def _names_in(folder: str) -> "list[str]":
     try:
-        notes = os.listdir("/update")
+        return os.listdir(folder)
     except OSError:
-        return
-    if [note for note in notes if note.endswith(".trial") or note.startswith("switched.")]:
-        from tidenode.update import proving
-
-        agent.proving = True
-        agent.beside.append(proving.proof(thing, clock, uplink, agent.safe_mode))
-
-
-def _online(settings: "Any") -> "Callable[[], Awaitable[None]] | None":
-    if settings is None:
-        return None
-    import network
-
-    from tidenode.wifi import Wifi
-
-    return Wifi(network, settings).ensure
-
-
-def _asker(
-    settings: "Any", clock: Clock, resolver: Resolver
-) -> "Callable[[], Awaitable[int]] | None":
-    if settings.sntp_host is None:
-        return None
-    from tidenode.sntp import Sntp
-
-    return Sntp(settings, clock, resolver).ask
+        return []
 
 
 def _link(settings: "Any", resolver: Resolver) -> Link:
@@ -363,15 +285,10 @@ def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Cloc
     driver = drivers.find(one.driver)
     fields, rated = driver.FIELDS, None
     sensor, period_ms = driver.create(one.options, machine), one.period_ms
-    if one.conditions and any(one.conditions.polynomials):
-        from tidenode.conditioning import Calibrated
+    if one.conditions or one.quality:
+        from tidenode import extras
 
-        sensor = Calibrated(sensor, one.conditions.polynomials)
-    if one.quality:
-        from tidenode import quality
-
-        sensor, rated = quality.Rated(sensor), quality.rated
-        fields += (quality.FIELD,)
+        sensor, fields, rated = extras.improved(sensor, fields, one)
     # No more than become `age_ms_max` old: what a batch may hold is reserved from the start.
     samples_max = min(settings.batch.samples_max, settings.batch.age_ms_max // one.period_ms + 2)
     # Nor than the outbox takes in one piece: 9 bytes a value at the worst, and their names.
@@ -392,16 +309,9 @@ def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Cloc
     )
     stage: Any = batcher
     if one.conditions:
-        from tidenode.conditioning import Conditioner
+        from tidenode import extras
 
-        stage = Conditioner(
-            batcher=batcher,
-            conditions=one.conditions,
-            period_ms=period_ms,
-            clock=clock,
-            rated=rated,
-        )
-        period_ms //= one.conditions.count
+        stage, period_ms = extras.conditioned(batcher, one, clock, rated)
     sampler = Sampler(
         name=one.name,
         sensor=sensor,
@@ -410,12 +320,10 @@ def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Cloc
         batcher=stage,
         warn=log.warn,
     )
-    if one.quality:
-        sampler.missing = quality.missing(len(driver.FIELDS))
-    if hasattr(sensor, "measure"):
-        from tidenode.measuring import measure
+    if one.quality or hasattr(sensor, "measure"):
+        from tidenode import extras
 
-        sampler.measure = measure
+        extras.adapt(sampler, sensor, one, len(driver.FIELDS))
     return sampler
 
 

@@ -1,10 +1,13 @@
-"""Find out how this start is to be spent, by what the configuration says. Forgotten after that."""
+"""Find out how this start is to be spent, by configuration and identity. Forgotten after that."""
 
 import json
 import time
 
+from tidenode import identity
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 ROOT = ""  # where the flash is mounted, for tests
@@ -12,11 +15,17 @@ HELD_MS = 1_000  # a button pressed so long is meant
 _POLL_MS = 20
 
 
-def choose(hardware: "Any") -> str:
-    """Return `portal`, `sleep`, `wake` (which was asleep), or nothing: the agent.
+def choose(hardware: "Any", errand: "Callable[[], str]" = identity.errand) -> str:
+    """Return `portal`, `claim`, `rotation`, `sleep`, `wake` (which was asleep) or nothing.
 
-    `hardware` is the module `machine`.
+    Nothing is the agent. `hardware` is the module `machine`; `errand` raises ConfigError.
     """
+    way = _configured(hardware)
+    return way if way in ("portal", "wake") else errand() or way
+
+
+def _configured(hardware: "Any") -> str:
+    """Return what the configuration wants."""
     if hardware.reset_cause() == hardware.DEEPSLEEP_RESET:
         return "wake"
     try:

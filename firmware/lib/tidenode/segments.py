@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tidenode.record import Batch
+    from tidenode.recovery import Recovered
 
     Segment = tuple[int, int, int, int]  # as in a name
 
@@ -32,9 +33,11 @@ _HEAD_BYTES = 71  # of one record, at the most
 
 
 class Segments:
-    """The files in `folder`. `queued_bytes` is the flash that they occupy."""
+    """The files in `folder`, as `found` there. `queued_bytes` is the flash that they occupy."""
 
-    def __init__(self, *, folder: str, bytes_max: int, block_bytes: int = 4096) -> None:
+    def __init__(
+        self, *, folder: str, found: "Recovered", bytes_max: int, block_bytes: int = 4096
+    ) -> None:
         self._folder = folder
         self._bytes_max = bytes_max
         self._block_bytes = block_bytes
@@ -42,10 +45,6 @@ class Segments:
         self.batch_bytes_max = min(SIZE_BYTES_MAX, bytes_max - _HEAD_BYTES)
         self._reader: Reader | None = None
         self._reading: Segment | None = None  # what it reads
-        # Only a start needs it, so it is loaded here and `tidenode.app` lets it go again.
-        from tidenode.recovery import recover
-
-        found = recover(folder)
         self._segments: list[Segment] = found.segments
         self._sent: int = found.sent  # the newest batch, where it was acknowledged
         self.dropped: int = found.dropped

@@ -10,6 +10,10 @@ import machine
 from tidenode.errors import ConfigError
 from tidenode.forgetting import forget
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tidenode.agent import Agent
+
 FAULT_PAUSE_MS = 5_000  # time to read the message and to stop a loop of faults by Ctrl-C
 PROMPT_MS = 3_600_000
 
@@ -17,28 +21,11 @@ PROMPT_MS = 3_600_000
 def run() -> None:
     """Run until the agent is stopped. Raises ConfigError: starting anew would find the same."""
     try:
-        from tidenode import mode
-
-        way = mode.choose(machine)
-        forget("mode")
-        if way == "portal":
-            import network
-
-            from tidenode import portal
-
-            portal.run(machine, network)
-        if way == "wake":
-            _sleep()
+        way = _way()
+        if way:
+            _go(way)
             return
-        if _did_errand():
-            machine.reset()  # the agent needs a heap that nothing has used
-        from tidenode import app
-
-        if way == "sleep":
-            _sleep()
-            return
-        agent = app.build()
-        app.forget_start()
+        agent = _agent()
         asyncio.run(agent.run())
         if agent.restarting:
             from tidenode import streak
@@ -60,30 +47,50 @@ def run() -> None:
         machine.reset()
 
 
-def _did_errand() -> bool:
-    """Become a thing, or another one's equal; return whether there was need. Raises ConfigError."""
-    from tidenode import identity
+# What the start has done with is named in functions that have returned by then: a name of a module
+# on the stack keeps what it is made of.
 
-    errand = identity.errand()
-    if errand:
-        # Where somebody loaded drivers already: TLS has to fit.
-        forget(*[name[9:] for name in sys.modules if name.startswith("tidenode.drivers")])
-    if errand == "claim":
+
+def _way() -> str:
+    from tidenode import mode
+
+    way = mode.choose(machine)
+    forget("mode")  # kilobytes of heap, which the agent has no use for
+    return way
+
+
+def _agent() -> "Agent":
+    from tidenode import app
+
+    agent = app.build()
+    app.forget_start()
+    return agent
+
+
+def _go(way: str) -> None:
+    """Spend the start otherwise than with the agent. Raises ConfigError."""
+    if way == "portal":
+        import network
+
+        from tidenode import portal
+
+        portal.run(machine, network)
+    elif way in ("sleep", "wake"):
+        from tidenode import sleep
+
+        sleep.run(machine)
+        return
+    # Where somebody loaded drivers already: TLS has to fit.
+    forget(*[name[9:] for name in sys.modules if name.startswith("tidenode.drivers")])
+    if way == "claim":
         from tidenode import claim
 
         claim.run()
-    elif errand == "rotation":
+    elif way == "rotation":
         from tidenode import rotation
 
         rotation.run()
-    forget("identity", "der")  # kilobytes of heap, which the agent has no use for
-    return bool(errand)
-
-
-def _sleep() -> None:
-    from tidenode import sleep
-
-    sleep.run(machine)
+    machine.reset()  # the agent needs a heap that nothing has used
 
 
 def _keep(error: Exception) -> None:

@@ -4,6 +4,7 @@ Only a start needs it. Awake or asleep, a board chooses the same: its sequence i
 """
 
 from tidenode.forgetting import forget
+from tidenode.recovery import recover
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,13 +21,12 @@ def storage_of(settings: "Any", folder: str) -> "tuple[Any, int]":
 
         data: int = esp32.Partition.TYPE_DATA
         for partition in esp32.Partition.find(data, label=settings.partition):
-            from tidenode.ring import Ring
-            from tidenode.taking_over import take_over
+            from tidenode.taking_over import ring_of
 
-            ring = Ring(partition)
-            take_over(ring, folder)
-            forget("ring_recovery", "taking_over", "segments")
+            ring = ring_of(partition, folder)
+            forget("ring_recovery", "recovery", "taking_over", "segments")
             return ring, 1
     from tidenode.segments import Segments
 
-    return Segments(folder=folder, bytes_max=settings.bytes_max), settings.sync_batches
+    segments = Segments(folder=folder, found=recover(folder), bytes_max=settings.bytes_max)
+    return segments, settings.sync_batches

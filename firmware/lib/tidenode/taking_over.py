@@ -7,22 +7,31 @@ how far it came, and the files go when all is moved.
 import os
 
 from tidenode.record import DAMAGED
+from tidenode.ring import Ring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tidenode.ring import Ring
+    from typing import Any
 
 _SEGMENT_DOTS = 3
 
 
-def take_over(ring: "Ring", folder: str) -> None:
+def ring_of(partition: "Any", folder: str) -> Ring:
+    """Return the ring on `partition`, with all that was queued in `folder`."""
+    ring = Ring(partition)
+    take_over(ring, folder)
+    return ring
+
+
+def take_over(ring: Ring, folder: str) -> None:
     """Make `ring` go on where the segments in `folder` end, with all that they hold."""
     is_fresh = ring.next_sequence == 0
     if not is_fresh and not [one for one in os.listdir(folder) if one.count(".") == _SEGMENT_DOTS]:
         return
+    from tidenode.recovery import recover
     from tidenode.segments import Segments
 
-    old = Segments(folder=folder, bytes_max=1 << 30)
+    old = Segments(folder=folder, found=recover(folder), bytes_max=1 << 30)
     if is_fresh:
         ring.next_sequence = ring.cursor = old.following(0)
         ring.dropped = old.dropped

@@ -5,11 +5,12 @@ A module costs an object, a table of its names and code that imports; a name cos
 the VM's table of names, for ever. So the modules that stay are laid one behind another into
 RESIDENT and SENSING, line by line as they were, without what nobody uses; integers that never
 change are folded into the code; names become short ones. Modules that come and go stay modules,
-import from these two, and their names become the same few short ones in all of them.
+import from these two, and their names become the same few short ones in all of them. What every
+start needs, and only that, is laid into one of a few such modules (`LAID`).
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from tidectl.bundle.edits import Edits
@@ -31,6 +32,21 @@ RESIDENT = "tidenode.resident"
 START = "tidenode.app"  # imports all that is resident, and forgets the rest
 SENSING = "tidenode.sensing"  # likewise one module, which a board without its sensors never loads
 _SENSES = ("tidenode.sampler", "tidenode.batcher", "tidewire.encoder")  # with what they import
+# Modules that every start loads, by the one that they are laid into: the import of a module leaves
+# three names for ever. Where others import one as well it stays a module, and this is a copy.
+LAID = {
+    "tidenode.mode": ("tidenode.der", "tidenode.identity"),
+    START: (
+        "tidenode.boots",
+        "tidenode.greeting",
+        "tidenode.certificate_date",
+        "tidenode.recovery",
+        "tidenode.storage",
+        "tidenode.streak",
+        "tidenode.wall_clock",
+    ),
+}
+_COPY = "%s of %s"  # a copy's name among the modules: module, and what it is laid into
 ERRORS = "tidenode.errors"  # also a module of its own, for drivers that a user copies to a board
 # What drivers are built on: a user's call their methods by name.
 _FOR_DRIVERS = ("tidenode.edge_counter", "tidenode.i2c_chip")
@@ -46,7 +62,7 @@ class BundleError(Exception):
 class Bundle:
     """`texts` by name of the module; `packages` are those with modules in them.
 
-    `sources` are what they were made of; `lines`: (RESIDENT or SENSING, first line, module).
+    `sources` are what they were made of; `lines`: (module of several, first line, module).
     """
 
     texts: Mapping[str, str]
@@ -70,7 +86,15 @@ def bundled(
     """
     names = frozenset(texts)
     try:
-        modules = {name: Module(name, text, names) for name, text in texts.items()}
+        modules = {
+            name: Module(name, text, names, _copies(name, names)) for name, text in texts.items()
+        }
+        modules |= {
+            copy: Module(copy, texts[name], names, copies)
+            for home in LAID
+            for copies in [_copies(home, names)]
+            for name, copy in copies.items()
+        }
     except SyntaxError as error:
         raise BundleError(f"line {error.lineno}: {error.msg}") from error
     try:
@@ -125,9 +149,11 @@ class _Bundler:
         for home in dict.fromkeys((RESIDENT, *self._homes.values())):
             whole = ""
             for name in [one for one in self._resident if self._homes[one] == home]:
-                lines.append((home, whole.count("\n") + 1, name))
+                lines.append((home, whole.count("\n") + 1, name.split(" of ")[0]))
                 whole += self._rewritten(self._modules[name]).rstrip("\n") + "\n"
-            texts[home] = whole
+            if home in texts:  # what is laid into a module stands in front of it
+                lines.append((home, whole.count("\n") + 1, home))
+            texts[home] = whole + texts.get(home, "")
         if ERRORS in self._resident:
             errors = ", ".join(self._modules[ERRORS].definitions)
             texts[ERRORS] = f"from {RESIDENT} import {errors}\n"
@@ -209,7 +235,11 @@ class _Bundler:
 
     def _shorten_own(self, name: str, module: Module) -> None:
         """Shorten the names of a module that comes and goes, but for those others look up."""
-        symbols = {use.symbol for use in module.uses() if use.symbol}
+        together = [
+            module,
+            *(self._modules[one] for one in self._resident if self._homes[one] == name),
+        ]
+        symbols = {use.symbol for one in together for use in one.uses() if use.symbol}
         taken = {self._symbols[one] for one in symbols if one in self._symbols}
         free = (one for one in short_names(self._modules) if one not in taken)
         for defined in module.definitions:
@@ -322,7 +352,7 @@ class _Bundler:
                 name = self._symbols.get(symbol, alias.name) if symbol else alias.name
                 if symbol not in self._constants:
                     rest.append(name if name == bound else f"{name} as {bound}")
-            elif self._homes.get(module.name) != self._homes[symbol.module]:
+            elif self._homes.get(module.name, module.name) != self._homes[symbol.module]:
                 names = wanted.setdefault(self._homes[symbol.module], {})
                 names |= dict.fromkeys(self._names_used(module, symbol))
         head = f"from {node.module} import " if isinstance(node, ast.ImportFrom) else "import "
@@ -358,11 +388,12 @@ class _Bundler:
 
 
 def _homes(modules: Mapping[str, Module]) -> dict[str, str]:
-    """Return RESIDENT or SENSING by module, in order of import.
+    """Return what modules become part of, in order of import: RESIDENT, SENSING, one of LAID.
 
     Resident is what the start imports and does not forget, and what a forgotten one imports.
     """
-    forgotten = {START} | {
+    laid = {copy: home for home in LAID for copy in _copies(home, modules).values()}
+    forgotten = set(LAID) | {
         f"tidenode.{argument.value}"
         for node in ast.walk(modules[START].tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "forget"
@@ -379,11 +410,20 @@ def _homes(modules: Mapping[str, Module]) -> dict[str, str]:
                 visit(imported, home)
         found[name] = home
 
-    visit(START, RESIDENT)
+    for name in (*laid, *LAID):
+        if name in modules and name not in seen:
+            visit(name, RESIDENT)
     for name in _SENSES:
         if name in modules and name not in seen:
             visit(name, SENSING)
-    return {name: home for name, home in found.items() if name not in forgotten}
+    homes = {name: home for name, home in found.items() if name not in forgotten | set(laid)}
+    return homes | laid
+
+
+def _copies(home: str, names: Container[str]) -> dict[str, str]:
+    """Return the names of the copies that are laid into `home`, by those of their modules."""
+    laid = LAID.get(home, ()) if home in names else ()
+    return {name: _COPY % (name, home) for name in laid if name in names}
 
 
 def _held(texts: Mapping[str, str]) -> dict[str, frozenset[str]]:
@@ -403,9 +443,12 @@ def _held(texts: Mapping[str, str]) -> dict[str, frozenset[str]]:
 
 
 def _wanted(modules: Mapping[str, Module], resident: list[str]) -> list[str]:
-    """Return all modules but those of `tidewire` that nothing here imports."""
+    """Return all modules but those of `tidewire`, or of LAID, that nothing here imports."""
     found = set(resident)
-    todo = [name for name in modules if name.split(".")[0] != "tidewire"] + resident
+    laid = {name for names in LAID.values() for name in names}
+    todo = [
+        one for one in modules if one.split(".")[0] != "tidewire" and one not in laid
+    ] + resident
     while todo:
         name = todo.pop()
         found.add(name)

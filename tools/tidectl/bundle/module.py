@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import add, lshift, mul, sub
+from types import MappingProxyType
 
 _TYPE_CHECKING = re.compile(r"^(?:TYPE_CHECKING = False|if TYPE_CHECKING:)", re.MULTILINE)
 _CODE = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -46,14 +47,24 @@ class Use:
 
 
 class Module:
-    """The module `name` of the text `text`; `siblings` are all names of modules there are."""
+    """The module `name` of the text `text`; `siblings` are all names of modules there are.
 
-    def __init__(self, name: str, text: str, siblings: frozenset[str]) -> None:
+    What it imports from a module that is a key of `copies` is that of the copy.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        siblings: frozenset[str],
+        copies: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.name = name
         self.text = _without_type_checking(text)
         self.tree = ast.parse(self.text)
         self.tree.body = [one for one in self.tree.body if not _is_never_run(one)]
         self._siblings = siblings
+        self._copies = copies
         self.scopes: dict[ast.AST, Scope] = {}
         self.definitions: dict[str, list[ast.stmt]] = {}  # by name, at the outermost level
         self.top = self._scope(self.tree, None)
@@ -166,9 +177,10 @@ class Module:
                     scope.imported[name] = symbol
 
     def _symbol_of(self, module: str, name: str) -> Symbol | None:
-        if f"{module}.{name}" in self._siblings:
-            return Symbol(f"{module}.{name}", "")
-        return Symbol(module, name) if module in self._siblings else None
+        whole = f"{module}.{name}"
+        if whole in self._siblings:
+            return Symbol(self._copies.get(whole, whole), "")
+        return Symbol(self._copies.get(module, module), name) if module in self._siblings else None
 
 
 def _without_type_checking(text: str) -> str:

@@ -226,7 +226,7 @@ def run(memory: "Memory | None", rtc: "Any", hardware: "Any", wall: "WallClock")
     settings = config.load("/config.json", drivers.options_of)
     if settings.sleep is None:
         hardware.reset()  # it was taken out: the agent is what starts then
-    forget("app", "config", "field_options", "wifi_config")
+    forget("config", "field_options", "wifi_config")
     upload = Upload(settings, memory, rtc, wall)
     forget("boots", "recovery", "storage")
     if asyncio.run(upload.run()):

@@ -22,6 +22,7 @@ from tidenode.boots import count_boot
 from tidenode.entry import Entry
 from tidenode.errors import OutboxError
 from tidenode.outbox import Outbox
+from tidenode.recovery import recover
 from tidenode.ring import Ring
 from tidenode.segments import Segments
 
@@ -58,7 +59,10 @@ class Board:
     def boot(self):
         """Return the number of the start and the outbox."""
         number = 0 if self.ring else count_boot(FOLDER)
-        storage = Ring(self.flash) if self.ring else Segments(folder=FOLDER, bytes_max=BYTES_MAX)
+        if self.ring:
+            storage = Ring(self.flash)
+        else:
+            storage = Segments(folder=FOLDER, found=recover(FOLDER), bytes_max=BYTES_MAX)
         outbox = Outbox(storage=storage, now_ms=lambda: 0, warn=no, sync_batches=self.sync_batches)
         return number, outbox
 

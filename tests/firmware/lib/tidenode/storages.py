@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.firmware.lib.tidenode.ram_flash import RamFlash
 from tidenode.outbox import Outbox
+from tidenode.recovery import recover
 from tidenode.ring import Ring
 from tidenode.segments import Segments
 
@@ -26,7 +27,10 @@ class Flash:
         """Return the outbox as a start finds it."""
         made: dict[str, Callable[[], Any]] = {
             "segments": lambda: Segments(
-                folder=str(self.folder), bytes_max=self.blocks * BLOCK, block_bytes=BLOCK
+                folder=str(self.folder),
+                found=recover(str(self.folder)),
+                bytes_max=self.blocks * BLOCK,
+                block_bytes=BLOCK,
             ),
             "ring": lambda: Ring(self.device),
         }

@@ -7,6 +7,7 @@ from ram_flash import BLOCK, RamFlash
 
 from tidenode.boots import count_boot
 from tidenode.outbox import Outbox
+from tidenode.recovery import recover
 from tidenode.segments import Segments
 
 PLACE, FOLDER = "/flash", "/flash/outbox"
@@ -15,7 +16,7 @@ told = []
 
 
 def opened():
-    storage = Segments(folder=FOLDER, bytes_max=256 * BLOCK)
+    storage = Segments(folder=FOLDER, found=recover(FOLDER), bytes_max=256 * BLOCK)
     return Outbox(storage=storage, now_ms=lambda: 0, warn=told.append)
 
 

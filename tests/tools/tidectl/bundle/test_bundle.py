@@ -46,6 +46,26 @@ def test_what_the_start_forgets_stays_a_module_of_its_own() -> None:
     assert made.texts["tidenode.errors"] == f"from {RESIDENT} import ConfigError\n"
 
 
+def test_what_every_start_needs_is_laid_into_it_and_stays_where_others_need_it() -> None:
+    app = (
+        "from tidenode import greeting\nfrom tidenode.boots import count\n\n_left = 7\n\n"
+        "def result():\n    from tidenode.sleep import wake\n"
+        "    return count(1), greeting.text(), wake(), _left\n"
+    )
+    modules = {
+        "boots": "def count(x):\n    return x + _more()\n\ndef _more():\n    return 1\n",
+        "greeting": "from tidenode.pump import of\n\ndef text():\n    return of('hello')\n",
+        "pump": "def of(text):\n    return text * 2\n",
+        "sleep": "from tidenode.boots import count\n\ndef wake():\n    return count(10)\n",
+    }
+    assert results(app, modules) == [(2, "hellohello", 11, 7)] * 2
+    made = bundle(app, **modules)
+    assert set(made.texts) == {"tidenode", APP, "tidenode.boots", "tidenode.sleep", RESIDENT}
+    assert [name for home, _, name in made.lines if home == APP] == [
+        "tidenode.boots", "tidenode.greeting", APP,
+    ]  # fmt: skip
+
+
 def test_modules_of_the_wire_that_nobody_imports_are_left_out() -> None:
     made = bundled(
         {

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from tests.firmware.lib.tidewire.strategies import batches
 from tests.tools.tidectl.bundle.program import Program
-from tidectl.bundle import RESIDENT, SENSING, bundled, firmware_bundle
+from tidectl.bundle import LAID, RESIDENT, SENSING, bundled, firmware_bundle
 from tidectl.firmware_image import FIRMWARE
 from tidewire import Batch, Column, encode
 
@@ -40,18 +40,31 @@ def test_each_module_is_in_it_once() -> None:
     left_out = set(BUNDLE.sources) - resident - set(BUNDLE.texts)
     assert left_out
     assert all(name.startswith("tidewire") for name in left_out)
-    assert resident & set(BUNDLE.texts) == {"tidenode.errors"}
+    laid = {name for names in LAID.values() for name in names}
+    assert resident & set(BUNDLE.texts) - laid == {"tidenode.errors", *LAID}
+
+
+def test_what_every_start_loads_is_laid_into_few_modules() -> None:
+    for home, names in LAID.items():
+        parts = [name for one, _, name in BUNDLE.lines if one == home]
+        assert parts == [*names, home]
+    # A copy where others want the module as well.
+    assert "tidenode.identity" in BUNDLE.texts
+    assert "tidenode.mode" not in BUNDLE.texts["tidenode.identity"]
+    for name in ("identity", "boots", "storage", "greeting"):
+        for text in (BUNDLE.texts[one] for one in ("tidenode.mode", "tidenode.app")):
+            assert f"tidenode.{name} import" not in text
 
 
 def test_each_module_keeps_its_lines() -> None:
-    for home in (RESIDENT, SENSING):
+    for home in (RESIDENT, SENSING, *LAID):
         parts = [(first, name) for one, first, name in BUNDLE.lines if one == home]
         assert parts
         ends = [first for first, _ in parts[1:]] + [BUNDLE.texts[home].count("\n") + 1]
         for (first, name), end in zip(parts, ends, strict=True):
             # Blank lines at the end go.
             assert end - first <= BUNDLE.sources[name].count("\n"), name
-    for name in set(BUNDLE.texts) - {RESIDENT, SENSING, "tidenode.errors"}:
+    for name in set(BUNDLE.texts) - {RESIDENT, SENSING, "tidenode.errors", *LAID}:
         assert BUNDLE.texts[name].count("\n") == BUNDLE.sources[name].count("\n"), name
 
 
@@ -63,7 +76,7 @@ def test_what_samples_is_loaded_with_the_first_sensor_only() -> None:
 
 
 def test_it_imports_nothing_of_the_firmware_that_is_in_it() -> None:
-    resident = {name for _, _, name in BUNDLE.lines}
+    resident = {name for home, _, name in BUNDLE.lines if home in (RESIDENT, SENSING)}
     for text in (text for name, text in BUNDLE.texts.items() if name != "tidenode.errors"):
         for statement in ast.parse(text).body:
             if isinstance(statement, ast.If):
