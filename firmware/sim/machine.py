@@ -11,8 +11,11 @@ a pin is a part, with those of these methods that it needs:
 `onewire` and `dht` ask the part for more.
 """
 
+import _thread
 import errno
+import os
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +23,45 @@ if TYPE_CHECKING:
     from typing import Any
 
 RESET_EXIT_CODE = 43  # how the host tells a reset from an end
+_WATCHDOG_CHECK_MS = 20
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5  # as on ESP32
 cause = PWRON_RESET  # the boot script is told by the host how the process before this one ended
 # The boot script wires these. A bus is its number, or the pins of one in software.
 chips: "dict[tuple[int | tuple[int, int], int], Any]" = {}  # (bus, address) -> chip
 parts: "dict[int, Any]" = {}  # pin -> part
 faults: "dict[tuple[int | tuple[int, int], int], int]" = {}  # (bus, address) -> errno to raise
+
+
+class WDT:
+    """The chip's watchdog. Starved for `timeout` ms, it ends the process.
+
+    By a signal that nothing else here uses; from a thread, since what it watches may block
+    everything else.
+    """
+
+    _one: "WDT | None" = None  # the chip has one, which a second constructor sets anew
+
+    def __init__(self, *, timeout: int) -> None:
+        if WDT._one is None:
+            WDT._one = self
+            self._set(timeout)
+            _thread.start_new_thread(self._watch, ())
+        else:
+            WDT._one._set(timeout)
+
+    def feed(self) -> None:
+        """Wait anew."""
+        one = WDT._one or self
+        one._fed_ticks_ms = time.ticks_ms()
+
+    def _set(self, timeout: int) -> None:
+        self._timeout_ms = timeout
+        self._fed_ticks_ms = time.ticks_ms()
+
+    def _watch(self) -> None:
+        while time.ticks_diff(time.ticks_ms(), self._fed_ticks_ms) < self._timeout_ms:
+            time.sleep_ms(_WATCHDOG_CHECK_MS)
+        os.system("kill -USR2 $PPID")  # noqa: S605  # the shell's parent is the board
 
 
 class Pin:
@@ -120,13 +156,6 @@ def reset() -> None:
 def reset_cause() -> int:
     """Return why the board started."""
     return cause
-
-
-def WDT(*, timeout: int) -> "Any":  # noqa: N802  # a class on the board
-    """Start the watchdog, or set it to another time."""
-    import wdt
-
-    return wdt.WDT(timeout)
 
 
 def __getattr__(name: str) -> object:

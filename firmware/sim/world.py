@@ -1,24 +1,35 @@
-"""What is around the simulated board, as its chips ask for it."""
+"""What is around the simulated board, as its chips ask for it: slow waves, some seeded noise."""
 
 import asyncio
 import time
 from math import pi, sin
-
-from weather import Weather
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+_DAY_MS = 86_400_000
+_GUST_MS = 300_000  # slow for a sensor, quick enough to be seen while one watches
 _WAVE_MS = (300_000, 120_000, 7_000, 60_000)
 
 
 class World:
-    """Weather of `seed`, waves and time."""
+    """Weather, waves and time; `seed` tells sites apart."""
 
     def __init__(self, seed: int) -> None:
-        self.weather = Weather(seed).at
+        self._state = (seed * 2_654_435_761 + 1) & 0x3FFFFFFF
+        self._offset = seed % 97 / 97
+
+    def weather(self, now_ms: int) -> "tuple[float, float, float]":
+        """Return degrees Celsius, Pa and % relative humidity."""
+        day = sin(2 * pi * (now_ms % _DAY_MS / _DAY_MS + self._offset))
+        gust = sin(2 * pi * (now_ms % _GUST_MS / _GUST_MS + self._offset))
+        return (
+            19 + 5 * day + 0.8 * gust + 0.02 * self._noise(),
+            101_325 - 900 * day + 60 * gust + 2 * self._noise(),
+            52 - 14 * day - 3 * gust + 0.1 * self._noise(),
+        )
 
     def now_ms(self) -> int:
         """Return the time."""
@@ -44,6 +55,11 @@ class World:
     def every(self, period_ms: int, action: "Callable[[], None]") -> None:
         """Do `action` again and again."""
         asyncio.create_task(_repeat(period_ms, action))
+
+    def _noise(self) -> float:
+        """Return -1 to 1, of a linear congruential generator."""
+        self._state = (self._state * 1_103_515_245 + 12_345) & 0x3FFFFFFF
+        return (self._state >> 8 & 0xFFFF) / 32_768 - 1
 
 
 async def _repeat(period_ms: int, action: "Callable[[], None]") -> None:

@@ -13,7 +13,6 @@ import esp32
 import flash
 import machine
 import vfs
-import wdt  # noqa: F401  imported, it stands in
 
 _image, _mode = sys.argv[1:3]
 if len(sys.argv) > 3:
