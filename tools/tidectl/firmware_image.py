@@ -30,7 +30,7 @@ from tidectl import update_bundle
 from tidectl.bundle import BundleError, firmware_bundle
 from tidectl.cache import cache_folder
 from tidectl.outbox_files import batches_of, renewed
-from tidectl.shrink import shrunk
+from tidectl.shrink import keywords_in, shrunk, with_short_parameters
 from tidectl.update_bundle import Facts
 from tidenode import config as node_config
 from tidenode import drivers
@@ -111,8 +111,8 @@ def files_without_identity(
         "/config.json": json.dumps(config, indent=1).encode(),
         "/root.der": root_der,
         "/main.py": (FIRMWARE / "main.py").read_bytes(),
-        "/slots.mpy": compiled(FIRMWARE / "slots.py", "slots"),
-        "/romfs.mpy": compiled(FIRMWARE / "romfs.py", "romfs"),
+        "/slots.mpy": _compiled_beside(FIRMWARE / "slots.py"),
+        "/romfs.mpy": _compiled_beside(FIRMWARE / "romfs.py"),
         "/update/a.0.good": b"",
     }
     for name, key in (update_keys or {}).items():
@@ -235,7 +235,7 @@ def compiled_text(
 
 def compile_folder(folder: Path, cache: Path | None = None) -> Path:
     """Return a folder that holds every module of `folder`, compiled, and nothing else."""
-    modules = {source.stem: compiled(source, source.stem, cache) for source in folder.glob("*.py")}
+    modules = {source.stem: _compiled_beside(source, cache) for source in folder.glob("*.py")}
     digest = hashlib.sha256()
     for stem in sorted(modules):
         digest.update(stem.encode() + b"\0" + modules[stem])
@@ -274,6 +274,18 @@ def _write_romfs(writer: Any, folder: Path) -> None:
             writer.closedir()
         else:
             writer.mkfile(path.name, path.read_bytes())
+
+
+def _compiled_beside(source: Path, cache: Path | None = None) -> bytes:
+    """Return a module from beside the program as bytecode; the program calls it as it stands."""
+    text = with_short_parameters(source.read_text(), _called())
+    return compiled_text(shrunk(text), source.stem, cache, source.name)
+
+
+@cache
+def _called() -> frozenset[str]:
+    """Return the names by which the firmware gives arguments."""
+    return keywords_in("\n".join(source.read_text() for source in FIRMWARE.rglob("*.py")))
 
 
 def _check_identity(certificate_der: bytes, key_der: bytes, root_der: bytes) -> None:

@@ -3,7 +3,8 @@
 A board's heap holds every name a program uses once, in a table that doubles when it is full.
 So private integer constants are folded into the code (MicroPython's `const`), imports for
 the type checker go, and private names, which are private to their file, become words that a VM
-has anyway. Line numbers stay, so that tracebacks still point at the source.
+has anyway; so do parameters that nobody calls by name. Line numbers stay, so that tracebacks still
+point at the source.
 """
 
 import ast
@@ -13,7 +14,11 @@ import tokenize
 from functools import lru_cache
 from itertools import count
 
+from tidectl.bundle.edits import Edits
+from tidectl.bundle.module import Module
 from tidectl.bundle.names import free_names
+from tidectl.bundle.parameters import Parameters
+from tidectl.bundle.walk import binding, walk
 
 _KEPT_MAX = 256  # texts: each start of a simulated board asks for the same stand-ins
 _TYPE_CHECKING = re.compile(r"^(?:TYPE_CHECKING = False|(if TYPE_CHECKING:))", re.MULTILINE)
@@ -21,6 +26,7 @@ _INTEGER = re.compile(
     r"^(_[A-Z][A-Z0-9_]*) = (-?(?:0x[\dA-Fa-f]+|[\d_]+))(?= *(?:#|$))", re.MULTILINE
 )
 _FOLDED = re.compile(r"^(_\w+) = const\(", re.MULTILINE)
+_KEYWORD = re.compile(r"\b([A-Za-z]\w*)=(?!=)")
 _PRIVATE = re.compile(r"_[A-Za-z]\w*(?<!__)")
 
 
@@ -29,6 +35,36 @@ def shrunk(text: str) -> str:
     """Return the smaller source of the module `text`."""
     text = _TYPE_CHECKING.sub(lambda found: "if 0:" if found[1] else "", text)
     return _with_short_names(_INTEGER.sub(r"\1 = const(\2)", text))
+
+
+def keywords_in(text: str) -> frozenset[str]:
+    """Return the names by which calls in the source `text` may name parameters."""
+    return frozenset(_KEYWORD.findall(text))
+
+
+@lru_cache(maxsize=_KEPT_MAX)
+def with_short_parameters(text: str, called: frozenset[str]) -> str:
+    """Return the module `text` with other names for its functions' parameters.
+
+    Those with a default stay, those that are given by name only, and those `called` somewhere.
+    """
+    module = Module("", text, frozenset())
+    parameters, edits = Parameters({"": module}, {}), Edits(module.text)
+    short: dict[tuple[ast.AST, str], str] = {}
+    for node, _ in walk(module):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            positional = [*node.args.posonlyargs, *node.args.args]
+            for arg in positional[: len(positional) - len(node.args.defaults)]:
+                new = parameters.short(node, arg.arg)
+                if new and arg.arg not in called:
+                    short[node, arg.arg] = new
+                    edits.rename(arg, arg.arg, new)
+    for node, scope in walk(module):
+        if isinstance(node, ast.Name):
+            owner = binding(module, node.id, scope)
+            if owner and (owner, node.id) in short:
+                edits.replace(node, short[owner, node.id])
+    return edits.text()
 
 
 def _with_short_names(text: str) -> str:
