@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tidenode.outbox import Outbox
     from tidenode.sampler import Sampler
     from tidenode.timekeeper import Timekeeper
+    from tidenode.together import Part
     from tidenode.uplink import Uplink
     from tidenode.watchdog import Watchdog
 
@@ -54,13 +55,11 @@ class Agent:
         self.proved: Callable[[], None] = _nobody  # called when it has
         self.watchdog: Watchdog | None = None
         self.beside: list[Coroutine[Any, Any, None]] = []  # what runs with the stages
-        self._stop_sampling = asyncio.Event()
-        self._drain_timeout_ms = 0
+        self._drain_timeout_ms: int | None = None  # none: it is not to stop
 
     def stop(self, drain_timeout_ms: int) -> None:
         """Stop sampling; `run` flushes, drains for at most `drain_timeout_ms` and returns."""
         self._drain_timeout_ms = drain_timeout_ms
-        self._stop_sampling.set()
 
     def restart(self) -> None:
         """Stop, to start anew; what waits in the outbox waits on."""
@@ -77,8 +76,11 @@ class Agent:
 
             waiting.begin(self._batchers, self._outbox, self._timekeeper, self._waiting_bytes_max)
         ended = asyncio.Event()
-        stages = [self._uplink.run(), self._timekeeper.run(), self._sample_then_drain(ended)]
-        await run_together(stages + self.beside, ended)
+        stages: list[Part] = [sampler.run() for sampler in self._samplers]
+        stages.append(self._flush_then_drain(stages, ended))
+        stages.extend((self._uplink.run(), self._timekeeper.run()))
+        stages.extend(self.beside)
+        await run_together(stages, ended)
 
     def stats(self) -> dict[str, object]:
         """Return the counts that ARCHITECTURE.md names under Board."""
@@ -99,10 +101,17 @@ class Agent:
             "left_out": [one.name for one in self._samplers if one.rest_ms],
         }
 
-    async def _sample_then_drain(self, ended: asyncio.Event) -> None:
-        stages = [self._flush_old()]
-        stages.extend([sampler.run() for sampler in self._samplers])
-        await run_together(stages, self._stop_sampling)
+    async def _flush_then_drain(self, stages: "list[Part]", ended: asyncio.Event) -> None:
+        """Flush what is old until `stop`. Then end the samplers, which are the first `stages`."""
+        while self._drain_timeout_ms is None:
+            await asyncio.sleep_ms(_FLUSH_CHECK_MS)  # type: ignore[attr-defined]  # MicroPython's
+            for batcher in self._batchers:
+                batcher.flush_if_old()
+            self._outbox.sync_if_old()
+            if self.watchdog is not None:
+                self.watchdog.turn()
+        for stage in stages[: len(self._samplers)]:
+            stage.cancel()  # type: ignore[union-attr]  # a task since it runs
         for batcher in self._batchers:
             batcher.flush()
         if self._timekeeper.learned:
@@ -113,15 +122,6 @@ class Agent:
                 break
             await asyncio.sleep_ms(_DRAIN_CHECK_MS)  # type: ignore[attr-defined]  # MicroPython's
         ended.set()
-
-    async def _flush_old(self) -> None:
-        while True:
-            await asyncio.sleep_ms(_FLUSH_CHECK_MS)  # type: ignore[attr-defined]  # MicroPython's
-            for batcher in self._batchers:
-                batcher.flush_if_old()
-            self._outbox.sync_if_old()
-            if self.watchdog is not None:
-                self.watchdog.turn()
 
 
 def _nobody() -> None:

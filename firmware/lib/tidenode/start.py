@@ -1,9 +1,7 @@
 """Start the agent; after a fault that no stage could handle, start the board anew."""
 
 import asyncio
-import gc
 import sys
-import time
 
 import machine
 
@@ -21,11 +19,9 @@ PROMPT_MS = 3_600_000
 def run() -> None:
     """Run until the agent is stopped. Raises ConfigError: starting anew would find the same."""
     try:
-        way = _way()
-        if way:
-            _go(way)
-            return
         agent = _agent()
+        if agent is None:
+            return
         asyncio.run(agent.run())
         if agent.restarting:
             from tidenode import streak
@@ -43,23 +39,24 @@ def run() -> None:
     except Exception as error:  # the outermost loop of the agent
         sys.print_exception(error, sys.stderr)  # type: ignore[attr-defined]  # MicroPython's
         _keep(error)
+        import time
+
         time.sleep_ms(FAULT_PAUSE_MS)  # type: ignore[attr-defined]  # MicroPython's
         machine.reset()
 
 
-# What the start has done with is named in functions that have returned by then: a name of a module
-# on the stack keeps what it is made of.
+# Apart from `run`: a module that is named on the stack keeps what it is made of.
 
 
-def _way() -> str:
+def _agent() -> "Agent | None":
+    """Return the agent to run; None where the start was spent otherwise. Raises ConfigError."""
     from tidenode import mode
 
     way = mode.choose(machine)
-    forget("mode")  # kilobytes of heap, which the agent has no use for
-    return way
-
-
-def _agent() -> "Agent":
+    forget("mode")  # kilobytes of heap, which nothing else has a use for
+    if way:
+        _spend(way)
+        return None
     from tidenode import app
 
     agent = app.build()
@@ -67,8 +64,7 @@ def _agent() -> "Agent":
     return agent
 
 
-def _go(way: str) -> None:
-    """Spend the start otherwise than with the agent. Raises ConfigError."""
+def _spend(way: str) -> None:
     if way == "portal":
         import network
 
@@ -96,6 +92,8 @@ def _go(way: str) -> None:
 def _keep(error: Exception) -> None:
     """Keep the trace for the start after this, which tells it."""
     try:
+        import gc
+
         gc.collect()
         from tidenode import incident
 

@@ -4,17 +4,17 @@ import asyncio
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Coroutine
     from typing import Any
 
-    Parts = Iterable[Coroutine[Any, Any, None]]
+    Part = Coroutine[Any, Any, None] | asyncio.Task[None]
 
 
-async def run_together(parts: "Parts", stop: "asyncio.Event | None" = None) -> None:
+async def run_together(parts: "list[Part]", stop: "asyncio.Event | None" = None) -> None:
     """Run `parts` until one fails, and raise that; or until `stop` is set.
 
-    Either way, and when this is cancelled, all of them are cancelled. A part that returns
-    is done; the others go on.
+    Either way, and when this is cancelled, all of them are cancelled. A part that returns, or that
+    somebody else cancels, is done; the others go on. Each becomes a task, in its place.
     """
     ended = stop or asyncio.Event()
     errors: list[Exception] = []
@@ -24,14 +24,14 @@ async def run_together(parts: "Parts", stop: "asyncio.Event | None" = None) -> N
             errors.append(error)  # raised again below, where it is sorted
             ended.set()
 
-    tasks = [asyncio.create_task(part) for part in parts]
-    for task in tasks:
+    for at, part in enumerate(parts):
+        parts[at] = task = asyncio.create_task(part)  # type: ignore[arg-type]  # none is one yet
         # As `asyncio.gather` does it. A coroutine around each part would be 192 bytes of heap.
         task.state = done  # type: ignore[attr-defined]  # MicroPython's
     try:
         await ended.wait()
     finally:
-        for task in tasks:
-            task.cancel()
+        for part in parts:
+            part.cancel()  # type: ignore[union-attr]  # a task by now
     if errors:
         raise errors[0]

@@ -144,7 +144,7 @@ class Uplink:
         if self.talk is not None:
             self.talk.opened(kept)
         self._wake.set()
-        await run_together((self._write(), self._read(), self._watch()))
+        await run_together([self._write(), self._read(), self._watch()])
 
     async def _write(self) -> None:
         """The only task that sends."""

@@ -147,7 +147,7 @@ class Upload:
         )
         self._uplink = uplink
         ended = asyncio.Event()
-        await run_together((uplink.run(), self._until_drained(ended)), ended)
+        await run_together([uplink.run(), self._until_drained(ended)], ended)
 
     async def _until_drained(self, ended: asyncio.Event) -> None:
         while len(self._outbox) and not self._stopped:

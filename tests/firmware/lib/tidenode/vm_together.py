@@ -29,7 +29,7 @@ class Parts:
 async def test_a_failure_ends_the_others_and_is_raised():
     parts = Parts()
     try:
-        await run_together((parts.forever(), parts.done(), parts.failing()))
+        await run_together([parts.forever(), parts.done(), parts.failing()])
     except ValueError as error:
         assert error.args == ("mine",)
     else:
@@ -40,7 +40,7 @@ async def test_a_failure_ends_the_others_and_is_raised():
 
 async def test_a_stop_ends_all():
     parts, stop = Parts(), asyncio.Event()
-    task = asyncio.create_task(run_together((parts.forever(), parts.forever()), stop))
+    task = asyncio.create_task(run_together([parts.forever(), parts.forever()], stop))
     await asyncio.sleep_ms(5)
     stop.set()
     await task
@@ -50,8 +50,22 @@ async def test_a_stop_ends_all():
 
 async def test_a_cancellation_reaches_all():
     parts = Parts()
-    task = asyncio.create_task(run_together((parts.forever(), parts.forever())))
+    task = asyncio.create_task(run_together([parts.forever(), parts.forever()]))
     await asyncio.sleep_ms(5)
+    task.cancel()
+    await asyncio.sleep_ms(5)
+    assert parts.ended == ["forever", "forever"]
+
+
+async def test_a_part_that_somebody_cancels_is_done_and_the_others_go_on():
+    parts = Parts()
+    both = [parts.forever(), parts.forever()]
+    task = asyncio.create_task(run_together(both))
+    await asyncio.sleep_ms(5)
+    both[0].cancel()
+    await asyncio.sleep_ms(5)
+    assert parts.ended == ["forever"]
+    assert not task.done()
     task.cancel()
     await asyncio.sleep_ms(5)
     assert parts.ended == ["forever", "forever"]
