@@ -128,7 +128,11 @@ def test_the_heap_holds_over_many_reconnects(bench: Bench) -> None:
         if column.name == "heap_used_bytes"
         for value in column.values
     ]
-    # Garbage comes and goes: the least of many samples is what is held.
-    early, late = min(used[len(used) // 4 : len(used) // 2]), min(used[len(used) // 2 :])
+    # Garbage comes and goes: the least of many samples is what is held, but for those few that
+    # were taken between two connections.
+    quarter = len(used) // 4
+    early, late = (
+        sorted(some)[len(some) // 20] for some in (used[quarter : 2 * quarter], used[2 * quarter :])
+    )
     assert late - early < HEAP_DRIFT_BYTES_MAX, (early, late)
     assert grown_bytes < RSS_DRIFT_BYTES_MAX  # TLS lives there
