@@ -77,7 +77,7 @@ def improved(
 def conditioned(
     batcher: "Batcher", measurement: "Any", clock: "Clock", rated: "Any"
 ) -> "tuple[Any, int]":
-    """Return what samples go through before they go to `batcher`, and the period to take them at."""
+    """Return what samples go through on their way to `batcher`, and their period."""
     from tidenode.conditioning import Conditioner
 
     conditions, period_ms = measurement.conditions, measurement.period_ms
