@@ -121,6 +121,7 @@ class Agent:
             if not len(self._outbox):
                 break
             await asyncio.sleep_ms(_DRAIN_CHECK_MS)  # type: ignore[attr-defined]  # MicroPython's
+        self._outbox.settle()
         ended.set()
 
 

@@ -22,5 +22,8 @@ class NoOutbox:
     def sync(self) -> None:
         """Nothing waits for it."""
 
+    def settle(self) -> None:
+        """Nothing was acknowledged."""
+
     def sync_if_old(self) -> None:
         """Nothing waits for it."""

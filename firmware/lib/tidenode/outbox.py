@@ -110,6 +110,11 @@ class Outbox:
         self._move_on()
         self.pushed()
 
+    def settle(self) -> None:
+        """Make durable what was acknowledged, before an orderly end; in files it is."""
+        if hasattr(self._storage, "settle"):
+            self._storage.settle(self._samples_between)
+
     def sync_if_old(self) -> None:
         """Make durable what was gathered `sync_age_ms` ago."""
         if self._gathered and self._now_ms() - self._gathered_at_ms >= self._sync_age_ms:
@@ -158,8 +163,9 @@ class Outbox:
     def acknowledge(self, entry: "Entry") -> bool:
         """Let `entry` go; return False where it had been dropped before.
 
-        It is durably gone with the last of its chunk: until then a restart sends it again, and
-        a batch stored twice has the effect of once. Raises OSError where the flash fails.
+        It is durably gone with the last of its chunk, or by `settle`: until then a restart sends
+        it again, and a batch stored twice has the effect of once. Raises OSError where the flash
+        fails.
         """
         if not self.holds(entry):
             return False

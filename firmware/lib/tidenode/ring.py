@@ -62,6 +62,7 @@ class Ring:
         self._before: Batch | None = None  # the last record there, once this start has made one
         self.next_sequence: int = found.next_sequence
         self.cursor: int = found.cursor
+        self._noted = self.cursor  # in the head of the newest block
         self.dropped: int = found.dropped
         self.erases = 0  # of blocks, since the start
 
@@ -129,6 +130,20 @@ class Ring:
         """Note that all below `first` are acknowledged; durable with the next block."""
         self.cursor = first
 
+    def settle(self, unsent: "Callable[[int, int], int]") -> None:
+        """Begin a block if something was acknowledged since the newest was, to make that durable.
+
+        Costs an erase, so it is for an orderly end; never a batch: not where one would be dropped.
+        """
+        firsts = self._firsts
+        is_full = len(firsts) >= self._blocks - 1
+        if self.cursor <= self._noted or (is_full and self.cursor < firsts[1]):
+            return
+        try:
+            self._begin_block(unsent)
+        except OSError:
+            self._at = self._block_bytes  # as above; what was acknowledged is sent again
+
     def _append(self, batch: "Batch", unsent: "Callable[[int, int], int]") -> None:
         head = head_of(batch, self._before, self.next_sequence)
         if self._newest < 0 or self._at + len(head) + len(batch[2]) > self._block_bytes:
@@ -164,7 +179,7 @@ class Ring:
             struct.pack("<HH", MAGIC, binascii.crc32(head) & 0xFFFF) + head,
             0,
         )
-        self._newest = number
+        self._newest, self._noted = number, self.cursor
         firsts.append(self.next_sequence)
         self._at = HEAD_BYTES
         self._before = None

@@ -176,6 +176,15 @@ class Work:
         self.settle(accepted)
         self.promises.next_sequence = self.outbox.next_sequence
 
+    def end(self):
+        accepted = self.outbox.accepted
+        self.begin()
+        self.outbox.sync()
+        self.settle(accepted)
+        self.begin()
+        self.outbox.settle()
+        self.settle(self.outbox.accepted)
+
     def run(self, steps):
         for _ in range(steps):
             step = self.dice.random()
@@ -191,6 +200,8 @@ class Work:
                 self.outbox.sync()
                 self.settle(accepted)
             elif not (self.board.hasty and self.gathered):
+                if step > 0.965:
+                    self.end()
                 self.boot()
         self.begin()
 

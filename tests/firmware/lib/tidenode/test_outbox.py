@@ -100,6 +100,18 @@ class OutboxAgainstModel(RuleBasedStateMachine):
         self.outbox.sync()
         self.synced()
 
+    @rule()
+    def end(self) -> None:
+        """What was acknowledged in order is durably gone, unless a batch would go with it."""
+        before = sum(self.flash.device.erases)
+        self.outbox.sync()
+        self.synced()
+        synced = sum(self.flash.device.erases)
+        self.outbox.settle()
+        assert sum(self.flash.device.erases) - synced <= 1 + (synced - before > 0)
+        self.is_the_model()
+        self.restart()
+
     @rule(pause_ms=st.sampled_from([1, 999, 1_000]))
     def wait(self, pause_ms: int) -> None:
         self.flash.now_ms += pause_ms

@@ -62,3 +62,31 @@ def test_what_waited_in_files_goes_out_of_the_ring(bench: Bench) -> None:
     board = bench.board(image)
     bench.wait_for_batches(first.queued_batches + 3)
     bench.assert_whole(bench.end(board), accepted=first.accepted)
+
+
+def test_after_an_orderly_end_nothing_waits_and_nothing_comes_again(bench: Bench) -> None:
+    bench.broker.resume()
+    image = bench.image(partition_blocks=16)
+    for start in (1, 2):
+        board = bench.board(image)
+        bench.wait_for_batches(5)
+        stats = bench.end(board)
+        state = board_state(image)
+        assert state
+        assert (stats.boot, state.queued_batches) == (start, 0)
+    batches = bench.batches()
+    assert len(bench.broker.received) == len(batches) == batches[-1].sequence + 1
+
+
+def test_an_end_that_waits_for_nobody_as_a_restart_leaves_what_was_not_acknowledged(
+    bench: Bench,
+) -> None:
+    """At most a window of it; all that was acknowledged is in the one block begun so far."""
+    bench.broker.resume()
+    image = bench.image(partition_blocks=16)
+    board = bench.board(image, drain_timeout_ms=0)
+    board.wait_for(lambda stats: stats.acknowledged >= 200, LATE_S_MAX)
+    stats = bench.end(board)
+    state = board_state(image)
+    assert state
+    assert stats.queued_batches <= state.queued_batches <= 16

@@ -86,6 +86,85 @@ def test_a_restart_goes_on_where_the_last_block_was_begun(flash: Flash) -> None:
     assert drained(flash.opened())[0] == 100 + PER_BLOCK
 
 
+def test_what_was_acknowledged_before_an_orderly_end_does_not_come_again(flash: Flash) -> None:
+    outbox = flash.opened()
+    filled(outbox, 100)
+    for _ in range(70):
+        acknowledged = outbox.next_after(-1)
+        assert acknowledged
+        outbox.acknowledge(acknowledged)
+    before = sum(flash.device.erases)
+    outbox.settle()
+    assert sum(flash.device.erases) - before == 1
+    again = flash.opened()
+    assert (len(again), again.next_sequence, again.dropped) == (30, 100, 0)
+    assert drained(again) == list(range(70, 100))
+    filled(again, 5)  # in the block that was begun for it, in which there is nothing else
+    assert sum(flash.device.erases) - before == 1
+    again.settle()
+    last = flash.opened()
+    assert drained(last) == list(range(100, 105))
+
+
+def test_an_end_without_news_wears_nothing(flash: Flash) -> None:
+    outbox = flash.opened()
+    outbox.settle()
+    filled(outbox, 100)
+    outbox.settle()  # nothing was acknowledged
+    drained(outbox)
+    outbox.settle()
+    before = list(flash.device.erases)
+    outbox.settle()
+    for _ in range(20):
+        again = flash.opened()
+        assert len(again) == 0
+        again.settle()
+    assert flash.device.erases == before
+
+
+def test_ends_without_a_batch_between_make_blocks_of_nothing_and_lose_none(flash: Flash) -> None:
+    """Each start sends one of what waits; the ring is full of its blocks with the seventh."""
+    filled(flash.opened(), 40)
+    for sent in range(1, 31):
+        outbox = flash.opened()
+        entry = outbox.next_after(-1)
+        assert entry == Entry(min(sent, 7) - 1, 1, 64, "climate")
+        outbox.acknowledge(entry)
+        outbox.settle()
+        assert outbox.dropped == 0
+    assert drained(outbox) == list(range(7, 40))
+    outbox.settle()  # the oldest block may go, and with it all that stood in the way
+    again = flash.opened()
+    assert (len(again), again.dropped, again.next_sequence) == (0, 0, 40)
+    filled(again, 8 * PER_BLOCK)
+    assert drained(again)[-1] == 40 + 8 * PER_BLOCK - 1
+
+
+def test_an_end_drops_no_batch_of_a_full_ring(flash: Flash) -> None:
+    outbox = flash.opened()
+    filled(outbox, 7 * PER_BLOCK)
+    for _ in range(PER_BLOCK - 1):
+        outbox.acknowledge(outbox.next_after(-1))
+    before = list(flash.device.erases)
+    outbox.settle()
+    assert flash.device.erases == before  # the last one of the oldest block waits
+    outbox.acknowledge(outbox.next_after(-1))
+    outbox.settle()
+    again = flash.opened()
+    assert (len(again), again.dropped) == (6 * PER_BLOCK, 0)
+    assert drained(again) == list(range(PER_BLOCK, 7 * PER_BLOCK))
+
+
+def test_a_flash_that_fails_at_the_end_costs_nothing(flash: Flash) -> None:
+    outbox = flash.opened()
+    filled(outbox, 5)
+    drained(outbox)
+    flash.device.writeblocks = failing  # type: ignore[method-assign]  # a flash that fails for good
+    outbox.settle()
+    del flash.device.writeblocks
+    assert drained(flash.opened()) == list(range(5))
+
+
 def test_a_full_ring_drops_its_oldest_block_and_counts_what_was_not_acknowledged(
     flash: Flash,
 ) -> None:

@@ -19,7 +19,7 @@ from tests.tools.tidectl.conftest import Run
 from tidectl.home import Home
 from tidectl.ledger import Ledger
 from tidectl.query_api import QueryApi
-from tidectl.simulated_board import SimulatedBoard
+from tidectl.simulated_board import SimulatedBoard, outbox_partition
 from tidectl.target import Target
 from tidectl.thing import ThingFolder, provision
 from tidectl.verbs.device_run import _Asked
@@ -93,6 +93,19 @@ def test_a_run_of_some_seconds_ends_with_everything_sent(
     final = lines[-1]
     assert final["acknowledged"] == final["accepted"] > 0
     assert final["queued_batches"] == 0
+
+
+def test_what_a_run_has_sent_is_no_longer_waiting_when_it_has_ended(
+    tidectl: Run, folder: ThingFolder, shared_home: Home
+) -> None:
+    """On the partition that provision gives it; a power cut leaves what its block holds."""
+    assert outbox_partition(folder.image_path).exists()
+    for _ in range(2):
+        done = tidectl("device", "run", folder.thing, "--seconds", "3", home=shared_home.path)
+        assert done.code == 0, done.err
+        document = tidectl("status", "--json", home=shared_home.path).json()
+        (board,) = [one["board"] for one in document["things"] if one["thing"] == folder.thing]
+        assert board == {"running": False, "queued_batches": 0}
 
 
 def test_people_get_a_line_for_each_step_and_no_answer(
