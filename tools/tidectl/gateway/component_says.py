@@ -43,11 +43,11 @@ class ComponentSays:
             lines = self._lines()
             facts = self._facts()
             if facts["state"] in (ERRORED, BROKEN):
-                errors = [_behind(line, " ERROR ") for line in lines if " ERROR " in line]
+                errors = [_said(line, " ERROR ") for line in lines if " ERROR " in line]
                 return Said(False, tuple(errors) or (facts["reason"],))
             refused = tuple(_behind(line, REFUSED) for line in lines if REFUSED in line)
             waiting = tuple(
-                _behind(line, " WARNING ") for line in lines if any(one in line for one in WAITS)
+                _said(line, " WARNING ") for line in lines if any(one in line for one in WAITS)
             )
             if refused:
                 return Said(False, refused)
@@ -78,6 +78,11 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _said(line: str, level: str) -> str:
+    """Return what stands behind the level and the name of the logger."""
+    return _behind(line, level).partition(" ")[2]
 
 
 def _behind(line: str, mark: str) -> str:

@@ -88,6 +88,17 @@ def find_source(name: str) -> ComponentSource:
     return load_source(COMPONENTS / name)
 
 
+def full_name(name: str) -> str:
+    """Return the full name of a component by its folder in the checkout; any other as it is."""
+    in_checkout = (COMPONENTS / name / "recipe.yaml").exists()
+    return find_source(name).name if in_checkout else name
+
+
+def folder_names() -> list[str]:
+    """Return how the components of the checkout are called; reads no recipe."""
+    return sorted(path.parent.name for path in COMPONENTS.glob("*/recipe.yaml"))
+
+
 def all_sources() -> list[ComponentSource]:
     """Return every component of the checkout."""
     folders = sorted(path.parent for path in COMPONENTS.glob("*/recipe.yaml"))

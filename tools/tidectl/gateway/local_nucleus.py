@@ -8,7 +8,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,20 @@ class LocalNucleus:
             raise TidectlError(f"the nucleus hung up: {error}", f"see {self.log_path}") from error
         except IpcError as error:
             raise TidectlError(f"the nucleus refuses: {error}", f"see {self.log_path}") from error
+
+    def iot_core_counts(self) -> dict[str, int]:
+        """Return what went to IoT Core and came from it, and what was dropped on the way."""
+        return dict(self.ask("ListComponents", {}).get("iotCore") or {})
+
+    def deployed_names(self, names: Sequence[str]) -> list[str]:
+        """Return the names that are deployed; raises `TidectlError` where one is not."""
+        there = [one["componentName"] for one in self.components()]
+        for name in names:
+            if name not in there:
+                raise TidectlError(
+                    f"{name} is not deployed here", f"there are {', '.join(there) or 'none'}"
+                )
+        return list(dict.fromkeys(names))
 
     def components(self) -> list[dict[str, Any]]:
         """Return componentName, version, state, reason, pid and configuration of each."""

@@ -1,11 +1,15 @@
 """The status pages of the components that run here: which port each has, and where it is."""
 
+import http.client
+import json
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 # Fixed, so that a page stays where it was found; of these the first that is free.
 PORTS = range(8790, 8890)
+ANSWER_S_MAX = 2.0
+ANSWER_BYTES_MAX = 4 * 1024 * 1024
 
 
 def page_port(settings: Mapping[str, Any]) -> int:
@@ -18,6 +22,29 @@ def page_url(settings: Mapping[str, Any]) -> str:
     """Return where the page of a component is; "" where it has none."""
     port = page_port(settings)
     return f"http://127.0.0.1:{port}/" if port else ""
+
+
+def page_trouble(settings: Mapping[str, Any]) -> str:
+    """Return what the page of a component says is wrong, "" for nothing or without a page."""
+    port = page_port(settings)
+    if not port:
+        return ""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S_MAX)
+    try:
+        connection.request("GET", "/data")
+        found = json.loads(connection.getresponse().read(ANSWER_BYTES_MAX))
+        silent = [
+            f"{bus['name']}: {', '.join(bus['silent_units'])} silent"
+            if bus["silent_units"]
+            else f"{bus['name']} is down"
+            for bus in found["buses"]
+            if bus["silent_units"] or not bus["is_up"]
+        ]
+        return str(found["trouble"]) or "; ".join(silent)
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return "its status page does not answer"
+    finally:
+        connection.close()
 
 
 def choose_port(taken: Sequence[int]) -> int:

@@ -19,9 +19,11 @@ COMMANDS = {
     "sim": "Simulate a device of the field, or a small plant.",
     "up": "Run the components on this machine, from nothing to values in the store.",
     "down": "End the nucleus on this machine; what it keeps stays.",
-    "status": "Show the components and their states.",
+    "status": "Show the components, their states and what they say is wrong.",
     "logs": "Show what a component writes.",
     "config": "Show or change the configuration of a component.",
+    "restart": "Start components of this machine anew.",
+    "remove": "Take components from the nucleus on this machine.",
     "write": "Write a value into a device.",
     "acknowledge": "Say that somebody has seen an alarm.",
     "package": "Build a component for devices without a way to the package index.",
@@ -53,10 +55,17 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    epilog=examples("tidectl gateway up", "tidectl gateway lint greengrass_components"),
+    epilog=examples(
+        "tidectl gateway up                                    # this machine's own sensors",
+        "tidectl gateway sim modbus --port 5020                # in another terminal: a plant",
+        "tidectl gateway up modbus_adapter kinesis_uplink      # reads it",
+        "tidectl gateway status                                # and where the status pages are",
+        "tidectl gateway provision plant-1 --target aws        # then deploy to it, see deploy",
+    ),
 )
 def command() -> None:
     """Read industrial devices by Greengrass components.
 
-    On this machine the nucleus is ours: it runs the same components from the same recipes.
+    On this machine the nucleus is ours: it runs the same components from the same recipes. A
+    COMPONENT is a folder of greengrass_components, a path to another, or a full name.
     """

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import logging
 from dataclasses import asdict
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def command(url: str, policy: str, keys: Path, period_ms: int, as_json: bool) ->
         f"tidegate.{kind}.settings" if kind == "opcua" else f"tidegate.{kind}.adapter"
     )
     browse = importlib.import_module(f"tidegate.{kind}.browse").browse
+    logging.getLogger("asyncua").addHandler(logging.NullHandler())  # its errors are told below
     try:
         found = asyncio.run(browse(reader.read_settings(settings)))
     except GateError as error:

@@ -10,12 +10,7 @@ from rich.markup import escape
 
 from tidectl.errors import TidectlError
 from tidectl.gateway.component_says import SAYS_S_MAX, ComponentSays, Said
-from tidectl.gateway.component_source import (
-    COMPONENTS,
-    ComponentSource,
-    all_sources,
-    find_source,
-)
+from tidectl.gateway.component_source import ComponentSource, all_sources, full_name
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import chosen_gateway, thing_option
 from tidectl.gateway.setting_pairs import assigned, merged, overlaid
@@ -36,7 +31,7 @@ OTHERS_SAY_S_MAX = 1.5  # of which nobody knows that they say anything
     epilog=examples(
         "tidectl gateway config host_metrics",
         "tidectl gateway config host_metrics --set site=plant2 --set outbox.mebibytes_max=64",
-        "tidectl gateway config host_metrics --reset /site",
+        "tidectl gateway config host_metrics --reset outbox.mebibytes_max",
         "tidectl gateway config mqtt_bridge --file routes.yaml   # after a gateway check of it",
     )
 )
@@ -45,8 +40,8 @@ OTHERS_SAY_S_MAX = 1.5  # of which nobody knows that they say anything
               help="Set a value, its keys parted by points; JSON if it is.")  # fmt: skip
 @click.option("--file", "path", type=click.Path(path_type=Path, dir_okay=False),
               help="Set what is in this map of YAML or JSON, as a bridge's routes.")  # fmt: skip
-@click.option("--reset", "resets", multiple=True, metavar="POINTER",
-              help="Give what is at a JSON pointer back its default.")  # fmt: skip
+@click.option("--reset", "resets", multiple=True, metavar="KEY",
+              help="Give it back its default; also as a JSON pointer.")  # fmt: skip
 @thing_option
 @json_option
 @pass_home
@@ -67,13 +62,8 @@ def command(
     """
     device = chosen_gateway(home, thing)
     local = LocalNucleus(device.nucleus_root)
-    in_checkout = (COMPONENTS / component / "recipe.yaml").exists()
-    name = find_source(component).name if in_checkout else component
-    deployed = [one["componentName"] for one in local.components()]
-    if name not in deployed:
-        raise TidectlError(
-            f"{name} is not deployed here", f"there are {', '.join(deployed) or 'none'}"
-        )
+    (name,) = local.deployed_names([full_name(component)])
+    resets = tuple(_pointer(one) for one in resets)
     if given or resets or path:
         source = next((one for one in all_sources() if one.name == name), None)
         merge = assigned(given, [source]).get(name, {}) if source else merged(given)
@@ -124,9 +114,16 @@ def _reset(
         for pointer in resets:
             configuration.reset(pointer)
     except ConfigurationError as error:
-        raise TidectlError(str(error), "as --reset /outbox/sync") from error
+        raise TidectlError(str(error), "as --reset outbox.sync") from error
     found: dict[str, Any] = configuration.value()
     return found
+
+
+def _pointer(key: str) -> str:
+    """Return a JSON pointer (RFC 6901); keys may also be parted by points, as with --set."""
+    if not key or key.startswith("/"):
+        return key
+    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in key.split("."))
 
 
 def _tell(component: str, name: str, said: Said) -> None:
@@ -138,7 +135,7 @@ def _tell(component: str, name: str, said: Said) -> None:
             f"set it right, or --reset; all it says: tidectl gateway logs {component}",
         )
     for one in said.waiting:
-        say(escape(one))
+        say(escape(f"{one}; at once: tidectl gateway restart {component}"))
     if said.is_taken:
         say(f"{name} has taken it")
     else:

@@ -10,7 +10,7 @@ import click
 from rich.markup import escape
 
 from tidectl.errors import TidectlError
-from tidectl.gateway.cloud_route import CloudRoute, DeviceState
+from tidectl.gateway.cloud_route import WAIT_S_MAX, CloudRoute, DeviceState
 from tidectl.gateway.component_source import ComponentSource, all_sources, find_source
 from tidectl.gateway.core_device import DEFAULT_GROUP
 from tidectl.gateway.device_facts import look
@@ -58,6 +58,8 @@ from tidectl.target import AWS, Target, find_target
 @click.option("--replace", is_flag=True, help="With --cloud: take other components away.")
 @click.option("--rollback/--no-rollback", "roll_back", default=True, show_default=True,
               help="When it fails, have it as it was before.")  # fmt: skip
+@click.option("--within-s", type=click.IntRange(0, 86_400), default=int(WAIT_S_MAX),
+              show_default=True, help="With --cloud: how long devices are waited for.")  # fmt: skip
 @target_options
 @json_option
 @pass_home
@@ -75,6 +77,7 @@ def command(
     given: tuple[str, ...],
     replace: bool,
     roll_back: bool,
+    within_s: int,
     target: str,
     region: str | None,
     as_json: bool,
@@ -105,14 +108,20 @@ def command(
         else:
             packages = _packed(sources, home, Path(scratch), machines, pythons, as_link)
             assert route  # noqa: S101  --cloud has one
-            outcome = _to_group(route, group, packages, configuration, replace, roll_back)
+            outcome = _to_group(route, group, packages, configuration, replace, roll_back, within_s)
     if as_json:
         print_json(outcome)
     elif cloud:
-        rows = [tuple(one.values()) for one in outcome["devices"]]
+        rows = [tuple(one.values())[:-1] for one in outcome["devices"]]
         print_table(("device", "state", "why"), rows)
     else:
         print_table(("component", "state"), list(outcome["components"].items()))
+    waiting = [one["device"] for one in outcome.get("devices", ()) if one["waits"]]
+    if waiting:
+        raise TidectlError(
+            f"not done after {within_s} s: {', '.join(waiting)}",
+            "they get it once their nucleus runs and reaches the cloud: gateway status --cloud",
+        )
     if not outcome["done"]:
         raise click.exceptions.Exit(1)
 
@@ -207,6 +216,7 @@ def _to_group(
     configuration: dict[str, Any],
     replace: bool,
     roll_back: bool,
+    within_s: float,
 ) -> dict[str, Any]:
     devices = route.devices(group)
     before = route.latest_of_group(group)
@@ -214,24 +224,27 @@ def _to_group(
         with err.status(f"publishing {package.name}"):
             route.publish(package)
     deployment = route.deploy(group, packages, configuration, replace=replace, roll_back=roll_back)
-    states = _watch(route, deployment, devices)
+    states = _watch(route, deployment, devices, within_s)
     done = all(state.good for state in states)
     outcome: dict[str, Any] = {
         "deployment": deployment,
-        "devices": [{"device": one.device, "state": one.state, "why": one.why} for one in states],
+        "devices": [
+            {"device": one.device, "state": one.state, "why": one.why, "waits": not one.done}
+            for one in states
+        ],
         "done": done,
     }
     failed = [one for one in states if one.done and not one.good]
     if failed and roll_back and before:
         say(f"{len(failed)} of {len(states)} devices failed: the group gets what it had")
         outcome["rolled_back"] = route.deploy_again(group, before, "rolled back")
-        _watch(route, outcome["rolled_back"], devices)
-    elif not done and not failed:
-        raise TidectlError("some devices are not done", "tidectl gateway status --cloud")
+        _watch(route, outcome["rolled_back"], devices, within_s)
     return outcome
 
 
-def _watch(route: CloudRoute, deployment: str, devices: Sequence[str]) -> list[DeviceState]:
+def _watch(
+    route: CloudRoute, deployment: str, devices: Sequence[str], within_s: float
+) -> list[DeviceState]:
     told: dict[str, str] = {}
     with err.status(f"waiting for {len(devices)} devices") as status:
 
@@ -243,7 +256,7 @@ def _watch(route: CloudRoute, deployment: str, devices: Sequence[str]) -> list[D
             left = sum(not one.done for one in states)
             status.update(f"waiting for {left} of {len(states)} devices")
 
-        return route.wait(deployment, devices, show)
+        return route.wait(deployment, devices, show, within_s=within_s)
 
 
 def _tell(text: str) -> None:

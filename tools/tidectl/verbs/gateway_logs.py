@@ -3,12 +3,13 @@
 import click
 
 from tidectl.errors import TidectlError
-from tidectl.gateway.component_source import COMPONENTS, find_source
+from tidectl.gateway.component_source import full_name
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.log_file import last_lines, new_lines
 from tidectl.gateway.options import chosen_gateway, thing_option
 from tidectl.home import Home
-from tidectl.options import examples, pass_home
+from tidectl.options import examples, json_option, pass_home
+from tidectl.output import print_json
 
 LINES = 40
 
@@ -25,17 +26,30 @@ LINES = 40
               help="How many of the last lines.")  # fmt: skip
 @click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @thing_option
+@json_option
 @pass_home
-def command(home: Home, component: str | None, lines: int, follow: bool, thing: str | None) -> None:
-    """Show what a component writes, by its name or its folder's; else what the nucleus does."""
+def command(
+    home: Home,
+    component: str | None,
+    lines: int,
+    follow: bool,
+    thing: str | None,
+    as_json: bool,
+) -> None:
+    """Show what a component writes, by its name or its folder's; else what the nucleus does.
+
+    With --json one document of the last lines; with --follow lines, always.
+    """
     local = LocalNucleus(chosen_gateway(home, thing).nucleus_root)
     path = local.log_path
     if component:
-        in_checkout = (COMPONENTS / component / "recipe.yaml").exists()
-        path = local.component_log(find_source(component).name if in_checkout else component)
+        path = local.component_log(full_name(component))
     if not path.exists() and not follow:
         known = sorted(one.stem for one in path.parent.glob("*.log"))
         raise TidectlError(f"there is no log {path}", f"there are {', '.join(known) or 'none'}")
+    if as_json and not follow:
+        print_json({"path": str(path), "lines": last_lines(path, lines)})
+        return
     for line in last_lines(path, lines):
         click.echo(line)
     if follow:

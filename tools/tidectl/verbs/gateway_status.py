@@ -8,7 +8,7 @@ from tidectl.errors import TidectlError
 from tidectl.gateway.cloud_devices import CloudDevices
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import chosen_gateway, thing_option
-from tidectl.gateway.status_pages import page_url
+from tidectl.gateway.status_pages import page_trouble, page_url
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import print_facts, print_json, print_table, say
@@ -33,7 +33,9 @@ def command(
 ) -> None:
     """Show the components, their states and their status pages.
 
-    BROKEN: three errors in an hour; a new deployment clears it. Exit code 1 when one is.
+    Beside its status page stands what a component itself says is wrong.
+    BROKEN: three errors in an hour; a new deployment clears it, or `tidectl gateway restart`. Exit
+    code 1 when one is.
     """
     if cloud:
         devices = CloudDevices(find_target(target, home, region=region)).states(thing)
@@ -55,15 +57,18 @@ def command(
             raise TidectlError("no nucleus is running here", "start it: tidectl gateway up")
         found = [_component(one) for one in local.components()]
         broken = any(one["state"] == BROKEN for one in found)
-        document = {"thing": facts.thing, "nucleus": facts.nucleus, "pid": facts.pid}
+        counts = local.iot_core_counts()
+        document = {
+            "thing": facts.thing, "nucleus": facts.nucleus, "pid": facts.pid, "iot_core": counts,
+        }  # fmt: skip
         _show(
             as_json,
             {**document, "components": found},
-            [tuple(one.values())[:-1] for one in found],
+            [tuple(one.values())[:-2] for one in found],
             ("component", "version", "state", "process", "starts", "why"),
         )
         if not as_json:
-            _show_more(found)
+            _show_more(found, counts)
     if broken:
         raise click.exceptions.Exit(1)
 
@@ -76,17 +81,31 @@ def _component(one: dict[str, Any]) -> dict[str, Any]:
         "pid": one["pid"],
         "starts": one["starts"],
         "why": one["reason"],
+        "trouble": page_trouble(one["configuration"]) if one["pid"] else "",
         "page": page_url(one["configuration"]),
     }
 
 
-def _show_more(found: list[dict[str, Any]]) -> None:
+def _show_more(found: list[dict[str, Any]], counts: dict[str, int]) -> None:
     """Say where the status pages are, and where to look for what is wrong."""
-    if pages := [(one["component"], one["page"]) for one in found if one["page"]]:
+    pages = [
+        (one["component"], f"{one['page']}  {one['trouble']}".rstrip())
+        for one in found
+        if one["page"]
+    ]
+    if pages:
         print_facts(pages)
+    lost = {name: count for name, count in counts.items() if count and name != "published"}
+    if lost:
+        told = ", ".join(f"{_words(name)} {count}" for name, count in lost.items())
+        say(f"[yellow]IoT Core:[/] {told}, since the nucleus started: tidectl gateway logs")
     for one in found:
         if one["state"] in (BROKEN, ERRORED):
             say(f"what is wrong: tidectl gateway logs {one['component']}")
+
+
+def _words(name: str) -> str:
+    return "".join(f" {one.lower()}" if one.isupper() else one for one in name)
 
 
 def _show(

@@ -21,6 +21,8 @@ from tidectl.gateway.first_values import VALUES_S_MAX, first_values
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import DEFAULT_THING
 from tidectl.gateway.package import BUILD, link
+from tidectl.gateway.setting_pairs import assigned, overlaid
+from tidectl.gateway.settings_check import Place, check_settings
 from tidectl.gateway.status_pages import choose_port, page_port, page_url
 from tidectl.gateway.thing_owners import owned_things, things_expected
 from tidectl.gateway_list import GatewayList
@@ -46,6 +48,7 @@ CLASSIC, LITE = "classic", "lite"
     epilog=examples(
         "tidectl gateway up                             # this machine's own sensors",
         "tidectl gateway up modbus_adapter kinesis_uplink --nucleus lite",
+        "tidectl gateway up modbus_adapter kinesis_uplink --set tag_map=$PWD/tags.yaml",
         "tidectl gateway up modbus_adapter --restart --no-wait",
         "tidectl gateway up --http-port 0 --mqtt-port 0 --store-port 0   # when others have those",
     )
@@ -57,6 +60,8 @@ CLASSIC, LITE = "classic", "lite"
     "--nucleus", type=click.Choice([CLASSIC, LITE]), show_default="that which runs, or classic",
     help="Whose limits the components meet.",
 )  # fmt: skip
+@click.option("--set", "given", multiple=True, metavar="[COMPONENT:]KEY=VALUE",
+              help="Configure one, or all that have it; keys parted by points.")  # fmt: skip
 @click.option("--restart", is_flag=True, help="Start the components anew, as after an edit.")
 @click.option("--wait/--no-wait", default=True, help="Until the first values are in the store.")
 @local_port_options
@@ -68,6 +73,7 @@ def command(
     thing: str,
     site: str,
     nucleus: str | None,
+    given: tuple[str, ...],
     restart: bool,
     wait: bool,
     http_port: int,
@@ -80,14 +86,17 @@ def command(
     Starts the local cloud and deploys the stack when they are not there, makes the gateway, starts
     a nucleus of ours and deploys the components to it from this checkout, without building
     anything. It runs in the background until `tidectl gateway down`. Each component gets a status
-    page. Exit code 1 when one of the components is BROKEN.
+    page. Exit code 1 when one of the components is BROKEN. Without a COMPONENT: host_metrics and
+    kinesis_uplink, which carries what the others keep.
     """
     began_ms = now_ms()
     sources = _sources(components)
     device = core_device(home, thing)
     local = LocalNucleus(device.nucleus_root)
     _refuse_other_nucleus(local, nucleus)
-    things = _things(sources, thing, local)
+    own = assigned(given, sources)
+    _check_settings(sources, own, local, thing)
+    things = _things(sources, thing, local, own)
     target = _cloud(
         home, {"http_port": http_port, "mqtt_port": mqtt_port, "store_port": store_port}
     )
@@ -101,7 +110,7 @@ def command(
         facts = local.start(_nucleus_settings(device, target, nucleus or CLASSIC))
     say(f"nucleus {facts.nucleus} runs, process {facts.pid}")
     with err.status(f"deploying {len(sources)} components"):
-        _deploy(local, device, sources, target)
+        _deploy(local, device, sources, target, own)
         for source in sources if restart else ():
             local.ask("RestartComponent", {"componentName": source.name})
     deployed_ms = now_ms()
@@ -187,11 +196,32 @@ def _sources(names: tuple[str, ...]) -> list[ComponentSource]:
     return [find_source(name) for name in names]
 
 
-def _things(sources: list[ComponentSource], gateway: str, local: LocalNucleus) -> list[str]:
+def _check_settings(
+    sources: list[ComponentSource],
+    own: Mapping[str, Mapping[str, Any]],
+    local: LocalNucleus,
+    gateway: str,
+) -> None:
+    """Complain of what a component would refuse, before anything is started."""
+    running = local.components() if local.facts() else []
+    runs = {one["componentName"]: one["configuration"] for one in running}
+    for source in sources:
+        if source.name in own:
+            settings = overlaid(runs.get(source.name, {}), own[source.name])
+            check_settings(source, settings, Place(gateway, local.root / "work" / source.name))
+
+
+def _things(
+    sources: list[ComponentSource],
+    gateway: str,
+    local: LocalNucleus,
+    own: Mapping[str, Mapping[str, Any]],
+) -> list[str]:
     """Return the things of the components, which share none, nor with those that run already."""
     running = local.components() if local.facts() else []
     runs = {one["componentName"]: one["configuration"] for one in running}
     there = [source for source in all_sources() if source.name in runs]
+    runs |= {name: overlaid(runs.get(name, {}), settings) for name, settings in own.items()}
     owned = owned_things([*sources, *there], gateway, runs)
     return list(dict.fromkeys(thing for source in sources for thing in owned[source.name]))
 
@@ -212,7 +242,11 @@ def _cloud(home: Home, ports: Mapping[str, int]) -> Target:
 
 
 def _deploy(
-    local: LocalNucleus, device: CoreDevice, sources: list[ComponentSource], target: Target
+    local: LocalNucleus,
+    device: CoreDevice,
+    sources: list[ComponentSource],
+    target: Target,
+    own: Mapping[str, Mapping[str, Any]],
 ) -> None:
     for source in sources:
         link(source, device.build)
@@ -222,8 +256,8 @@ def _deploy(
         rootComponentVersionsToAdd={source.name: source.version for source in sources},
         componentToConfiguration={
             name: {"MERGE": settings}
-            for name, settings in _settings(local, device, sources, target).items()
-            if settings
+            for name, known in _settings(local, device, sources, target).items()
+            if (settings := overlaid(known, own.get(name, {})))
         },
     )
 

@@ -46,7 +46,8 @@ def test_a_group_gets_a_version_and_what_fails_is_taken_back(
     good = write_probe(tmp_path / "good" / "probe", mode="quiet", stream="of no stack")
     done = tidectl(*deploy(good, "--set", "site=plant7"), home=shared_home.path)
     assert done.code == 0, done.err
-    assert done.json()["devices"] == [{"device": "cloud-route-1", "state": "SUCCEEDED", "why": ""}]
+    (told,) = done.json()["devices"]
+    assert told == {"device": "cloud-route-1", "state": "SUCCEEDED", "why": "", "waits": False}
     nucleus = LocalNucleus(device.nucleus_root)
     (component,) = nucleus.components()
     assert (component["version"], component["state"]) == ("1.0.0", "RUNNING")

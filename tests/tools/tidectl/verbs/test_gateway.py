@@ -45,37 +45,58 @@ def test_one_command_brings_values_into_the_store(
         wrong = tidectl(*words, "--set", "mode=loud", home=shared_home.path)
         assert "does not take it" in wrong.complaint()
         assert "mode is 'loud'" in wrong.err
-        done = tidectl(*words, "--reset", "/mode", home=shared_home.path)
+        done = tidectl(*words, "--reset", "mode", home=shared_home.path)
         assert f"{NAME} has taken it" in done.err
         assert (done.json()["mode"], done.json()["site"]) == ("publish", "farm")
 
         again = tidectl("gateway", "up", folder, "--thing", thing, "--no-wait", "--restart",
-                        "--json", home=shared_home.path)  # fmt: skip
-        assert LocalNucleus(core_device(shared_home, thing).nucleus_root).components()[0][
-            "starts"
-        ] == 2  # fmt: skip
+                        "--set", "site=plant9", "--json", home=shared_home.path)  # fmt: skip
+        nucleus = LocalNucleus(core_device(shared_home, thing).nucleus_root)
+        (facts,) = nucleus.components()
+        assert (facts["starts"], facts["configuration"]["site"]) == (2, "plant9")
         assert again.json()["pid"] == document["pid"]
         settings = tidectl(*words, home=shared_home.path).json()
         assert "deep" in settings
         assert page == f"http://127.0.0.1:{settings['status_port']}/"
 
+        check_restart(tidectl, shared_home, nucleus)
         other = tidectl("gateway", "up", folder, "--thing", thing, "--nucleus", "lite",
                         home=shared_home.path)  # fmt: skip
         assert f"a classic nucleus runs for {thing}, not lite" in other.complaint()
         absent = tidectl("gateway", "config", "no.such", "--thing", thing, home=shared_home.path)
         assert "no.such is not deployed here" in absent.complaint()
         assert NAME in absent.err
+        check_remove(tidectl, shared_home, nucleus)
     finally:
-        ended = tidectl("gateway", "down", "--thing", thing, home=shared_home.path)
-    assert f"nucleus of {thing} ended" in ended.err
+        ended = tidectl("gateway", "down", "--thing", thing, "--json", home=shared_home.path)
+    assert ended.json() == {"thing": thing, "ended": True}
     assert LocalNucleus(core_device(shared_home, thing).nucleus_root).facts() is None
     for words in (("status",), ("config", NAME)):
         done = tidectl("gateway", *words, "--thing", thing, home=shared_home.path)
         assert "no nucleus is running here" in done.complaint()
 
 
+def check_restart(tidectl: Run, home: Home, nucleus: LocalNucleus) -> None:
+    words = ("--thing", "verbs-gateway", "--json")
+    restarted = tidectl("gateway", "restart", NAME, *words, home=home.path)
+    told = {"component": NAME, "state": "RUNNING", "errors": []}
+    assert restarted.json() == {"components": [told]}
+    assert nucleus.components()[0]["starts"] == 3
+    log = tidectl("gateway", "logs", NAME, *words, home=home.path)
+    assert any("site plant9" in line for line in log.json()["lines"])
+
+
+def check_remove(tidectl: Run, home: Home, nucleus: LocalNucleus) -> None:
+    words = ("--thing", "verbs-gateway", "--json")
+    removed = tidectl("gateway", "remove", NAME, *words, home=home.path)
+    assert removed.json() == {"removed": [NAME], "left": []}
+    assert nucleus.components() == []
+    assert (nucleus.root / "work" / NAME).is_dir()
+
+
 def test_without_a_gateway_each_verb_says_how_to_get_one(tidectl: Run) -> None:
-    for words in (("down",), ("status",), ("logs",), ("config", "x")):
+    for words in (("down",), ("status",), ("logs",), ("config", "x"), ("restart", "x"),
+                  ("remove", "x")):  # fmt: skip
         assert "there is no gateway" in tidectl("gateway", *words).complaint()
     assert "no component" in tidectl("gateway", "up", "no-such-component").complaint()
 
