@@ -16,7 +16,7 @@ from tidegate.command_log import CommandLog
 from tidegate.component_settings import ComponentSettings
 from tidegate.errors import GateError
 from tidegate.health import Health
-from tidegate.intake import Intake
+from tidegate.intake import Intake, OnAlarm, unheard
 from tidegate.outbox import Outbox
 from tidegate.outbox_upkeep import flush, keep_up
 from tidegate.sample import Value
@@ -34,12 +34,21 @@ SITE = "site"  # where neither the configuration nor the tag map names one
 
 
 class Component:
-    """Runs from `start` to `stop`; raises `GateError` for what can't be set up."""
+    """Runs from `start` to `stop`; raises `GateError` for what can't be set up.
+
+    `on_alarm` hears of each alarm that changes.
+    """
 
     def __init__(
-        self, kind: AdapterKind, settings: ComponentSettings, tag_map: TagMap, outbox: Outbox
+        self,
+        kind: AdapterKind,
+        settings: ComponentSettings,
+        tag_map: TagMap,
+        outbox: Outbox,
+        *,
+        on_alarm: OnAlarm = unheard,
     ) -> None:
-        self.kind, self.outbox = kind, outbox
+        self.kind, self.outbox, self._on_alarm = kind, outbox, on_alarm
         self._command_log = CommandLog(outbox.folder / "commands.jsonl")
         self.bugs = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -47,7 +56,7 @@ class Component:
 
     def _build(self, settings: ComponentSettings, tag_map: TagMap) -> None:
         site = settings.site or tag_map.site or SITE
-        intake = Intake(self.outbox, site, tag_map.groups)
+        intake = Intake(self.outbox, site, tag_map.groups, on_alarm=self._on_alarm)
         buses = [self._bus(bus, intake) for bus in tag_map.buses]
         self.settings, self.tag_map, self.intake = settings, tag_map, intake
         self.buses: Sequence[AnyBus] = buses

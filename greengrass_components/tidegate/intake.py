@@ -2,10 +2,12 @@
 
 Flow: pollers -> [intake] -> outbox
 Never waits and never raises: a sample that the outbox can't take is counted (`refused`), and told
-in the log once until it takes some again. `latest` has the newest sample of each group.
+in the log once until it takes some again, and once a minute at most: a full one takes one now and
+then. `latest` has the newest sample of each group.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 from tidegate import alarms
@@ -22,9 +24,16 @@ from tidegate.totals import Totals
 log = logging.getLogger("tidegate.intake")
 
 QUALITY_FIELD = "quality"
+TELL_EVERY_S = 60.0
 HELD_S_MAX = 60  # a value that nothing follows; shorter would keep values that need not be
 _NS_PER_MS = 1_000_000
 _NS_PER_S = 1_000_000_000
+
+OnAlarm = Callable[[Group, AlarmEvent], None]
+
+
+def unheard(_group: Group, _event: AlarmEvent) -> None:
+    """Hear of an alarm that nobody wants to hear of: its row is kept all the same."""
 
 
 class Intake:
@@ -36,8 +45,10 @@ class Intake:
         site: str,
         groups: Iterable[Group],
         *,
-        on_alarm: Callable[[Group, AlarmEvent], None] = lambda _group, _event: None,
+        on_alarm: OnAlarm = unheard,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock_s, self._tell_at_s = clock_s, 0.0
         self._outbox, self._site, self._on_alarm = outbox, site, on_alarm
         self._filters: dict[Group, RowFilter] = {}
         self._streams: dict[Group, Stream] = {}
@@ -54,7 +65,7 @@ class Intake:
         self.totals = Totals(outbox.folder / "counters.json", self._filters)
         self.latest: dict[Group, Sample] = {}
         self.samples = self.values = self.refused = 0
-        self._is_refusing = False
+        self._is_told = False
 
     def take(self, sample: Sample) -> None:
         """Take one sample of a group that was named at the beginning."""
@@ -133,10 +144,10 @@ class Intake:
             self._outbox.append(stream, at_ms, row)
         except (GateError, OSError) as error:
             self.refused += 1
-            if not self._is_refusing:
+            if not self._is_told and self._clock_s() >= self._tell_at_s:
                 log.error("outbox takes no samples: %s", error)
-            self._is_refusing = True
+                self._is_told, self._tell_at_s = True, self._clock_s() + TELL_EVERY_S
         else:
-            if self._is_refusing:
+            if self._is_told:
                 log.warning("outbox takes samples again; refused so far: %d", self.refused)
-                self._is_refusing = False
+                self._is_told = False

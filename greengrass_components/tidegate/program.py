@@ -18,10 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tidegate.adapter_kind import AdapterKind
+from tidegate.alarm_bell import AlarmBell
 from tidegate.command_link import CommandLink, CommandsFrom
 from tidegate.component import Component
 from tidegate.component_settings import NAMES, ComponentSettings, read_settings
 from tidegate.errors import GateError
+from tidegate.intake import unheard
 from tidegate.ipc import IpcError
 from tidegate.outbox import Outbox
 from tidegate.outbox_upkeep import note_settings
@@ -60,12 +62,18 @@ class _Program:
         settings, tag_map = await self._read()
         outbox = Outbox(self._options.state / "outbox", settings.outbox)
         try:
-            component = Component(self._kind, settings, tag_map, outbox)
+            ipc = self._process.ipc
+            bell = AlarmBell(ipc) if ipc else None
+            component = Component(
+                self._kind, settings, tag_map, outbox, on_alarm=bell.ring if bell else unheard
+            )
             await component.start()
             try:
                 await self._serve(component)
             finally:
                 await component.stop()
+                if bell:
+                    await bell.close()
         finally:
             outbox.close()
 

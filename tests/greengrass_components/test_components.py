@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tidectl.field_simulation import FieldSimulation
+from tidegate.alarm_bell import TOPIC as ALARM_TOPIC
 from tidegate.command_link import CLOUD_TOPIC, LOCAL_TOPIC, CommandsFrom
 from tidegate.outbox import Outbox
 from tidegate.tag_map import read_tag_map
@@ -55,7 +56,7 @@ def test_whose_samples_have_a_site_is_told_it_by_gateway_up(folder: Path) -> Non
 
 
 @pytest.mark.parametrize("folder", ADAPTERS, ids=lambda folder: folder.name)
-def test_an_adapter_takes_commands_of_nobody_and_may_of_whom_its_configuration_says(
+def test_an_adapter_takes_commands_of_whom_its_configuration_says_and_tells_of_alarms(
     folder: Path,
 ) -> None:
     recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
@@ -71,6 +72,7 @@ def test_an_adapter_takes_commands_of_nobody_and_may_of_whom_its_configuration_s
     assert granted >= {
         ("SubscribeToTopic", f"{LOCAL_TOPIC}/+"),
         ("PublishToTopic", f"{LOCAL_TOPIC}/*"),
+        ("PublishToTopic", f"{ALARM_TOPIC}/*"),
         ("SubscribeToIoTCore", f"{CLOUD_TOPIC}/*"),
         ("PublishToIoTCore", f"{CLOUD_TOPIC}/*"),
     }

@@ -1,22 +1,37 @@
 """The intake with a real outbox: alarms over restarts, and time that passes without values."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tidegate.alarms import AlarmRule, State
+from tidegate.batch_log import OutboxFullError
 from tidegate.errors import GateError
 from tidegate.group import Group
 from tidegate.intake import HELD_S_MAX, Intake
 from tidegate.outbox import Outbox
 from tidegate.report import Report
 from tidegate.sample import Sample, Value
+from tidegate.stream import Stream
 from tidegate.tag import Tag
 from tidewire import decode
 
 START_NS = 1_790_000_000 * 10**9
 SECOND_NS = 10**9
 LOW = AlarmRule("low", "level_m", low=1.0, on_delay_ms=5_000, latching=True)
+
+
+class NowAndThen(Outbox):
+    """Full every other time, as one whose sink takes little."""
+
+    asked = 0
+
+    def append(self, stream: Stream, time_ms: int, values: Sequence[Value]) -> None:
+        self.asked += 1
+        if self.asked % 2:
+            raise OutboxFullError("full")
+        super().append(stream, time_ms, values)
 
 
 class Line:
@@ -107,6 +122,21 @@ def test_an_alarms_delay_ends_though_the_device_has_nothing_new_to_tell(tmp_path
     assert line.kept("alarm") == [(pytest.approx(5.1), "active")]
     assert line.kept("tank") == [(0.0, 0.5)], "time alone makes no value"
     line.outbox.close()
+
+
+def test_an_outbox_that_takes_a_sample_now_and_then_does_not_fill_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    now_s = [100.0]
+    one, outbox = group(), NowAndThen(tmp_path / "outbox")
+    intake = Intake(outbox, "harbour", [one], clock_s=lambda: now_s[0])
+    for number in range(20):
+        intake.take(Sample(one, START_NS + number, 0, (1.0,)))
+        now_s[0] += 5.0
+    assert intake.refused == 10
+    assert caplog.text.count("takes no samples") == 2, "in a hundred seconds"
+    assert caplog.text.count("takes samples again") == 2
+    outbox.close()
 
 
 def test_a_value_that_nothing_follows_is_not_held_back_for_ever(tmp_path: Path) -> None:
