@@ -132,7 +132,9 @@ class IotCore:
     ) -> Callable[[], Awaitable[None]]:
         """Deliver what comes; the subscription is renewed at each connection."""
         one = _Subscription(topic_filter, qos, deliver)
-        first = not any(other.topic_filter == topic_filter for other in self._subscriptions)
+        first = not any(
+            other.topic_filter == topic_filter and other.qos >= qos for other in self._subscriptions
+        )
         if self._client is not None and first:
             try:
                 await self._client.subscribe(topic_filter, qos=qos)
@@ -189,12 +191,12 @@ class IotCore:
         )
 
     async def _serve(self, client: aiomqtt.Client) -> None:
-        wanted: dict[str, int] = {}
-        for one in self._subscriptions:
-            wanted[one.topic_filter] = max(one.qos, wanted.get(one.topic_filter, 0))
-        for topic_filter, qos in wanted.items():
-            if self._refusals.get(topic_filter, 0) < REFUSALS_MAX:
-                await self._renew(client, topic_filter, qos)
+        renewed: set[str] = set()
+        while wanted := self._wanted(renewed):  # what comes meanwhile is asked for as well
+            for topic_filter, qos in wanted.items():
+                if self._refusals.get(topic_filter, 0) < REFUSALS_MAX:
+                    await self._renew(client, topic_filter, qos)
+            renewed |= set(wanted)
         self._client = client
         self.connected.set()
         log.info("connected to IoT Core as %s", self._settings.thing)
@@ -205,6 +207,14 @@ class IotCore:
         finally:
             draining.cancel()
             await asyncio.wait({draining})
+
+    def _wanted(self, renewed: set[str]) -> dict[str, int]:
+        """Return the filters that are not asked for yet, each with the most of its QoS."""
+        wanted: dict[str, int] = {}
+        for one in self._subscriptions:
+            if one.topic_filter not in renewed:
+                wanted[one.topic_filter] = max(one.qos, wanted.get(one.topic_filter, 0))
+        return wanted
 
     async def _renew(self, client: aiomqtt.Client, topic_filter: str, qos: int) -> None:
         try:

@@ -6,6 +6,7 @@ import click
 
 from tidectl.errors import TidectlError
 from tidectl.gateway.cloud_devices import CloudDevices
+from tidectl.gateway.core_device import core_devices
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import chosen_gateway, thing_option
 from tidectl.gateway.status_pages import page_trouble, page_url
@@ -14,6 +15,8 @@ from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import print_facts, print_json, print_table, say
 from tidectl.target import find_target
 from tidegate.nucleus.component import BROKEN, ERRORED
+
+SILENT = "SILENT"  # beside Greengrass's own HEALTHY and UNHEALTHY
 
 
 @click.command(
@@ -35,21 +38,23 @@ def command(
 
     Beside its status page stands what a component itself says is wrong.
     BROKEN: three errors in an hour; a new deployment clears it, or `tidectl gateway restart`. Exit
-    code 1 when one is.
+    code 1 when one is. With --cloud, SILENT: provisioned from here, and not heard of yet.
     """
     if cloud:
         devices = CloudDevices(find_target(target, home, region=region)).states(thing)
-        rows = [
-            (one["device"], one["status"], each["component"], each["version"], each["state"],
-             each["why"])
-            for one in devices
-            for each in one["components"]
-        ]  # fmt: skip
+        silent = [] if thing else _silent(home, target, devices)
+        devices += [
+            {"device": one, "status": SILENT, "runtime": "", "version": "", "components": []}
+            for one in silent
+        ]
+        rows = [row for one in devices for row in _device_rows(one)]
         broken = any(row[4] == BROKEN for row in rows)
         _show(as_json, {"devices": devices}, rows,
               ("device", "health", "component", "version", "state", "why"))  # fmt: skip
         if not rows and not as_json:
-            say("no core device has reported")
+            say("there is no core device: tidectl gateway provision NAME")
+        if silent and not as_json:
+            say(f"does the nucleus of {', '.join(silent)} run, and reach the cloud?")
     else:
         local = LocalNucleus(chosen_gateway(home, thing).nucleus_root)
         facts = local.facts()
@@ -71,6 +76,25 @@ def command(
             _show_more(found, counts)
     if broken:
         raise click.exceptions.Exit(1)
+
+
+def _device_rows(device: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Return a row for each component of a device, and one for a device without any."""
+    head = (device["device"], device["status"])
+    return [
+        (*head, each["component"], each["version"], each["state"], each["why"])
+        for each in device["components"]
+    ] or [(*head, "", "", "", "")]
+
+
+def _silent(home: Home, target: str, devices: list[dict[str, Any]]) -> list[str]:
+    """Return the core devices provisioned from here that the cloud has not heard of yet."""
+    known = {one["device"] for one in devices}
+    return [
+        device.thing
+        for device in core_devices(home)
+        if device.thing not in known and device.facts().get("target") == target
+    ]
 
 
 def _component(one: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import pytest
 from paho.mqtt.client import MQTTMessage
 
@@ -43,11 +44,15 @@ def settings(local_cloud: CloudProcess, tmp_path_factory: pytest.TempPathFactory
     )
 
 
-def play(settings: Settings, scene: Callable[[IotCore], Awaitable[Any]]) -> None:
+def play(
+    settings: Settings,
+    scene: Callable[[IotCore], Awaitable[Any]],
+    make: Callable[[Settings], IotCore] = IotCore,
+) -> None:
     """Run `scene` with a connection that runs beside it."""
 
     async def run() -> None:
-        iot_core = IotCore(settings)
+        iot_core = make(settings)
         task = asyncio.create_task(iot_core.run())
         try:
             async with asyncio.timeout(20):
@@ -88,6 +93,24 @@ def test_what_a_broker_did_not_acknowledge_goes_again_on_the_same_connection(
         await until(lambda: got == [b"0", b"1"])
 
     play(settings, scene)
+
+
+def test_who_subscribes_while_the_others_are_renewed_is_not_forgotten(settings: Settings) -> None:
+    got: list[bytes] = []
+
+    class Interrupted(IotCore):
+        async def _renew(self, client: aiomqtt.Client, topic_filter: str, qos: int) -> None:
+            await super()._renew(client, topic_filter, qos)
+            if topic_filter == "nuc/first":
+                await self.subscribe("nuc/late", 1, lambda message: got.append(message.payload))
+
+    async def scene(iot_core: IotCore) -> None:
+        await iot_core.subscribe("nuc/first", 1, lambda _: None)
+        await iot_core.connected.wait()
+        await iot_core.publish(CloudMessage("nuc/late", b"0"))
+        await until(lambda: got == [b"0"])
+
+    play(settings, scene, Interrupted)
 
 
 def test_a_full_spool_drops_the_oldest_and_counts(settings: Settings) -> None:

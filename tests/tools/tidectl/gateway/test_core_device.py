@@ -48,6 +48,18 @@ def test_a_core_device_is_made_with_its_files_and_nothing_secret_readable(
         provision(deployed, Home(tmp_path / "other"), "core-1", site="x", group="core-group")
 
 
+def test_a_device_that_has_not_reported_is_shown_as_silent(
+    tidectl: Run, deployed: Target, shared_home: Home
+) -> None:
+    provision(deployed, shared_home, "core-silent", site="plant", group="core-group")
+    done = tidectl("gateway", "status", "--cloud", "--json", home=shared_home.path)
+    told = {one["device"]: one["status"] for one in done.json()["devices"]}
+    assert told["core-silent"] == "SILENT"
+    shown = tidectl("gateway", "status", "--cloud", home=shared_home.path)
+    assert "core-silent" in shown.out
+    assert "reach the cloud?" in shown.err
+
+
 def test_a_failure_leaves_nothing(deployed: Target, tmp_path: Path) -> None:
     home = Home(tmp_path)
     (tmp_path / "gateways").mkdir()
