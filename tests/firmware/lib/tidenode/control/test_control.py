@@ -73,11 +73,28 @@ def test_jobs_are_done_and_told(controlled: Callable[..., Controlled]) -> None:
     assert (status, details["boot"], details["sensor_errors"]) == ("SUCCEEDED", "1", "climate:0")
     status, details = one.ended(one.job({"operation": "fly"}))
     assert (status, details) == ("REJECTED", {"reason": "unknown operation 'fly'"})
-    status, details = one.ended(one.job({"operation": "logs"}))
-    assert (status, [one for one in details if not one.startswith("line_")]) == ("SUCCEEDED", [])
     status, details = one.ended(one.job({"operation": "reboot"}))
     assert (status, details) == ("SUCCEEDED", {"boot": "2"})
     assert one.reported("state")["boot"] == 2
+
+
+def test_the_log_is_sent_and_a_board_that_has_none_says_so(
+    controlled: Callable[..., Controlled],
+) -> None:
+    one = controlled()
+    one.wait_for("state", lambda: one.reported("state").get("boot") == 1)
+    status, details = one.ended(one.job({"operation": "logs"}))
+    assert (status, details.pop("uptime_s").isdigit()) == ("SUCCEEDED", True)
+    assert details == {
+        "log": "nothing was logged since the start",
+        "boot": "1",
+        "reset_cause": "power on",
+    }
+    one.want(lunch="x" * 1_500)
+    one.wait_for("the line", lambda: "settings are too long" in one.log())
+    status, details = one.ended(one.job({"operation": "logs", "lines": 1}))
+    assert (status, details.keys()) == ("SUCCEEDED", {"line_1"})
+    assert "settings are too long" in details["line_1"]
 
 
 def test_a_command_is_answered(
