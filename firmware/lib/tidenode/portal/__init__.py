@@ -36,9 +36,8 @@ class Portal:
         self._network = network
         self._root = root
         self._document = _document(root)
-        self._page = Page(
-            form.token_of(os.urandom(16)), _is_nameless(root, self._document), self._networks()
-        )
+        self._page = Page(form.token_of(os.urandom(16)), _is_nameless(root, self._document), [])
+        self._look()
         self._wish: Any = None
         self._wished = asyncio.Event()
         self._point = network.WLAN(network.AP_IF)
@@ -52,7 +51,7 @@ class Portal:
         http_port, dns_port = getattr(self._network, "portal_ports", (80, 53))
         self._open_point()
         address = self._point.ifconfig()[0]
-        server = Server(self._page, self._take)
+        server = Server(self._page, self._take, self._look)
         listener = await server.listen(address, http_port)
         names = asyncio.create_task(answer_for_ever(address, dns_port))
         where = address if http_port == 80 else "%s:%d" % (address, http_port)
@@ -79,8 +78,8 @@ class Portal:
             self._point.config(ssid=self.ssid, security=network.AUTH_OPEN, max_clients=2)
         self._point.active(True)
 
-    def _networks(self) -> "list[tuple[str, int, bool]]":
-        """Return (name, RSSI, whether it has a password) of what is in reach, by strength."""
+    def _look(self) -> None:
+        """Have the page show what is in reach, by strength; it stops the board for two seconds."""
         station = self._network.WLAN(self._network.STA_IF)
         station.active(True)
         found: dict[str, tuple[int, bool]] = {}
@@ -89,10 +88,13 @@ class Portal:
                 name = _text(ssid)
                 if name and rssi_dbm > found.get(name, (-1_000, False))[0]:
                     found[name] = rssi_dbm, bool(security)
-        except OSError:
-            pass  # then its name has to be typed
+        except OSError:  # then its name has to be typed, or was found before
+            self._page.mistakes = ["The board could not look for networks."]
+            return
         rows = sorted([(-rssi_dbm, name, locked) for name, (rssi_dbm, locked) in found.items()])
-        return [(name, -weak_dbm, locked) for weak_dbm, name, locked in rows[:_SCANNED_MAX]]
+        self._page.networks = [
+            (name, -weak_dbm, locked) for weak_dbm, name, locked in rows[:_SCANNED_MAX]
+        ]
 
     def _take(self, wish: "Any") -> None:
         self._wish = wish

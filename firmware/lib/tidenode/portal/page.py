@@ -33,6 +33,9 @@ _TOP = (
     ".e{background:var(--f);color:var(--e);border-radius:12px;padding:.8rem 1rem;margin:1rem 0}"
     "button{width:100%%;font:600 1.05rem system-ui,sans-serif;padding:.95rem;margin:1.2rem 0 0;"
     "border:0;border-radius:12px;background:var(--a);color:var(--c)}"
+    "h2{display:flex;align-items:center;justify-content:space-between}"
+    "h2 button{width:auto;min-height:2.75rem;margin:0;padding:0 .9rem;font-size:.95rem;color:var(--a);"
+    "background:none;border:1px solid var(--l)}.h{position:absolute;left:-99rem}"
     ".n{display:flex;gap:.7rem;margin:1rem .2rem 0;color:var(--m);font-size:.95rem}"
     "</style><main>"
 )
@@ -49,8 +52,11 @@ _DONE = (
 _FORM = (
     "<h1>Set up this board</h1><p>Choose the Wi-Fi it is to use.</p>%s"
     "<form method=post action=/ autocomplete=off><input type=hidden name=token value=%s>"
-    "<h2>Network</h2><div class=k>"
+    # What Enter presses is the first button: it is to connect.
+    "<button class=h tabindex=-1 aria-hidden=true>Connect</button>"
+    "<h2>Network<button name=look value=1 formnovalidate>Look again</button></h2><div class=k>"
 )
+_NONE = "<label><small>No network is in reach.</small></label>"
 _NETWORK = "<label><input type=radio name=ssid value='%s'%s><span>%s%s</span><i>%s</i></label>"
 _OTHER = (
     "<label><input type=radio name=ssid value=''%s><span><input type=text name=other maxlength=32 "
@@ -84,7 +90,7 @@ class Page:
         self.done = ""  # the one that was written down
         self.mistakes: list[str] = []
         self.filled: dict[str, str] = {}  # what was sent before; never the password
-        self._networks = networks
+        self.networks = networks
 
     def parts(self) -> "Iterator[str]":
         """Yield the page, piece by piece."""
@@ -96,13 +102,15 @@ class Page:
         told = "".join(["<div class=e role=alert>%s</div>" % escaped(one) for one in self.mistakes])
         yield _FORM % (told, self.token)
         chosen = self.filled.get("ssid", "")
-        for name, rssi_dbm, locked in self._networks:
+        if not self.networks:
+            yield _NONE
+        for name, rssi_dbm, locked in self.networks:
             checked = " checked" if name == chosen else ""
             note = "" if locked else " <small>open</small>"
             yield _NETWORK % (escaped(name), checked, escaped(name), note, _bars(rssi_dbm))
         other = self.filled.get("other", "")
         yield _OTHER % (
-            "" if chosen or (self._networks and not other) else " checked",
+            "" if self._has(chosen) or (self.networks and not other) else " checked",
             escaped(other),
         )
         yield _KEY
@@ -110,6 +118,9 @@ class Page:
             filled = [escaped(self.filled.get(key, "")) for key in ("thing", "site")]
             yield _NAMES % tuple(filled)
         yield _END + "</main>"
+
+    def _has(self, ssid: str) -> bool:
+        return ssid in [name for name, _, _ in self.networks]
 
 
 def escaped(text: str) -> str:

@@ -41,12 +41,18 @@ class RequestError(Exception):
 
 
 class Server:
-    """Shows `page`; `take(wish)` is called with what a person wants. `requests` counts."""
+    """Shows `page`; `take(wish)` is called with what a person wants, `look()` to scan again.
 
-    def __init__(self, page: "Page", take: "Callable[[Any], None]") -> None:
+    `requests` counts.
+    """
+
+    def __init__(
+        self, page: "Page", take: "Callable[[Any], None]", look: "Callable[[], None]"
+    ) -> None:
         self.requests = 0
         self._page = page
         self._take = take
+        self._look = look
         self._open = 0
         self._address = ""
 
@@ -127,6 +133,10 @@ class Server:
         wish, page.mistakes = form.wish_of(fields, page.nameless)
         fields.pop("password", None)  # the page never shows it
         page.filled = fields
+        if fields.get("look"):
+            page.mistakes = []  # it is not filled in yet
+            self._look()
+            return "200 OK", page.parts()
         if wish is None:
             return "400 Bad Request", page.parts()
         self._take(wish)

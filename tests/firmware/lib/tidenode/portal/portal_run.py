@@ -23,9 +23,17 @@ class Hardware:
         return b"\x24\x0a\xc4\xab\xcd\xef"
 
 
+def deaf(_):
+    raise OSError(110)
+
+
 gc.collect()
 before = gc.mem_alloc()
 one = portal.Portal(Hardware, network, folder)
+for name, network_later in given.get("later", {}).items():  # switched on since it looked
+    network.around[name] = tuple(network_later)
+if given.get("deaf"):
+    network.WLAN.scan = deaf
 asyncio.run(one.run())
 gc.collect()
 settings = dict(network.settings)

@@ -155,6 +155,45 @@ def test_a_network_that_is_not_here_yet_is_taken_where_somebody_insists(phone: P
     assert phone.config()["wifi"] == {"networks": [{"ssid": "new barn", "password": ""}]}
 
 
+def test_a_network_that_was_switched_on_since_is_found_by_another_look(tmp_path: Path) -> None:
+    phone = Phone(tmp_path, later={"new <i>": (-40, "anewsecret")})
+    assert "new &lt;i&gt;" not in phone.page()
+    status, page = phone.send(
+        look="1", ssid="barn", other="", password="halfway", thing="shed-1", site="", insist="1"
+    )
+    assert status == 200
+    assert page.index("new &lt;i&gt;") < page.index("value='barn' checked")
+    assert "role=alert" not in page
+    assert "value='shed-1'" in page  # what was typed stays, but no password
+    assert "halfway" not in page
+    assert not (tmp_path / "config.json").exists()
+    phone.send(ssid="new <i>", password="anewsecret", thing="shed-1", site="farm")
+    phone.board.result(UP_S_MAX)
+    assert phone.config()["wifi"]["networks"][0]["ssid"] == "new <i>"
+
+
+def test_a_look_that_fails_keeps_what_was_found_and_says_so(tmp_path: Path) -> None:
+    phone = Phone(tmp_path, deaf=True)
+    _, page = phone.send(look="1")
+    assert "could not look for networks" in page
+    assert "barn" in page
+    phone.close()
+
+
+def test_where_no_network_is_in_reach_one_is_typed(tmp_path: Path) -> None:
+    phone = Phone(tmp_path, around={})
+    page = phone.page()
+    assert "No network is in reach" in page
+    assert "<input type=radio name=ssid value='' checked>" in page
+    phone.close()
+
+
+def test_enter_connects_and_does_not_look(phone: Phone) -> None:
+    """It presses the form's first button."""
+    form = phone.page().partition("<form")[2]
+    assert "name=" not in re.findall(r"<button[^>]*>", form)[0]
+
+
 def test_mistakes_are_told_together(phone: Phone) -> None:
     status, page = phone.send(ssid="", other="", password="short", thing="a b", site="")
     assert status == 400
