@@ -34,8 +34,8 @@ _TOP = (
     "button{width:100%%;font:600 1.05rem system-ui,sans-serif;padding:.95rem;margin:1.2rem 0 0;"
     "border:0;border-radius:12px;background:var(--a);color:var(--c)}"
     "h2{display:flex;align-items:center;justify-content:space-between}"
-    "h2 button{width:auto;min-height:2.75rem;margin:0;padding:0 .9rem;font-size:.95rem;color:var(--a);"
-    "background:none;border:1px solid var(--l)}.h{position:absolute;left:-99rem}"
+    "h2 button{width:auto;min-height:2.75rem;margin:0;padding:0 .9rem;font-size:.95rem;"
+    "color:var(--a);background:none;border:1px solid var(--l)}.h{position:absolute;left:-99rem}"
     ".n{display:flex;gap:.7rem;margin:1rem .2rem 0;color:var(--m);font-size:.95rem}"
     "</style><main>"
 )
