@@ -22,6 +22,10 @@ def _nothing_wrong(_: Group) -> Mistakes:
     return ()
 
 
+def _polls_none(_: Mapping[str, Any], __: Group) -> bool:
+    return False
+
+
 def _no_line(_: Mapping[str, Any]) -> str:
     return ""
 
@@ -30,7 +34,8 @@ def _no_line(_: Mapping[str, Any]) -> str:
 class AdapterKind:
     """`make` takes the settings of one connection and returns its adapter; raises `GateError`.
 
-    `subscribes`: the device tells changes, and is not polled. `check` yields what is wrong with a
+    `subscribes`: the device tells changes, and is not polled, but for the groups of which `polls`
+    says so, with the settings of their connection. `check` yields what is wrong with a
     group, as (field, or "" for the group, text). `tag_options` and `group_options` are the names
     of the adapter's own columns and keys. `default_connection`: settings where a tag map needs
     to name none, as of a machine that reads itself. `file_settings` are settings that name files,
@@ -44,6 +49,7 @@ class AdapterKind:
     name: str
     make: Callable[[Mapping[str, Any]], Adapter]
     subscribes: bool = False
+    polls: Callable[[Mapping[str, Any], Group], bool] = _polls_none
     check: Callable[[Group], Mistakes] = _nothing_wrong
     tag_options: frozenset[str] = frozenset()
     group_options: frozenset[str] = frozenset()

@@ -7,7 +7,7 @@ Flow: devices -> buses -> intake -> outbox (on the disk, from where the uplink t
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tidegate.adapter_kind import AdapterKind
 from tidegate.bus_listener import AnyBus, BusListener
@@ -15,6 +15,7 @@ from tidegate.bus_worker import BusWorker
 from tidegate.command_log import CommandLog
 from tidegate.component_settings import ComponentSettings
 from tidegate.errors import GateError
+from tidegate.group import Group
 from tidegate.health import Health
 from tidegate.intake import Intake, OnAlarm, unheard
 from tidegate.outbox import Outbox
@@ -57,7 +58,7 @@ class Component:
     def _build(self, settings: ComponentSettings, tag_map: TagMap) -> None:
         site = settings.site or tag_map.site or SITE
         intake = Intake(self.outbox, site, tag_map.groups, on_alarm=self._on_alarm)
-        buses = [self._bus(bus, intake) for bus in tag_map.buses]
+        buses = [made for bus in tag_map.buses for made in self._buses_of(bus, intake)]
         self.settings, self.tag_map, self.intake = settings, tag_map, intake
         self.buses: Sequence[AnyBus] = buses
         self.health = Health(intake=intake, outbox=self.outbox, buses=buses, clock_s=time.monotonic)
@@ -66,23 +67,32 @@ class Component:
         )
         self.page = StatusPage(ComponentView(self.kind.name, intake, self.outbox, buses))
 
-    def _bus(self, bus: Bus, intake: Intake) -> AnyBus:
+    def _buses_of(self, bus: Bus, intake: Intake) -> Iterator[AnyBus]:
+        """Yield what reads a connection, and what listens to it: each has a session of its own."""
+        polled: list[Group] = []
+        told: list[Group] = []
         try:
-            adapter = self.kind.make(bus.settings)
+            for group in bus.groups:
+                is_polled = not self.kind.subscribes or self.kind.polls(bus.settings, group)
+                (polled if is_polled else told).append(group)
+            if polled:
+                yield BusWorker(
+                    name=bus.name,
+                    adapter=self.kind.make(bus.settings),
+                    groups=polled,
+                    deliver=intake.take,
+                    stretch=lambda: self.outbox.pressure.stretch,
+                )
+            if told:
+                yield BusListener(
+                    name=f"{bus.name}, told" if polled else bus.name,
+                    adapter=self.kind.make(bus.settings),
+                    groups=told,
+                    deliver=intake.take,
+                )
         except GateError as error:
             where = f"{bus.file}:{bus.line}: connection {bus.name}"
             raise GateError(f"{where}: {error}") from error
-        if self.kind.subscribes:
-            return BusListener(
-                name=bus.name, adapter=adapter, groups=bus.groups, deliver=intake.take
-            )
-        return BusWorker(
-            name=bus.name,
-            adapter=adapter,
-            groups=bus.groups,
-            deliver=intake.take,
-            stretch=lambda: self.outbox.pressure.stretch,
-        )
 
     def _keep_command(
         self, thing: str, measurement: str, at_ms: int, facts: dict[str, Value]

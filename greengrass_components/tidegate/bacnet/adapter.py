@@ -35,7 +35,6 @@ from tidegate.bacnet.address import (
     parse_address,
 )
 from tidegate.bacnet.values import Flags, flags_of, plain
-from tidegate.bus_worker import BusWorker
 from tidegate.changes import Changes
 from tidegate.group import Group
 from tidegate.quality import Quality
@@ -172,13 +171,10 @@ class BacnetAdapter:
         Each tag has its own subscription; the device tells the value at once, and then when it
         has changed by the object's COV increment. Everything is read now and then anyway, so
         that a notification may get lost; a group with a tag that the device takes no
-        subscription for is read at its period. Without `cov` all groups are polled.
+        subscription for is read at its period.
         """
         if self._application is None:
             await self.connect()
-        if not self._settings.cov:
-            await BusWorker(name="bacnet", adapter=self, groups=groups, deliver=deliver).run()
-            return
         async with asyncio.TaskGroup() as tasks:
             for group in groups:
                 changes = Changes(group, merge_ns=0)

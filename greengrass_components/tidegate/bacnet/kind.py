@@ -31,6 +31,7 @@ KIND = AdapterKind(
     name="bacnet",
     make=_make,
     subscribes=True,
+    polls=lambda settings, _: not read_settings(settings).cov,
     check=_check,
     plans_requests=True,
     tag_options=frozenset({"priority"}),

@@ -28,7 +28,9 @@ from tidegate.sample import Sample, Value
 from tidegate.setting_reader import SettingReader
 from tidegate.tag import Tag
 
-logging.getLogger("pycomm3").setLevel(logging.WARNING)  # at INFO it tells of every message
+log = logging.getLogger("tidegate.ethernetip")
+# It tells of every message, and of a tag that is not there with a traceback each time.
+logging.getLogger("pycomm3").setLevel(logging.CRITICAL)
 
 _T = TypeVar("_T")
 _URL = re.compile(r"enip://(?P<host>[^/:\s]+)(?::(?P<port>\d{1,5}))?(?:/(?P<slot>\d{1,2}))?/?")
@@ -90,6 +92,7 @@ class EthernetIpAdapter:
         self._settings, self._clock_ns = settings, clock_ns
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ethernetip")
         self._driver: Any = None
+        self._told: set[str] = set()  # tags that this connection could not have
 
     async def connect(self) -> None:
         """Connect, and read the list of tags; raises `EthernetIpDownError`."""
@@ -109,6 +112,7 @@ class EthernetIpAdapter:
             await self._let_go(driver)
             raise EthernetIpDownError(f"{settings.host} opens no session")
         self._driver = driver
+        self._told.clear()
 
     async def close(self) -> None:
         """Let go of the connection; never raises."""
@@ -143,11 +147,20 @@ class EthernetIpAdapter:
         if all(one.error for one in results) and not driver.connected:
             await self.close()
             raise EthernetIpDownError(f"{self._settings.host} has ended the connection")
-        self.unknown_tags += sum(bool(one.error) for one in results)
+        for tag, one in zip(group.tags, results, strict=True):
+            if one.error:
+                self._tell(tag, one.error)
         values = tuple(_value(tag, one) for tag, one in zip(group.tags, results, strict=True))
         qualities = bytes(Quality.BAD if value is None else Quality.GOOD for value in values)
         middle_ns = (began_ns + ended_ns) // 2
         return Sample(group, middle_ns, ended_ns, values, qualities if any(qualities) else None)
+
+    def _tell(self, tag: Tag, error: str) -> None:
+        """Count a tag that can't be had, and log it once a connection."""
+        self.unknown_tags += 1
+        if tag.address not in self._told:
+            self._told.add(tag.address)
+            log.warning("no value of tag %s: %s", tag.address, error)
 
     async def subscribe(self, groups: Sequence[Group], deliver: Deliver) -> None:  # noqa: ARG002  the protocol's
         """Raise `EthernetIpError`: tags are polled."""

@@ -43,9 +43,10 @@ class ServerClock:
             log.warning("server's clock was set by %+.0f s", moved_ns / 1e9)
         elif not self._heard and abs(self.ahead_ns) >= WORTH_TELLING_NS:
             log.warning(
-                "server's clock is %+.0f s from the gateway's: samples have its time, unless"
-                " the connection says times: gateway", self.ahead_ns / 1e9,
-            )  # fmt: skip
+                "server's clock is %+.0f s from the gateway's: samples have its time, and the store"
+                " takes none from 10 minutes ahead on; set it, or say times: gateway",
+                self.ahead_ns / 1e9,
+            )
         self._heard = True
 
     def at(self, now_ns: int) -> int:

@@ -67,6 +67,7 @@ class SnmpAgent:
         self.port = port or free_port_udp()
         self.requests = 0
         self.objects_max = 1000  # of one request; beyond it the answer is too big
+        self.failing: set[tuple[int, ...]] = set()  # objects that it can't read
         self._plant, self._dead = plant, frozenset(dead)
         self._round_trip_s = round_trip_ms / 1000
         self._exceptions, self._dice = exceptions, random.Random(seed)  # noqa: S311  faults
@@ -193,6 +194,9 @@ class _Instruments(instrum.AbstractMibInstrumController):  # type: ignore[misc] 
         self._agent.begin()
         if len(pairs) > self._agent.objects_max:
             raise TooBigError(idx=0)
+        for number, (name, _) in enumerate(pairs):
+            if tuple(name) in self._agent.failing:
+                raise GenError(idx=number)
         return [(name, self._value(tuple(name))) for name, _ in pairs]
 
     def read_next_variables(self, *pairs: Any, **_context: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""SNMP as the component sees it: groups are polled, or are told by traps.
+"""SNMP as the component sees it: groups that are polled, and groups that are told by traps.
 
 A group's unit is an agent, `192.0.2.10` or `192.0.2.10:1161`. One with the option `trap`, an
 object identifier, is not polled: each such trap of the unit (of anyone where it has none) is a
@@ -14,7 +14,6 @@ from pyasn1.type import univ
 from pysnmp.proto import rfc1902
 
 from tidegate.adapter import Deliver
-from tidegate.bus_worker import BusWorker
 from tidegate.group import Group
 from tidegate.sample import Sample, Value
 from tidegate.snmp.agent_link import AgentLink
@@ -71,16 +70,11 @@ class SnmpAdapter:
         return self._sample(group, (began_ns + ended_ns) // 2, ended_ns, found)
 
     async def subscribe(self, groups: Sequence[Group], deliver: Deliver) -> None:
-        """Poll the groups that are polled, and deliver traps of the others, until cancelled."""
-        polled = [group for group in groups if TRAP_OPTION not in group.options]
-        told = [group for group in groups if TRAP_OPTION in group.options]
-        if told and not self._settings.trap_port:
-            raise SnmpError(f"{told[0].measurement} waits for traps: set trap_port")
-        if told:
-            self._listener = self._listen(told, deliver)
+        """Deliver traps until cancelled; raises `SnmpError` where they can't be heard."""
+        if not self._settings.trap_port:
+            raise SnmpError(f"{groups[0].measurement} waits for traps: set trap_port")
+        self._listener = self._listen(groups, deliver)
         try:
-            if polled:
-                await BusWorker(name="snmp", adapter=self, groups=polled, deliver=deliver).run()
             await asyncio.Event().wait()
         finally:
             listener, self._listener = self._listener, None

@@ -28,7 +28,8 @@ from tidegate.snmp.errors import SnmpError, SnmpSilentError
 from tidegate.snmp.settings import SnmpSettings
 
 PORT = 161
-_TOO_BIG, _NO_SUCH_NAME = 1, 2
+_TOO_BIG, _NO_SUCH_NAME, _GENERAL_ERROR = 1, 2, 5
+_OF_ONE = (_NO_SUCH_NAME, _GENERAL_ERROR)  # the former is all that version 1 can say
 _AUTHENTICATIONS = {
     "md5": USM_AUTH_HMAC96_MD5,
     "sha": USM_AUTH_HMAC96_SHA,
@@ -60,7 +61,7 @@ class AgentLink:
         self._engine.close_dispatcher()
 
     async def read(self, unit: str, oids: Sequence[tuple[int, ...]]) -> list[Any]:
-        """Return the value of each; None for one that a version 1 agent does not have.
+        """Return the value of each; None for one that a version 1 agent does not have, or fails at.
 
         Raises `SnmpSilentError` and `SnmpError`.
         """
@@ -87,7 +88,10 @@ class AgentLink:
         self._check(unit, indication, status)
 
     async def _get(self, unit: str, oids: Sequence[tuple[int, ...]]) -> list[Any] | None:
-        """Return the values; None when the agent wants to be asked for less."""
+        """Return the values; None when the agent wants to be asked for less.
+
+        An object that the agent names as what it failed at costs itself: the rest is asked again.
+        """
         missing: set[int] = set()
         while len(missing) < len(oids):
             places = [place for place in range(len(oids)) if place not in missing]
@@ -103,8 +107,8 @@ class AgentLink:
             if not indication and int(status) == _TOO_BIG and len(oids) > 1:
                 self._sizes[unit] = max(1, len(oids) // 2)
                 return None
-            if not indication and int(status) == _NO_SUCH_NAME and 0 < int(index) <= len(places):
-                missing.add(places[int(index) - 1])  # version 1 has no other way to say so
+            if not indication and int(status) in _OF_ONE and 0 < int(index) <= len(places):
+                missing.add(places[int(index) - 1])
                 continue
             self._check(unit, indication, status)
             values: list[Any] = [None] * len(oids)

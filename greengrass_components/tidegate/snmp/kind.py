@@ -42,6 +42,7 @@ KIND = AdapterKind(
     name="snmp",
     make=_make,
     subscribes=True,
+    polls=lambda _, group: TRAP_OPTION not in group.options,
     check=_check,
     plans_requests=True,
     group_options=frozenset({TRAP_OPTION}),

@@ -7,6 +7,7 @@ from tidegate.bus_listener import AnyBus
 from tidegate.group import Group
 from tidegate.intake import Intake
 from tidegate.outbox import Outbox
+from tidegate.pressure import Pressure
 from tidegate.sample import Sample
 from tidegate.status_page.snapshot import BusState, FieldState, GroupState, Snapshot
 
@@ -63,9 +64,7 @@ class ComponentView:
                 "samples_refused": intake.refused,
                 **{f"dropped_{name}": count for name, count in dropped.items()},
             },
-            trouble="polling is slowed down: the outbox is filling"
-            if outbox.pressure.is_high
-            else "",
+            trouble=_trouble(outbox.pressure),
         )  # fmt: skip
 
     def _take_rates(self) -> None:
@@ -92,6 +91,12 @@ class ComponentView:
             counts.overruns,
             tuple(sorted(bus.silent_units)),
         )
+
+
+def _trouble(pressure: Pressure) -> str:
+    if pressure.is_refusing:
+        return "polling is slowed down: the disk takes no samples"
+    return "polling is slowed down: the outbox is filling" if pressure.is_high else ""
 
 
 def _group(group: Group, sample: Sample | None) -> GroupState:

@@ -207,8 +207,9 @@ def plant(modbus_port: int, opcua_port: int, **settings: Any) -> None:
 def _run(ports: dict[str, int], settings: dict[str, Any], **more: Any) -> None:
     as_json = settings.pop("as_json")
     seconds = settings.pop("seconds")
-    # It warns of the policies that were not asked for.
-    logging.getLogger("asyncua").setLevel(logging.ERROR)
+    # They warn of policies that were not asked for, and of blocks that are to be missing.
+    for name in ("asyncua", "snap7"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         simulation = FieldSimulation(ports, **settings, **more)
         asyncio.run(_until_asked(simulation, seconds, as_json))

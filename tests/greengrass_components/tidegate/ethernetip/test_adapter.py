@@ -68,20 +68,24 @@ def test_every_point_of_the_plant_is_read_in_one_packet() -> None:
     run(scene)
 
 
-def test_elements_scales_and_tags_that_are_not_there() -> None:
+def test_elements_scales_and_tags_that_are_not_there(caplog: pytest.LogCaptureFixture) -> None:
     async def scene(plant: Plant, controller: LogixController, adapter: EthernetIpAdapter) -> None:
         plant.advance(30)
         await controller.show()
         level = pytest.approx(float(plant.measured["tank.level_m"]))
-        sample = await adapter.poll(
-            group(
-                tag("tank.level_m", scale=100.0),
-                Tag(field="newest", address=f"{LEVELS}[1199]"),
-                Tag(field="all", address=LEVELS + "[0]"),
-                tag("heater.power_kw"),
-                Tag(field="absent", address="nothing.Speed"),
-            )
+        wanted = group(
+            tag("tank.level_m", scale=100.0),
+            Tag(field="newest", address=f"{LEVELS}[1199]"),
+            Tag(field="all", address=LEVELS + "[0]"),
+            tag("heater.power_kw"),
+            Tag(field="absent", address="nothing.Speed"),
         )
+        for _ in range(3):
+            sample = await adapter.poll(wanted)
+        told = [record.getMessage() for record in caplog.records]
+        assert [text.partition(":")[0] for text in told] == [
+            "no value of tag heater_power_kw", "no value of tag nothing.Speed",
+        ], "once, and nothing of pycomm3's"  # fmt: skip
         assert sample.values[0] == pytest.approx(float(plant.measured["tank.level_m"]) * 100)
         assert sample.values[1:] == (level, 0.0, None, None)
         assert sample.qualities == bytes([0, 0, 0, 2, 2])
