@@ -7,6 +7,7 @@ aggregates always, whose key inside says which gateway they are from.
 """
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +31,12 @@ class ByStreamManager:
     def __init__(self, settings: StreamManagerSettings, kinesis_stream: str) -> None:
         self._settings, self._kinesis_stream = settings, kinesis_stream
         self._client: StreamClient | None = None
+        self._absent_since_s: float | None = None
+
+    @property
+    def absent_s(self) -> float:
+        """How long it has not been there now, 0.0 while it is; a full stream is no absence."""
+        return 0.0 if self._absent_since_s is None else time.monotonic() - self._absent_since_s
 
     async def put_records(self, records: Sequence[tuple[str, bytes]]) -> list[Result]:
         """Append the records' data; a full stream is an error of the record, and tried again."""
@@ -52,20 +59,29 @@ class ByStreamManager:
     async def connected(self) -> StreamClient:
         """Return the connection, with the stream declared on it; raises `StreamsError`."""
         if self._client is None or not self._client.is_connected:
-            settings = self._settings
-            client = await StreamClient.connect(
-                port=settings.port,
-                socket_path=Path(settings.socket) if settings.socket else None,
-                token=_token(settings),
-                request_timeout_s=REQUEST_TIMEOUT_S,
-            )
             try:
-                await self._declare(client)
-            except BaseException:
-                client.close()
+                self._client = await self._connect()
+            except (StreamsError, TimeoutError, OSError):
+                if self._absent_since_s is None:
+                    self._absent_since_s = time.monotonic()
                 raise
-            self._client = client
+            self._absent_since_s = None
         return self._client
+
+    async def _connect(self) -> StreamClient:
+        settings = self._settings
+        client = await StreamClient.connect(
+            port=settings.port,
+            socket_path=Path(settings.socket) if settings.socket else None,
+            token=_token(settings),
+            request_timeout_s=REQUEST_TIMEOUT_S,
+        )
+        try:
+            await self._declare(client)
+        except BaseException:
+            client.close()
+            raise
+        return client
 
     def close(self) -> None:
         """End the connection."""

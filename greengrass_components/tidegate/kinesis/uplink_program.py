@@ -90,8 +90,9 @@ class UplinkProgram:
         if settings.status_port:
             await page.try_open(settings.status_port)
         carrying = asyncio.create_task(uplink.run())
+        helpers.append(asyncio.create_task(_until_absent(settings, client)))
         try:
-            await self._process.told(carrying)
+            await self._process.told(carrying, helpers[-1])
             uplink.stop()
             await asyncio.wait({carrying}, timeout=STOP_S)
             if carrying.done():
@@ -188,6 +189,16 @@ class UplinkProgram:
         if len(list(folder.iterdir())) < REFUSED_FILES_MAX:
             (folder / f"{time.time_ns()}.kpl").write_bytes(data)
         log.error("record kept aside folder=%s: %s", folder, why)
+
+
+async def _until_absent(settings: UplinkSettings, client: UplinkClient) -> None:
+    """Return when the stream manager has been away for long, and another way may be taken."""
+    most_s = settings.stream_manager.absent_s_max
+    while settings.via is not Via.AUTO or not isinstance(client, ByStreamManager):
+        await asyncio.sleep(LOOK_S)  # there is one way, and it is tried for ever
+    while client.absent_s < most_s:
+        await asyncio.sleep(min(LOOK_S, most_s / 4))
+    log.warning("no stream manager for %d s: looks for a way anew", most_s)
 
 
 def follow_new(folders: Iterable[Path], known: Set[Path], uplink: Uplink) -> set[Path]:

@@ -15,8 +15,13 @@ NAMES = (
 )  # fmt: skip
 
 
+ABSENT_S_MAX = 60  # more than a restart takes
+
+
 class Via(StrEnum):
-    """Which way records go; AUTO takes Stream Manager where one answers at the start."""
+    """Which way records go; AUTO takes Stream Manager where one answers, at the start and when
+    what is taken has been away for long.
+    """
 
     AUTO = "auto"
     KINESIS = "kinesis"
@@ -32,6 +37,7 @@ class StreamManagerSettings:
     token_file: str
     stream: str
     mebibytes_max: int
+    absent_s_max: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +97,7 @@ def _stream_manager(mapping: Mapping[str, Any]) -> StreamManagerSettings:
         token_file=reader.text("token_file", "../io.tidegauge.StreamManager/token"),
         stream=reader.text("stream", "tidegauge"),
         mebibytes_max=reader.integer("mebibytes_max", 256, 1, 1 << 20),
+        absent_s_max=reader.integer("absent_s_max", ABSENT_S_MAX, 1, 86_400),
     )
     reader.finish()
     return settings

@@ -143,6 +143,37 @@ def test_by_stream_manager_records_pass_its_file_and_reach_kinesis(
     box.close()
 
 
+def test_records_go_directly_where_the_stream_manager_stays_away(
+    tmp_path: Path, processes: list[Process]
+) -> None:
+    work = tmp_path / "work"
+    box = adapter(work, "io.tidegauge.Modbus", "gw-1:modbus")
+    own, manager = work / "io.tidegauge.KinesisUplink", tmp_path / "elsewhere"
+    with Endpoint() as endpoint:
+        facts = manager / "facts.json"
+        arguments = ("--port", "0", "--facts", str(facts), "--no-nucleus")
+        streams = Process("stream_manager", manager, endpoint.url, *arguments)
+        processes.append(streams)
+        wait_for("the stream manager", facts.exists)
+        reach = {
+            "port": json.loads(facts.read_text())["port"],
+            "token_file": str(manager / "token"), "absent_s_max": 1,
+        }  # fmt: skip
+        settings = configuration(own, linger_ms="50", stream_manager=reach)
+        uplink = Process("kinesis_uplink", own, endpoint.url, "--configuration", settings)
+        processes.append(uplink)
+        wait_for("the first", lambda: arrived(endpoint) == {"gw-1:modbus": {0}}, within_s=20.0)
+        assert streams.end() == 0
+        (manager / "token").unlink()
+        manager.rename(tmp_path / "removed")
+        append(box, "gw-1:modbus", 100, 100)
+        wait_for("all", lambda: arrived(endpoint) == {"gw-1:modbus": {0, 1}}, within_s=20.0)
+        assert "no stream manager for 1 s: looks for a way anew" in uplink.log()
+        assert "puts directly" in uplink.log()
+        assert uplink.end() == 0
+    box.close()
+
+
 def test_a_wrong_configuration_ends_it_with_all_mistakes_told(
     tmp_path: Path, processes: list[Process]
 ) -> None:
