@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.errors import GateError
+from tidegate.ipc import OperationError
 from tidegate.ipc.client import SOCKET_VARIABLE
 from tidegate.process import Process, exit_code_of, log_refused, parsed, parser_of
 from tidegate.segment_log.cursors import replace_file
 from tidegate.streams.errors import StreamsError
 from tidegate.streams.manager import Manager
-from tidegate.streams.manager_settings import AUTHENTICATIONS, ManagerSettings, settings_of
+from tidegate.streams.manager_settings import AUTHENTICATIONS, NAMES, ManagerSettings, settings_of
 
 log = logging.getLogger("tidegate.streams")
 
@@ -74,7 +75,7 @@ class _Program:
                 log_refused(error)
 
     async def _read(self) -> ManagerSettings:
-        configuration = {**await self._process.settings(None), **_flags(self._options)}
+        configuration = {**await self._given(), **_flags(self._options)}
         settings = settings_of(configuration, os.environ)
         if settings.passed_over:
             log.warning("settings that have no meaning here: %s", ", ".join(settings.passed_over))
@@ -85,6 +86,14 @@ class _Program:
             socket=state / settings.socket,
             token_file=state / settings.token_file,
         )
+
+    async def _given(self) -> dict[str, Any]:
+        """Return the configuration whole, so that what is no setting is told, where that goes."""
+        try:
+            return await self._process.settings(None)
+        except OperationError as error:
+            log.info("configuration read setting by setting: %s", error)
+            return await self._process.settings(NAMES)
 
 
 def _flags(options: argparse.Namespace) -> dict[str, Any]:

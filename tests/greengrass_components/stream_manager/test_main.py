@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 import stream_manager as sdk
+from tests.greengrass_components.tidegate.ipc.desk import Desk
 from tests.greengrass_components.tidegate.nucleus.root import Root, until
 from tests.greengrass_components.tidegate.streams.manager_process import MAIN, ManagerProcess
+from tidegate.ipc.client import SOCKET_VARIABLE, TOKEN_VARIABLE
+from tidegate.ipc.limits import LITE
 from tidegate.nucleus.nucleus import Nucleus
 from tidegate.setting_reader import SettingsError
 from tidegate.streams.manager_settings import settings_of
@@ -115,6 +118,18 @@ def test_settings_are_read_as_texts_and_as_numbers_and_all_mistakes_told() -> No
             {"port": 70_000, "authentication": "all", "prot": 1, "endpoints": {"s3": "h:80"}}, {}
         )
     assert len(error.value.mistakes) == 4
+
+
+def test_a_configuration_too_long_for_one_message_of_lite_is_read_by_settings(
+    tmp_path: Path,
+) -> None:
+    padding = {f"k{number}": "x" * 500 for number in range(30)}
+    with Desk(LITE) as desk:
+        desk.nucleus.add("m", "t", {"retrySecondsMax": "30", "padding": padding})
+        environment = {SOCKET_VARIABLE: str(desk.socket_path), TOKEN_VARIABLE: "t"}
+        with ManagerProcess(tmp_path, environment=environment) as manager:
+            assert "configuration read setting by setting: ServiceError" in manager.log()
+            assert manager.stop() == 0
 
 
 def test_under_the_public_name_the_nucleus_vouches_for_components(tmp_path: Path) -> None:

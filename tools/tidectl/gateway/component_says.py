@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidectl.gateway.local_nucleus import LocalNucleus
+from tidectl.gateway.log_file import last_lines
 from tidegate.nucleus.component import BROKEN, ERRORED
 
 REFUSED = "configuration stays as it was: "
 TAKEN = "configuration read again"
 WAITS = ("of the next start", "waits for the next start")
 SAYS_S_MAX = 4.0  # half a second until a component looks, and some for a slow machine
+STANDS_S = 1.5  # what a component runs that finds nothing wrong at its start
+LINES_BACK = 200  # of a log, where the last error is looked for
 _POLL_S = 0.1
 
 
@@ -71,6 +74,29 @@ class ComponentSays:
                 return file.read().decode(errors="replace").splitlines()
         except FileNotFoundError:
             return []
+
+
+def troubles(local: LocalNucleus) -> list[str]:
+    """Return a line for each component that did not stay up: its last error, and where to look."""
+    found = []
+    for one in local.components():
+        if one["state"] not in (ERRORED, BROKEN):
+            continue
+        name = one["componentName"]
+        lines = last_lines(local.component_log(name), LINES_BACK)
+        errors = [_said(line, " ERROR ") for line in lines if " ERROR " in line]
+        why = errors[-1] if errors else one["reason"]
+        found.append(f"{name} is {one['state']}: {why}; more: tidectl gateway logs {name}")
+    return found
+
+
+def wait_until_steady(local: LocalNucleus, within_s: float = STANDS_S) -> None:
+    """Return when the components have run for a while, or one has ended with an error."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if any(one["state"] in (ERRORED, BROKEN) for one in local.components()):
+            return
+        time.sleep(_POLL_S)
 
 
 def _size(path: Path) -> int:

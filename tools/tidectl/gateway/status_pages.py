@@ -26,25 +26,34 @@ def page_url(settings: Mapping[str, Any]) -> str:
 
 def page_trouble(settings: Mapping[str, Any]) -> str:
     """Return what the page of a component says is wrong, "" for nothing or without a page."""
-    port = page_port(settings)
-    if not port:
+    if not page_port(settings):
         return ""
+    found = page_data(settings)
+    if found is None:
+        return "its status page does not answer"
+    silent = [
+        f"{bus['name']}: {', '.join(bus['silent_units'])} silent"
+        if bus["silent_units"]
+        else f"{bus['name']} is down"
+        for bus in found["buses"]
+        if bus["silent_units"] or not bus["is_up"]
+    ]
+    return str(found["trouble"]) or "; ".join(silent)
+
+
+def page_data(settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what the page of a component shows, None where it has none or that does not answer."""
+    port = page_port(settings)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S_MAX)
     try:
         connection.request("GET", "/data")
         found = json.loads(connection.getresponse().read(ANSWER_BYTES_MAX))
-        silent = [
-            f"{bus['name']}: {', '.join(bus['silent_units'])} silent"
-            if bus["silent_units"]
-            else f"{bus['name']} is down"
-            for bus in found["buses"]
-            if bus["silent_units"] or not bus["is_up"]
-        ]
-        return str(found["trouble"]) or "; ".join(silent)
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        return "its status page does not answer"
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
     finally:
         connection.close()
+    has_all = isinstance(found, dict) and {"buses", "trouble", "queue"} <= set(found)
+    return found if has_all else None
 
 
 def choose_port(taken: Sequence[int]) -> int:

@@ -6,6 +6,7 @@ from tidectl.errors import TidectlError
 from tidectl.gateway.component_source import full_name
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import chosen_gateway, thing_option
+from tidectl.gateway.status_pages import page_data
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home
 from tidectl.output import err, print_json, say
@@ -30,6 +31,14 @@ def command(home: Home, components: tuple[str, ...], thing: str | None, as_json:
     """
     local = LocalNucleus(chosen_gateway(home, thing).nucleus_root)
     names = local.deployed_names([full_name(one) for one in components])
+    for one in local.components():
+        data = page_data(one["configuration"]) if one["componentName"] in names else None
+        count = data["queue"].get("messages_to_export") if data else 0
+        if count:
+            say(
+                f"[yellow]{one['componentName']} has {count} messages that are not exported yet[/]:"
+                " they go when it is up again"
+            )
     with err.status(f"removing {', '.join(names)}"):
         local.deploy(rootComponentsToRemove=names)
     there = {one["componentName"] for one in local.components()}

@@ -6,15 +6,13 @@ import click
 from rich.markup import escape
 
 from tidectl.errors import TidectlError
-from tidectl.gateway.component_says import ComponentSays
+from tidectl.gateway.component_says import STANDS_S, ComponentSays
 from tidectl.gateway.component_source import full_name
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import chosen_gateway, thing_option
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home
 from tidectl.output import err, print_json, say
-
-STANDS_S = 1.5  # what a component runs that finds nothing wrong at its start
 
 
 @click.command(

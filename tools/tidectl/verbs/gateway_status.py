@@ -3,9 +3,11 @@
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from tidectl.errors import TidectlError
 from tidectl.gateway.cloud_devices import CloudDevices
+from tidectl.gateway.component_says import troubles
 from tidectl.gateway.core_device import core_devices
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import chosen_gateway, thing_option
@@ -14,7 +16,7 @@ from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import print_facts, print_json, print_table, say
 from tidectl.target import find_target
-from tidegate.nucleus.component import BROKEN, ERRORED
+from tidegate.nucleus.component import BROKEN
 
 SILENT = "SILENT"  # beside Greengrass's own HEALTHY and UNHEALTHY
 
@@ -74,6 +76,8 @@ def command(
         )
         if not as_json:
             _show_more(found, counts)
+            for line in troubles(local):
+                say(escape(line))
     if broken:
         raise click.exceptions.Exit(1)
 
@@ -111,7 +115,7 @@ def _component(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show_more(found: list[dict[str, Any]], counts: dict[str, int]) -> None:
-    """Say where the status pages are, and where to look for what is wrong."""
+    """Say where the status pages are, and what was lost on the way to the cloud and back."""
     pages = [
         (one["component"], f"{one['page']}  {one['trouble']}".rstrip())
         for one in found
@@ -123,9 +127,6 @@ def _show_more(found: list[dict[str, Any]], counts: dict[str, int]) -> None:
     if lost:
         told = ", ".join(f"{_words(name)} {count}" for name, count in lost.items())
         say(f"[yellow]IoT Core:[/] {told}, since the nucleus started: tidectl gateway logs")
-    for one in found:
-        if one["state"] in (BROKEN, ERRORED):
-            say(f"what is wrong: tidectl gateway logs {one['component']}")
 
 
 def _words(name: str) -> str:

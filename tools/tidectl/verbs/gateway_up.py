@@ -10,6 +10,7 @@ import click
 from rich.markup import escape
 
 from tidectl.errors import TidectlError
+from tidectl.gateway.component_says import troubles, wait_until_steady
 from tidectl.gateway.component_source import (
     COMPONENTS,
     ComponentSource,
@@ -115,6 +116,8 @@ def command(
             local.ask("RestartComponent", {"componentName": source.name})
     deployed_ms = now_ms()
     found, silent = _wait_for_values(target, local, device, sources, began_ms) if wait else ([], [])
+    if not wait:
+        wait_until_steady(local)
     states = local.components()
     if as_json:
         print_json(
@@ -137,6 +140,8 @@ def command(
         )
     else:
         _show(states, found, silent, now_ms() - began_ms)
+        for line in troubles(local):
+            say(escape(line))
     asked = {source.name for source in sources}
     if any(one["state"] == BROKEN and one["componentName"] in asked for one in states):
         raise click.exceptions.Exit(1)
