@@ -122,15 +122,20 @@ class OpcuaAdapter:
         merge_ns = self._settings.merge_ms * 1_000_000
         changes = [(group, Changes(group, merge_ns)) for group in groups]
         self._changes = [one for _, one in changes]
-        failures = 0
+        failures, told = 0, ""
         while True:
             began_s = time.monotonic()
             try:
                 if self._session is None or self._session.lost.is_set():
                     await self.connect()
+                if told:
+                    log.info("connected again url=%s", self._settings.url)
+                told = ""
                 await self._listen(changes, deliver)
             except OpcuaError as error:
-                log.warning("subscription failed: %s", error)
+                if str(error) != told:  # a server may be away for days
+                    log.warning("subscription failed: %s", error)
+                told = str(error)
             await self.close()
             now_ns = self._clock_ns()
             for _, one in changes:

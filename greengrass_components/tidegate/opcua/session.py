@@ -21,6 +21,7 @@ from tidegate.opcua.settings import OpcuaSettings
 
 log = logging.getLogger("tidegate.opcua")
 logging.getLogger("asyncua").setLevel(logging.WARNING)  # at INFO it tells of every publish
+logging.getLogger("asyncua.client").setLevel(logging.ERROR)  # of each try to connect, below
 
 NODES_PER_CALL = 1000  # where the server tells no limit
 _CLOSE_S_MAX = 3.0

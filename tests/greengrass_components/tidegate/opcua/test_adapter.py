@@ -317,6 +317,33 @@ def test_an_absent_server_is_told_with_its_address() -> None:
         asyncio.run(OpcuaAdapter(OpcuaSettings(url="opc.tcp://127.0.0.1:1/")).connect())
 
 
+def test_a_server_that_stays_away_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        tries: asyncio.Queue[None] = asyncio.Queue()
+
+        async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            tries.put_nowait(None)
+            writer.transport.abort()
+
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        adapter = OpcuaAdapter(
+            OpcuaSettings(url=f"opc.tcp://127.0.0.1:{port}/", timeout_ms=1000, retry_ms_max=100),
+            retry_ms_min=10,
+        )
+        listening = asyncio.create_task(adapter.subscribe([group(tag("a"))], Delivered()))
+        async with asyncio.timeout(WAIT_S_MAX):
+            for _ in range(4):
+                await tries.get()
+            while not listening.done():  # a library may swallow one cancellation
+                listening.cancel()
+                await asyncio.wait({listening}, timeout=0.1)
+        server.close()
+
+    asyncio.run(scene())
+    assert caplog.text.count("subscription failed") == 1
+
+
 def test_settings_are_read_as_text_or_numbers_and_all_mistakes_told() -> None:
     read = read_settings({"url": "opc.tcp://plc:4840", "queue": "5", "merge_ms": 20.0})
     assert (read.queue, read.merge_ms, read.times) == (5, 20, "source")
