@@ -12,7 +12,8 @@ import sys
 
 FOLDER = "/health"
 CRASH = "crash"  # with its trace
-LATE = "late"  # the watchdog is about to bite; the names of those who did not turn
+LATE = "late"  # the watchdog is about to bite; the name of who did not turn
+AGAIN = " turned again"  # behind the name: it is fed again
 RESET = "reset"  # without a trace: by a fault below Python, or on purpose
 SAFE_MODE = "safe_mode"
 WATCHDOG = "watchdog"
@@ -47,23 +48,29 @@ def note_error(error: Exception, folder: str = FOLDER) -> None:
 def note_start(bitten: bool, safe_mode: bool, marked: bytes = b"", folder: str = FOLDER) -> str:
     """Keep why there is this start, after one that ended badly; `bitten` by the watchdog.
 
-    `marked` is what the RTC holds: the measurement that was being read. Return that, or which
-    part was late; nothing where it was neither.
+    `marked` is what the RTC holds: the measurement that was being read. Return which part was late,
+    else that: where one was late the loop turned, and nobody blocked it. Nothing if not bitten.
     """
     names = kept(folder)
-    blocker = _text_of_mark(marked)
+    late = ""
+    try:
+        if names and names[-1].endswith(LATE):
+            late = text_of(names[-1], folder)
+    except (OSError, UnicodeError):
+        pass  # it is told, or not, as the others are
+    if late.endswith(AGAIN):
+        late = ""
+    blocker = "" if late else _text_of_mark(marked)
     try:
         if bitten:
             note(WATCHDOG, blocker, folder)
-            if not blocker and names and names[-1].endswith(LATE):
-                blocker = text_of(names[-1], folder)
         elif not names or not names[-1].endswith(CRASH):
             note(RESET, "", folder)
         if safe_mode:
             note(SAFE_MODE, "", folder)
-    except (OSError, UnicodeError):
+    except OSError:
         pass  # a flash that fails is no reason not to start
-    return blocker
+    return (late or blocker) if bitten else ""
 
 
 def kept(folder: str = FOLDER) -> "list[str]":

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class Watchdog:
-    """Watch `parts`, of (name, part); `feed` is the chip's. `late(name)` comes before the bite."""
+    """Watch `parts`, of (name, part); `feed` is the chip's.
+
+    `late(name, False)` comes before the bite, `late(name, True)` if it did not come to that.
+    """
 
     def __init__(
         self,
@@ -22,14 +25,14 @@ class Watchdog:
         feed: "Callable[[], object]",
         now_ms: "Callable[[], int]",
         period_ms: int,
-        late: "Callable[[str], None]",
+        late: "Callable[[str, bool], None]",
     ) -> None:
         self._parts = parts
         self._feed = feed
         self._now_ms = now_ms
         self._late_ms = period_ms // 2
         self._late = late
-        self._told = False
+        self._told = ""
 
     def turn(self) -> None:
         """Feed, unless a part is late."""
@@ -37,19 +40,21 @@ class Watchdog:
         for name, part in self._parts:
             if part.due_ms is not None and now_ms - part.due_ms > self._late_ms:
                 if not self._told:
-                    self._told = True
-                    self._late(name)
+                    self._told = name
+                    self._late(name, False)
                 return
-        self._told = False
+        if self._told:
+            self._late(self._told, True)
+            self._told = ""
         self._feed()
 
 
-def note_late(name: str) -> None:
+def note_late(name: str, again: bool) -> None:
     """Keep the name for the one who will ask why the board was reset."""
     from tidenode import incident, log
 
-    log.warn("watchdog not fed: %s is late" % name)
+    log.warn(("watchdog fed: %s turned again" if again else "watchdog not fed: %s is late") % name)
     try:
-        incident.note(incident.LATE, name)
+        incident.note(incident.LATE, name + incident.AGAIN if again else name)
     except OSError:
         pass  # the line above is all there is

@@ -64,6 +64,39 @@ def test_a_start_after_a_crash_has_its_trace_and_no_other_reason(tmp_path: Path)
     assert [name.split(".")[1] for name in incident.kept(folder)][-2:] == ["crash", "safe_mode"]
 
 
+LATE_CLIMATE, AGAIN = (incident.LATE, "climate"), (incident.LATE, "climate" + incident.AGAIN)
+
+
+@pytest.mark.parametrize(
+    ("before", "marked", "blocker", "text"),
+    [
+        ([], b"", "", ""),  # something else
+        ([], b"attic", "attic", "attic"),
+        ([LATE_CLIMATE], b"", "climate", ""),
+        ([LATE_CLIMATE], b"attic", "climate", ""),  # the loop turned: attic was read in passing
+        ([LATE_CLIMATE, AGAIN], b"attic", "attic", "attic"),
+        ([LATE_CLIMATE, (incident.CRASH, "x")], b"attic", "attic", "attic"),
+        ([], bytes(200), "", ""),  # samples of a board that slept
+        ([], b"\xff\xfe", "", ""),
+    ],
+)
+def test_who_had_the_board_reset_is_known_by_the_next_start(
+    tmp_path: Path, before: list[tuple[str, str]], marked: bytes, blocker: str, text: str
+) -> None:
+    folder = str(tmp_path)
+    for kind, name in before:
+        incident.note(kind, name, folder)
+    assert incident.note_start(True, False, marked, folder) == blocker
+    newest = incident.kept(folder)[-1]
+    assert newest.endswith(incident.WATCHDOG)
+    assert incident.text_of(newest, folder) == text
+
+
+def test_a_start_that_the_watchdog_did_not_cause_accuses_nobody(tmp_path: Path) -> None:
+    incident.note(*LATE_CLIMATE, folder=str(tmp_path))
+    assert incident.note_start(False, False, b"attic", str(tmp_path)) == ""
+
+
 @pytest.mark.parametrize("storage", ["segments", "ring"])
 @pytest.mark.parametrize("pushed", [False, True])
 @pytest.mark.parametrize("forgotten", [0, 1, 3])

@@ -10,14 +10,14 @@ class Board:
 
     def __init__(self) -> None:
         self.now_ms = self.fed = 0
-        self.late: list[str] = []
+        self.late: list[tuple[str, bool]] = []
         self.link, self.climate = SimpleNamespace(due_ms=None), SimpleNamespace(due_ms=1_000)
         self.watchdog = Watchdog(
             parts=[("link", self.link), ("climate", self.climate)],
             feed=self.feed,
             now_ms=lambda: self.now_ms,
             period_ms=10_000,
-            late=self.late.append,
+            late=lambda name, again: self.late.append((name, again)),
         )
 
     def feed(self) -> None:
@@ -40,7 +40,7 @@ def test_a_part_that_is_late_is_named_once_and_starves_it() -> None:
     board = Board()
     assert not board.turned_at(6_001)
     assert not board.turned_at(6_101)
-    assert board.late == ["climate"]
+    assert board.late == [("climate", False)]
 
 
 def test_a_part_that_turns_again_in_time_ends_it() -> None:
@@ -50,7 +50,7 @@ def test_a_part_that_turns_again_in_time_ends_it() -> None:
     assert board.turned_at(6_101)
     board.link.due_ms = 7_000
     assert not board.turned_at(12_001)
-    assert board.late == ["climate", "link"]
+    assert board.late == [("climate", False), ("climate", True), ("link", False)]
 
 
 def test_a_part_that_waits_for_another_is_not_late() -> None:

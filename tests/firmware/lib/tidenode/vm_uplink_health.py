@@ -55,7 +55,7 @@ class Bench:
         )  # fmt: skip
         self.watchdog = Watchdog(
             parts=[("link", self.uplink)], feed=self.feed, now_ms=clock.monotonic_ms,
-            period_ms=PERIOD_MS, late=self.late.append,
+            period_ms=PERIOD_MS, late=lambda name, again: self.late.append((name, again)),
         )  # fmt: skip
 
     def feed(self):
@@ -82,7 +82,7 @@ async def test_one_that_hangs_in_dialling_is_late_within_a_period():
     task = asyncio.create_task(bench.uplink.run())
     assert await bench.fed_after(10)
     assert not await bench.fed_after(PERIOD_MS)
-    assert bench.late == ["link"]
+    assert bench.late == [("link", False)]
     task.cancel()
 
 

@@ -6,8 +6,16 @@ from typing import Any
 from littlefs import LittleFS
 
 from tests.firmware.lib.tidenode.control.controlled import LATE_S_MAX, SETTINGS, Controlled
-from tests.firmware.lib.tidenode.test_health import CHIP, FAILS, flash_of, with_driver
-from tidectl.simulated_board import RESET_EXIT_CODE
+from tests.firmware.lib.tidenode.test_health import (
+    BME,
+    CHIP,
+    FAILS,
+    HANGS,
+    WATCHDOG_S,
+    flash_of,
+    with_driver,
+)
+from tidectl.simulated_board import RESET_EXIT_CODE, WATCHDOG_EXIT_CODE
 from tidectl.target import Target
 from tidenode import streak
 
@@ -40,6 +48,18 @@ def test_a_board_in_safe_mode_says_so_and_takes_a_job(deployed: Target, tmp_path
         assert one.ended(one.job({"operation": "diagnostics"}))[0] == "SUCCEEDED"
         assert one.board.stats
         assert (one.board.stats.sampled, one.board.stats.safe_mode) == (0, True)
+
+
+def test_the_cloud_is_told_which_sensor_hung(deployed: Target, tmp_path: Path) -> None:
+    measurements = [*CHIP["measurements"], BME]
+    one = Controlled(deployed, tmp_path, "hung", measurements=measurements, watchdog_s=WATCHDOG_S)
+    with_driver(one.image_path, HANGS)
+    one.board.start()
+    assert one.board.wait(LATE_S_MAX) == WATCHDOG_EXIT_CODE
+    with one:
+        one.wait_for("the sensor's name", lambda: bool(one.reported("state").get("left_out")))
+        assert one.reported("state")["left_out"] == ["health"]
+        one.wait_for("the others", lambda: one.sampled() > 40)
 
 
 def fallen_so_often(flash: LittleFS) -> None:
