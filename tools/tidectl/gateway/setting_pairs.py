@@ -1,8 +1,9 @@
 """Settings as they are typed: `key.below=value`, or `component:key.below=value`."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +11,8 @@ import click
 from tidectl.errors import TidectlError
 from tidectl.gateway.component_source import ComponentSource, all_sources
 from tidectl.gateway.settings_check import ACCESS_CONTROL, is_known, setting_names
+
+_FILE_KEYS = frozenset({"tag_map", "ca", "certificate", "key", "password_file"})
 
 
 def merged(pairs: Iterable[str]) -> dict[str, Any]:
@@ -94,3 +97,21 @@ def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
         both = isinstance(value, Mapping) and isinstance(tree.get(key), Mapping)
         tree[key] = overlaid(tree[key], value) if both else value
     return tree
+
+
+def with_files_from_here(tree: Mapping[str, Any], tell: Callable[[str], None]) -> dict[str, Any]:
+    """Return the tree with files that are named from the present folder under their whole paths.
+
+    For a nucleus on this machine, whose components work in folders of their own; `tell` hears of
+    each.
+    """
+    found = dict(tree)
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            found[key] = with_files_from_here(value, tell)
+        elif key in _FILE_KEYS and isinstance(value, str):
+            path = Path(value)
+            if not path.is_absolute() and path.is_file():
+                found[key] = str(path.absolute())
+                tell(f"{key}: {found[key]}")
+    return found

@@ -13,7 +13,7 @@ from tidectl.gateway.component_says import SAYS_S_MAX, ComponentSays, Said
 from tidectl.gateway.component_source import ComponentSource, all_sources, full_name
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import chosen_gateway, thing_option
-from tidectl.gateway.setting_pairs import assigned, merged, overlaid
+from tidectl.gateway.setting_pairs import assigned, merged, overlaid, with_files_from_here
 from tidectl.gateway.settings_check import Place, check_settings, is_known
 from tidectl.gateway.thing_owners import owned_things
 from tidectl.home import Home
@@ -69,6 +69,7 @@ def command(
         merge = assigned(given, [source]).get(name, {}) if source else merged(given)
         if path:
             merge = overlaid(_from_file(path), merge)
+        merge = with_files_from_here(merge, lambda text: say(escape(text)))
         _check(local, device.thing, name, merge, resets)
         says = ComponentSays(local, name)
         local.deploy(componentToConfiguration={name: {"MERGE": merge, "RESET": list(resets)}})

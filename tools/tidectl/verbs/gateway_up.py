@@ -22,7 +22,7 @@ from tidectl.gateway.first_values import VALUES_S_MAX, first_values
 from tidectl.gateway.local_nucleus import LocalNucleus
 from tidectl.gateway.options import DEFAULT_THING
 from tidectl.gateway.package import BUILD, link
-from tidectl.gateway.setting_pairs import assigned, overlaid
+from tidectl.gateway.setting_pairs import assigned, overlaid, with_files_from_here
 from tidectl.gateway.settings_check import Place, check_settings
 from tidectl.gateway.status_pages import choose_port, page_port, page_url
 from tidectl.gateway.thing_owners import owned_things, things_expected
@@ -49,7 +49,7 @@ CLASSIC, LITE = "classic", "lite"
     epilog=examples(
         "tidectl gateway up                             # this machine's own sensors",
         "tidectl gateway up modbus_adapter kinesis_uplink --nucleus lite",
-        "tidectl gateway up modbus_adapter kinesis_uplink --set tag_map=$PWD/tags.yaml",
+        "tidectl gateway up modbus_adapter kinesis_uplink --set tag_map=tags.yaml   # of this folder",
         "tidectl gateway up modbus_adapter --restart --no-wait",
         "tidectl gateway up --http-port 0 --mqtt-port 0 --store-port 0   # when others have those",
     )
@@ -95,7 +95,7 @@ def command(
     device = core_device(home, thing)
     local = LocalNucleus(device.nucleus_root)
     _refuse_other_nucleus(local, nucleus)
-    own = assigned(given, sources)
+    own = with_files_from_here(assigned(given, sources), lambda text: say(escape(text)))
     _check_settings(sources, own, local, thing)
     things = _things(sources, thing, local, own)
     target = _cloud(

@@ -8,7 +8,7 @@ import pytest
 from tests.tools.tidectl.gateway.probe import NAME, write_probe
 from tidectl.errors import TidectlError
 from tidectl.gateway.component_source import ComponentSource, all_sources, find_source
-from tidectl.gateway.setting_pairs import assigned
+from tidectl.gateway.setting_pairs import assigned, with_files_from_here
 from tidectl.gateway.settings_check import Place, check_settings, is_known, setting_names
 
 HERE = Place("gw-1", Path())
@@ -78,6 +78,30 @@ def test_a_setting_goes_to_those_that_have_it_or_to_the_one_named(
         uplink: {"site": "farm", "linger_ms": 5, "status_port": 8790},
         NAME: {"site": "farm", "deep": {"x": 1}},
     }
+
+
+def test_a_file_that_is_named_from_here_gets_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("groups: []")
+    (tmp_path / "ca.pem").write_text("x")
+    tree = {
+        "a": {"tag_map": "mine.yaml", "site": "mine.yaml", "broker": {"ca": "ca.pem"}},
+        "b": {"tag_map": "absent.yaml"},
+        "c": {"tag_map": "/absent.yaml"},
+    }
+    told: list[str] = []
+    assert with_files_from_here(tree, told.append) == {
+        "a": {
+            "tag_map": f"{tmp_path}/mine.yaml",
+            "site": "mine.yaml",
+            "broker": {"ca": f"{tmp_path}/ca.pem"},
+        },
+        "b": {"tag_map": "absent.yaml"},
+        "c": {"tag_map": "/absent.yaml"},
+    }
+    assert told == [f"tag_map: {tmp_path}/mine.yaml", f"ca: {tmp_path}/ca.pem"]
 
 
 @pytest.mark.parametrize(
