@@ -49,7 +49,7 @@ CLASSIC, LITE = "classic", "lite"
     epilog=examples(
         "tidectl gateway up                             # this machine's own sensors",
         "tidectl gateway up modbus_adapter kinesis_uplink --nucleus lite",
-        "tidectl gateway up modbus_adapter kinesis_uplink --set tag_map=tags.yaml   # of this folder",
+        "tidectl gateway up modbus_adapter kinesis_uplink --set tag_map=tags.yaml",
         "tidectl gateway up modbus_adapter --restart --no-wait",
         "tidectl gateway up --http-port 0 --mqtt-port 0 --store-port 0   # when others have those",
     )
