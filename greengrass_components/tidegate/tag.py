@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as with_default
-from decimal import Decimal
-from functools import lru_cache
 from typing import TypeGuard
 
 from tidegate.reduction.value import Value
 from tidegate.report import Report
-
-_DECIMALS_MAX = 12  # a double has 15 digits; more decimals are those of a fraction as 1/3
+from tidegate.scaling import scaled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,24 +45,12 @@ class Tag:
         return self.raw(value) if _is_number(value) else value
 
     def real(self, raw: float) -> float:
-        """Return what a raw value means: of a whole number the decimal that is meant, 1.65 of 165
-        by 0.01, and not that and a bit, which packs badly."""
-        value = raw * self.scale + self.offset
-        if not isinstance(raw, int):
-            return value
-        decimals = _decimals(self.scale, self.offset)
-        return value if decimals is None else round(value, decimals)
+        """Return what a raw value means."""
+        return scaled(raw, self.scale, self.offset)
 
     def raw(self, real: float) -> float:
         """Return the raw value that means `real`."""
         return (real - self.offset) / self.scale if self.is_scaled else real
-
-
-@lru_cache(1024)
-def _decimals(scale: float, offset: float) -> int | None:
-    """Return how many decimals whole numbers have that are scaled so; None for too many to say."""
-    decimals = max(-int(Decimal(repr(one)).as_tuple().exponent) for one in (scale, offset))
-    return max(0, decimals) if decimals <= _DECIMALS_MAX else None
 
 
 def _is_number(value: Value) -> TypeGuard[int | float]:

@@ -16,6 +16,7 @@ from textparser import Error as ParseError
 from tidegate.can.address import CanAddress
 from tidegate.can.errors import CanError
 from tidegate.can.j1939 import Assembler, identifier_of
+from tidegate.scaling import scaled
 
 _BYTE_BITS = 8
 _NOT_AVAILABLE_BYTE, _ERROR_BYTE = 0xFF, 0xFE  # of the highest byte, SAE J1939-71
@@ -96,10 +97,12 @@ class Signals:
         for address in addresses:
             if address.source not in (None, source) or address.signal not in values:
                 continue  # of another sender, another multiplexer, or cut off
-            value = values[address.signal]
+            value, raw = values[address.signal], raws[address.signal]
             signal = message.get_signal_by_name(address.signal)
-            if self._j1939 and extended and _is_none(raws[address.signal], signal.length):
+            if self._j1939 and extended and _is_none(raw, signal.length):
                 value = None
+            elif isinstance(value, float) and isinstance(raw, int):
+                value = scaled(raw, float(signal.scale), float(signal.offset))
             self._told[address] = Told(value, at_ns)
 
     def _key(self, frame_id: int, extended: bool) -> int:

@@ -104,6 +104,11 @@ def test_signals_are_decoded_scaled_and_dated(bus: Bus, request: pytest.FixtureR
         bus.send("Pump", Speed=61.25, Flow=-0.5, Starts=7)
         await until_heard(adapter, 2)
         assert (await adapter.poll(read)).values[2] == 612.5
+        as_it_is = group("Tank.Level")
+        for millimetres in range(1390, 1420):  # 1.4 of a thousandth each is 1.4000000000000001
+            bus.send("Tank", Level=millimetres / 1000, Temperature=0, LevelLow=0, LevelHigh=0)
+            await until_heard(adapter, millimetres - 1387)
+            assert (await adapter.poll(as_it_is)).values == (millimetres / 1000,)
 
     run(bus, request.node.name, scene)
 
