@@ -98,6 +98,21 @@ def test_a_driver_that_awaits_is_waited_for_in_a_wake(bench: Bench) -> None:
     assert list(batch.columns[0].values) == [1] * WAKES_PER_UPLOAD
 
 
+def test_what_an_upload_has_sent_out_of_a_ring_the_next_one_does_not_send_again(
+    bench: Bench,
+) -> None:
+    bench.broker.resume()
+    seldom = {"period_s": 120, "wakes_per_upload": WAKES_PER_UPLOAD, "upload_timeout_s": 10}
+    climate = SLEEPING["measurements"][0] | {"period_ms": 120_000}
+    settings = SLEEPING | {"sleep": seldom, "measurements": [climate]}
+    board = bench.board(bench.image(partition_blocks=16, **settings))
+    board.wait(WAKE_S_MAX)
+    for _ in range(3 * WAKES_PER_UPLOAD):
+        assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+    assert len(received(bench)) == 3 * WAKES_PER_UPLOAD
+    assert len(bench.broker.received) == 3
+
+
 def test_without_a_network_the_samples_wait_on_flash(bench: Bench) -> None:
     settings = SLEEPING | {"sleep": SLEEPING["sleep"] | {"upload_timeout_s": 5}}
     board = bench.board(**settings)
