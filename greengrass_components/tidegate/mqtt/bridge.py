@@ -8,6 +8,7 @@ acknowledged, so that it does not come for ever.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import ssl
@@ -24,6 +25,7 @@ from tidegate.mqtt.errors import MessageError, MqttError
 from tidegate.mqtt.intake import MessageIntake
 from tidegate.mqtt.set_aside import SetAside
 from tidegate.mqtt.settings import MqttSettings
+from tidegate.sparkplug.host_state import HostState
 from tidegate.stream import Value
 
 log = logging.getLogger("tidegate.mqtt")
@@ -31,6 +33,7 @@ log = logging.getLogger("tidegate.mqtt")
 WAITING_MAX = 256
 _CONNECT_S_MAX = 10.0
 _RETRY_MS_MIN = 500
+_GOODBYE_S_MAX = 1.0
 _QOS = 1
 
 
@@ -55,18 +58,21 @@ class Bridge:
         self._lost = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Any = None
+        self._state: HostState | None = None
 
     async def run(self) -> None:
         """Connect, take messages, and connect again, until cancelled."""
         self._loop = asyncio.get_running_loop()
-        failures = 0
+        failures, told = 0, ""
         while True:
             try:
                 await self._connect()
-                failures = 0
+                failures, told = 0, ""
                 await self._lost.wait()
             except (MqttError, OSError) as error:
-                log.warning("broker %s:%d: %s", self._settings.host, self._settings.port, error)
+                if str(error) != told:  # a broker may be away for days
+                    log.warning("broker %s:%d: %s", self._settings.host, self._settings.port, error)
+                told = str(error)
             finally:
                 await self._disconnect()
             await asyncio.sleep(self._retry_s(failures))
@@ -108,6 +114,11 @@ class Bridge:
         settings, loop = self._settings, self._loop
         assert loop  # noqa: S101  run sets it
         client = _configured(settings)
+        state = None
+        if settings.sparkplug_host:
+            state = HostState(settings.sparkplug_host, self._clock_ms())
+            client.will_set(state.topic, state.payload(online=False), _QOS, retain=True)
+        self._state = state
 
         def answer(text: str) -> None:
             if not answered.done():
@@ -126,6 +137,8 @@ class Bridge:
                 if reason.is_failure
             ]
             text = f"it lets us not subscribe to {', '.join(refused)}" if refused else ""
+            if state and not refused:
+                client.publish(state.topic, state.payload(online=True), _QOS, retain=True)
             loop.call_soon_threadsafe(answer, text)
 
         def on_disconnect(*_: Any) -> None:
@@ -170,9 +183,10 @@ class Bridge:
 
     async def _disconnect(self) -> None:
         client, self._client = self._client, None
+        state = self._state if self.is_connected else None
         self.is_connected = False
         if client is not None:
-            await asyncio.to_thread(_stop, client)
+            await asyncio.to_thread(_stop, client, state)
 
     def _retry_s(self, failures: int) -> float:
         most_ms = min(self._settings.retry_ms_max, self._retry_ms_min << min(failures, 16))
@@ -199,6 +213,10 @@ def _configured(settings: MqttSettings) -> Any:
     return client
 
 
-def _stop(client: Any) -> None:
+def _stop(client: Any, state: HostState | None) -> None:
+    if state:  # who leaves in order has no will
+        gone = client.publish(state.topic, state.payload(online=False), _QOS, retain=True)
+        with contextlib.suppress(ValueError, RuntimeError):  # the link is lost: then it has one
+            gone.wait_for_publish(_GOODBYE_S_MAX)
     client.disconnect()
     client.loop_stop()

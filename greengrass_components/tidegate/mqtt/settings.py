@@ -22,7 +22,8 @@ class MqttSettings:
     """With `ca` the connection is TLS, with `certificate` and `key` mutual.
 
     The session is kept by the broker under `client_id`, so that what comes while we are away
-    waits there. `retry_ms_max` bounds the wait between two tries to connect.
+    waits there. `retry_ms_max` bounds the wait between two tries to connect. As `sparkplug_host`
+    the bridge tells Sparkplug nodes whether they are heard; "" tells nobody.
     """
 
     host: str
@@ -36,6 +37,7 @@ class MqttSettings:
     keepalive_s: int
     retry_ms_max: int
     routes: tuple[Route, ...]
+    sparkplug_host: str = ""
 
 
 def read_settings(
@@ -73,7 +75,10 @@ def read_settings(
         keepalive_s=reader.integer("keepalive_s", 30, 5, 3600),
         retry_ms_max=reader.integer("retry_ms_max", 60_000, 100, 3_600_000),
         routes=tuple(routes),
+        sparkplug_host=reader.text("sparkplug_host", ""),
     )
+    if set(settings.sparkplug_host) & set("/+#"):
+        reader.mistake("sparkplug_host", f"is {settings.sparkplug_host!r}: no /, + and # in a name")
     reader.finish()
     return settings
 

@@ -23,6 +23,7 @@ from tidegate.mqtt.set_aside import SetAside
 from tidegate.mqtt.settings import read_settings
 from tidegate.outbox import Outbox, OutboxFullError
 from tidegate.simulators.free_port import free_port
+from tidegate.simulators.slow_link import SlowLink
 from tidegate.sparkplug.payload import DataType, Metric, Payload
 from tidegate.sparkplug.payload import encode as encode_sparkplug
 from tidewire import Batch, column_of, encode
@@ -67,6 +68,9 @@ class Board:
     async def send(self, topic: str, payload: bytes) -> None:
         info = self._client.publish(topic, payload, qos=1)
         await asyncio.to_thread(info.wait_for_publish, WAIT_S_MAX)
+
+    def hear_with(self, hear: Callable[[object, object, paho.MQTTMessage], None]) -> None:
+        self._client.on_message = hear
 
     def listen(self, topic: str) -> None:
         self._client.subscribe(topic)
@@ -204,6 +208,41 @@ def test_a_sparkplug_node_is_asked_for_its_birth(tmp_path: Path) -> None:
         assert running.bridge.rebirths == 1
         await board.end()
         await running.end()
+
+    run(scene, tmp_path)
+
+
+def test_sparkplug_nodes_are_told_whether_their_host_is_there(tmp_path: Path) -> None:
+    """A node with a primary host keeps its data while it is offline."""
+    states: list[dict[str, object]] = []
+
+    def hear(_client: object, _data: object, message: paho.MQTTMessage) -> None:
+        states.append(json.loads(message.payload))
+
+    async def told(*, online: bool) -> object:
+        await until(lambda: states and states[-1]["online"] is online)
+        return states[-1]["timestamp"]
+
+    async def scene(port: int, folder: Path) -> None:
+        running = Running(folder / "first", port=port, sparkplug_host="plant-1")
+        await until(lambda: running.bridge.is_connected)
+        node = Board(port)
+        node.hear_with(hear)
+        node.listen("spBv1.0/STATE/plant-1")
+        birth_ms = await told(online=True)
+        await running.end()
+        assert await told(online=False) == birth_ms
+
+        async with SlowLink(port) as link:
+            cut_off = Running(folder / "second", port=link.port, sparkplug_host="plant-1")
+            await told(online=True)
+            link.refuse()
+            link.cut()
+            await told(online=False)
+            link.refuse(False)
+            await told(online=True)
+            await cut_off.end()
+        await node.end()
 
     run(scene, tmp_path)
 
