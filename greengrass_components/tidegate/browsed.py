@@ -1,7 +1,7 @@
 """What a device says it has, and the tag map that reads it. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _NOT_NAME = re.compile(r"[^a-z0-9]+")
@@ -23,15 +23,25 @@ class Browsed:
     writable: bool = False
 
 
-def tag_map_text(adapter: str, url: str, found: Iterable[Browsed], period_ms: int = 1000) -> str:
+def tag_map_text(
+    adapter: str,
+    url: str,
+    found: Iterable[Browsed],
+    period_ms: int = 1000,
+    *,
+    settings: Mapping[str, str] | None = None,
+) -> str:
     """Return a tag map in YAML that reads everything in `found`: a group for each folder.
 
-    What may be written on the device is not made writable: a comment says that it could be.
+    `settings` are those of the connection beside `url`, empty ones left out. What may be written
+    on the device is not made writable: a comment says that it could be.
     """
     folders: dict[str, list[Browsed]] = {}
     for one in found:
         folders.setdefault(one.folder, []).append(one)
-    lines = [f"adapter: {adapter}", "connections:", f"  device: {{url: {_text(url)}}}", "groups:"]
+    facts = {"url": url} | {name: text for name, text in (settings or {}).items() if text}
+    device = ", ".join(f"{name}: {_text(text)}" for name, text in facts.items())
+    lines = [f"adapter: {adapter}", "connections:", f"  device: {{{device}}}", "groups:"]
     measurements: set[str] = set()
     for folder, members in folders.items():
         for start in range(0, len(members), _TAGS_MAX):

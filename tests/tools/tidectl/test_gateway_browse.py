@@ -27,9 +27,13 @@ async def browse(*arguments: str) -> tuple[int | None, str, str]:
 
 def test_every_point_of_the_plant_is_found_and_can_be_read(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with FieldSimulation({"opcua": 0, "ethernetip": 0}) as simulation:
+        ports = {"opcua": 0, "ethernetip": 0}
+        async with FieldSimulation(ports, keys=tmp_path / "server") as simulation:
             where = {kind: one["url"] for kind, one in simulation.addresses().items()}
-            code, out, err = await browse(where["opcua"])
+            code, out, err = await browse(
+                where["opcua"], "--policy", "Aes128Sha256RsaOaep", "--mode", "Sign",
+                "--keys", str(tmp_path / "keys"),
+            )  # fmt: skip
             assert (code, f"{len(POINTS)} values" in err) == (0, True), err
             tags = await browse_tags(read_settings({"url": where["ethernetip"]}))
             texts = {
@@ -42,11 +46,13 @@ def test_every_point_of_the_plant_is_found_and_can_be_read(tmp_path: Path) -> No
                 tag_map = read_tag_map(path)
                 (bus,) = tag_map.buses
                 assert sum(len(group.tags) for group in bus.groups) == len(POINTS)
-                adapter = tag_map.kind.make(bus.settings)
+                own = {"keys": str(tmp_path / "keys")} if kind == "opcua" else {}
+                adapter = tag_map.kind.make({**bus.settings, **own})
                 await adapter.connect()
                 for group in bus.groups:
                     assert (await adapter.poll(group)).qualities is None
                 await adapter.close()
+            assert 'policy: "Aes128Sha256RsaOaep", mode: "Sign"}' in out
             level = next(line for line in out.splitlines() if ";s=tank.level_m" in line)
             assert 'field: "level_m"' in level
             assert 'unit: "m", low: 0, high: 2.5}' in level
