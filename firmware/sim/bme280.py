@@ -34,7 +34,7 @@ _H5 = 50
 _H6 = 30
 
 
-BME280, BMP280 = 0x60, 0x58  # what the register of the chip's kind says
+_BME280 = 0x60  # what the register of the chip's kind says
 _ID = 0xD0
 _RESET = 0xE0
 _CTRL_HUM = 0xF2
@@ -56,7 +56,7 @@ class Bme280:
         self,
         weather: "Callable[[int], tuple[float, float, float]]",
         now_ms: "Callable[[], int]",
-        kind: int = BME280,
+        kind: int = _BME280,
     ) -> None:
         self._weather = weather
         self._now_ms = now_ms
@@ -82,7 +82,7 @@ class Bme280:
         # The others can't be written.
         if register == _RESET and value == _RESET_WORD:
             self.power_on()
-        elif register == _CTRL_HUM and self._kind == BME280:
+        elif register == _CTRL_HUM and self._kind == _BME280:
             self._registers[_CTRL_HUM] = value & 7  # works from the next write of ctrl_meas
         elif register == _CONFIG:
             self._registers[_CONFIG] = value
@@ -99,7 +99,7 @@ class Bme280:
         registers[0x88:0xA2] = struct.pack(
             "<HhhHhhhhhhhhxB", _T1, _T2, _T3, _P1, _P2, _P3, _P4, _P5, _P6, _P7, _P8, _P9, _H1
         )
-        if self._kind == BME280:
+        if self._kind == _BME280:
             registers[0xE1:0xE8] = struct.pack(
                 "<hBBBBb", _H2, _H3, _H4 >> 4, _H4 & 15 | (_H5 & 15) << 4, _H5 >> 4, _H6
             )

@@ -7,6 +7,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_BMP280 = 0x58  # what the register of its kind says
+
+
 def solder(board: "Any", options: "dict[str, Any]", world: "Any") -> None:
     """Put a BMP280 on `board`."""
-    board.chips[world.place(options)] = bme280.Bme280(world.weather, world.now_ms, bme280.BMP280)
+    board.chips[world.place(options)] = bme280.Bme280(world.weather, world.now_ms, _BMP280)

@@ -28,7 +28,7 @@ def install(behind_ns: int) -> None:
 
 def set_clock(moment: "tuple[int, ...]") -> None:
     """Set it to `moment`, as `machine.RTC.datetime` has it; it goes on through sleep and reset."""
-    import outside
+    import rtc
 
     year, month, day, _, hour, minute, second, microsecond = moment
     if month < 3:
@@ -38,5 +38,5 @@ def set_clock(moment: "tuple[int, ...]") -> None:
     utc_s = ((days * 24 + hour) * 60 + minute) * 60 + second
     behind_ns = time.time_ns() - (utc_s * 1_000_000 + microsecond) * 1_000
     sys.modules["time"].behind_ns = behind_ns  # type: ignore[attr-defined]  # as installed
-    with outside.opened(".clock") as file:
+    with rtc.opened(".clock") as file:
         file.write(b"%20d" % behind_ns)  # for the host, which starts the next process with it

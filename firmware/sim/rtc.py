@@ -3,19 +3,41 @@
 The host removes the file with the power.
 """
 
+import io
+import json
+import os
 import sys
 
-import outside
+import vfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-BYTES_MAX = 2_048
-_file: "Any" = outside.opened(".rtc")  # 2 bytes of length, then what is kept
+_BYTES_MAX = 2_048
+
+
+def opened(suffix: str) -> "Any":
+    """Return the file beside the board's image with `suffix`, made where there is none.
+
+    In RAM where nobody wants it to outlive the process.
+    """
+    path = json.loads(os.getenv("TIDEGAUGE_BOARD") or "{}").get("rtc_memory")
+    if not path:
+        return io.BytesIO()
+    folder, _, name = path.rpartition("/")
+    name = name[: -len(".rtc")] + suffix
+    vfs.mount(vfs.VfsPosix(folder), "/outside")
+    try:
+        with open("/outside/" + name, "ab"):
+            pass  # it is there now
+        return open("/outside/" + name, "rb+")
+    finally:
+        vfs.umount("/outside")
+
+
+_file: "Any" = opened(".rtc")  # 2 bytes of length, then what is kept
 _length = bytearray(2)  # a chip needs no heap for it either
-sys.modules.pop("outside").__dict__.clear()
-del outside
 
 
 class RTC:
@@ -33,7 +55,7 @@ class RTC:
             _file.seek(0)
             kept: bytes = _file.read(int.from_bytes(_file.read(2), "big"))
             return kept
-        if len(data) > BYTES_MAX:
+        if len(data) > _BYTES_MAX:
             raise ValueError("buffer too long")
         _file.seek(2)
         _file.write(data)

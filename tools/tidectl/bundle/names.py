@@ -153,9 +153,12 @@ def names_in(tree: ast.AST) -> frozenset[str]:
 def attributes_known(source: str) -> frozenset[str]:
     """Return the public names by which the module `source` may know, or be asked for, attributes.
 
-    Texts count, since one may be looked up by; a docstring does not.
+    Texts count, since one may be looked up by; a docstring does not, nor does a function's
+    variable.
     """
     tree = ast.parse(source)
+    functions = [node for node in ast.walk(tree) if isinstance(node, _FUNCTION)]
+    own = {node for function in functions for node in ast.walk(function)}
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
@@ -166,7 +169,7 @@ def attributes_known(source: str) -> frozenset[str]:
             found.add(node.arg or "")
         elif isinstance(node, ast.alias):
             found.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node not in own:
             found.add(node.id)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found.add(node.value)
