@@ -25,13 +25,13 @@ def opened(suffix: str) -> "Any":
     path = json.loads(os.getenv("TIDEGAUGE_BOARD") or "{}").get("rtc_memory")
     if not path:
         return io.BytesIO()
-    folder, _, name = path.rpartition("/")
-    name = name[: -len(".rtc")] + suffix
+    folder = path.rpartition("/")[0]
     vfs.mount(vfs.VfsPosix(folder), "/outside")
     try:
-        with open("/outside/" + name, "ab"):
+        path = "/outside" + path[len(folder) : -len(".rtc")] + suffix
+        with open(path, "ab"):
             pass  # it is there now
-        return open("/outside/" + name, "rb+")
+        return open(path, "r+b")
     finally:
         vfs.umount("/outside")
 

@@ -121,12 +121,11 @@ def _shortened(name: str, names: list[str]) -> str:
     for back in range(1, min(len(names), _NAMES_BACK_MAX) + 1):
         earlier = names[-back]
         shared = 0
-        for one, other in zip(name, earlier):  # noqa: B905  # no strict= on MicroPython
-            if one != other:
-                break
+        # Not character by character: a board would keep each as a name, for ever.
+        while shared < len(name) and earlier.startswith(name[: shared + 1]):
             shared += 1
         if shared > kept:
-            best, kept = f"{back}{chr(48 + shared)}{name[shared:]}", shared
+            best, kept = f"{back}{48 + shared:c}{name[shared:]}", shared
     return best
 
 

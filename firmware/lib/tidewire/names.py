@@ -28,7 +28,7 @@ def check_thing(name: object) -> str:
 def check_measurement(name: object) -> str:
     """Return `name` if it can be a measurement."""
     text = _check("measurement", name, _WORD)
-    if text[0] not in _LOWER or text.startswith(_RESERVED_PREFIX):
+    if text[:1] not in _LOWER or text.startswith(_RESERVED_PREFIX):
         raise WireMalformedError(f"measurement {text!r} has a reserved or wrong beginning")
     return text
 
@@ -36,7 +36,7 @@ def check_measurement(name: object) -> str:
 def check_field(name: object) -> str:
     """Return `name` if it can be a field."""
     text = _check("field", name, _WORD)
-    if text[0] not in _LOWER or text in RESERVED_FIELDS:
+    if text[:1] not in _LOWER or text in RESERVED_FIELDS:
         raise WireMalformedError(f"field {text!r} is reserved or begins wrongly")
     return text
 

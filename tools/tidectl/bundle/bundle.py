@@ -3,10 +3,10 @@
 Flow: firmware/lib -> [bundle] -> mpy-cross
 A module costs an object, a table of its names and code that imports; a name costs a place in
 the VM's table of names, for ever. So the modules that stay are laid one behind another into
-RESIDENT and SENSING, line by line as they were, without what nobody uses; integers that never
-change are folded into the code; names become short ones. Modules that come and go stay modules,
-import from these two, and their names become the same few short ones in all of them. What every
-start needs, and only that, is laid into one of a few such modules (`LAID`).
+RESIDENT and SENSING, line by line as they were, without what nobody uses; integers and texts that
+never change are folded into the code; names become short ones. Modules that come and go stay
+modules, import from these two, and their names become the same few short ones in all of them. What
+every start needs, and only that, is laid into one of a few such modules (`LAID`).
 """
 
 import ast
@@ -121,14 +121,13 @@ class _Bundler:
                 kept.update(one for one in module.definitions if not one.startswith("_"))
         for name in _FOR_DRIVERS:
             if name in self._modules:
-                kept.update(attributes_of(self._modules[name]))
+                attributes = attributes_of(self._modules[name])
+                kept.update(one for one in attributes if not one.startswith("_"))
         self._attributes = short_attributes(self._modules, kept)
+        self._constants = constants(self._modules)
         self._pinned = self._find_pinned()
-        self._constants = {
-            symbol: value
-            for symbol, value in constants(self._modules).items()
-            if symbol not in self._pinned
-        }
+        for symbol in self._pinned | self._find_markers():
+            self._constants.pop(symbol, None)
         self._used = self._find_used()
         self._symbols: dict[Symbol, str] = {}
         self._shorten_resident()
@@ -168,6 +167,7 @@ class _Bundler:
                 name = use.node.id if isinstance(use.node, ast.Name) else use.node.attr
                 # Run in the body of a class, a short name might be a method's.
                 in_class = isinstance(use.scope.node, ast.ClassDef)
+                in_class = in_class and use.symbol not in self._constants
                 if use.symbol and (name in quoted or in_class):
                     pinned.add(use.symbol)
             for name, statements in module.definitions.items():
@@ -175,8 +175,22 @@ class _Bundler:
                     pinned.add(Symbol(module.name, name))
             for node in ast.walk(module.tree):
                 if isinstance(node, ast.Global):
-                    pinned.update(Symbol(module.name, name) for name in node.names)
+                    pinned.update(
+                        Symbol(module.name, name) for name in node.names if not name.startswith("_")
+                    )
         return pinned
+
+    def _find_markers(self) -> set[Symbol]:
+        """Return what is told from its equals by `is`: it has to stay one object."""
+        markers = set()
+        for module in self._modules.values():
+            for node, scope in walk(module):
+                if isinstance(node, ast.Compare):
+                    for operator, operand in zip(node.ops, node.comparators, strict=True):
+                        symbol = module.symbol(operand, scope)
+                        if symbol and isinstance(operator, ast.Is | ast.IsNot):
+                            markers.add(symbol)
+        return markers
 
     def _find_used(self) -> set[Symbol]:
         """Return the symbols that something runs, or changes."""
@@ -266,6 +280,10 @@ class _Bundler:
                 self._rewrite_definition(module, node, scope, edits)
             elif isinstance(node, ast.Call):
                 self._rewrite_call(module, node, edits)
+            elif isinstance(node, ast.Global):
+                symbols = [Symbol(module.name, name) for name in node.names]
+                names = [self._symbols.get(symbol, symbol.name) for symbol in symbols]
+                edits.replace(node, f"global {', '.join(names)}")
             elif isinstance(node, ast.Name | ast.Attribute) and not isinstance(node, Quoted):
                 self._rewrite_use(module, node, scope, edits)
         return edits.text()
@@ -319,7 +337,8 @@ class _Bundler:
         symbol = module.symbol(node, scope)
         if symbol in self._constants and isinstance(node.ctx, ast.Load):
             value = self._constants[symbol]
-            edits.replace(node, str(value) if value >= 0 else f"({value})")
+            shown = repr(value)
+            edits.replace(node, f"({shown})" if shown.startswith("-") else shown)
         elif symbol in self._symbols and self._is_visible(symbol, module):
             edits.replace(node, self._symbols[symbol])
         elif symbol in self._symbols:

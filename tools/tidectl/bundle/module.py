@@ -15,6 +15,7 @@ _OPERATIONS: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Mult: mul,
     ast.LShift: lshift,
 }
+Value = int | str | bytes  # of a constant: what the VM holds once, however often it stands there
 _COMPREHENSION = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
@@ -212,9 +213,9 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
                     yield node.id
 
 
-def constants(modules: Mapping[str, Module]) -> dict[Symbol, int]:
-    """Return the integers that are defined once, at the outermost level, and never changed."""
-    found: dict[Symbol, int] = {}
+def constants(modules: Mapping[str, Module]) -> dict[Symbol, Value]:
+    """Return integers and texts that are defined once, at the outermost level, and stay so."""
+    found: dict[Symbol, Value] = {}
     for module in modules.values():
         changed = {
             name
@@ -230,20 +231,26 @@ def constants(modules: Mapping[str, Module]) -> dict[Symbol, int]:
     return found
 
 
-def _value(name: str, statement: ast.stmt) -> int | None:
+def _value(name: str, statement: ast.stmt) -> Value | None:
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1 or not statement.value:
         return None
     target, value = statement.targets[0], statement.value
     if isinstance(target, ast.Name):
-        return _integer(value)
+        return _text_or_integer(value)
     if not isinstance(target, ast.Tuple):
         return None
     position = [isinstance(one, ast.Name) and one.id == name for one in target.elts].index(True)
     if isinstance(value, ast.Tuple):
-        return _integer(value.elts[position])
+        return _text_or_integer(value.elts[position])
     if ast.unparse(value) == f"range({len(target.elts)})":
         return position
     return None
+
+
+def _text_or_integer(node: ast.expr) -> Value | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+        return node.value
+    return _integer(node)
 
 
 def _integer(node: ast.expr) -> int | None:

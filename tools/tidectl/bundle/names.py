@@ -93,14 +93,14 @@ _CONTRACT = ("FIELDS", "OPTIONS", "create", "read", "begin", "running", "stats",
 
 
 def foreign_names() -> set[str]:
-    """Return the names that a VM may know an attribute by."""
+    """Return the names that a VM may know an attribute by; what is private to it is nobody's."""
     found = {*_OF_MICROPYTHON, *_CONTRACT}
     for module in _MODULES:
         for name, value in vars(module).items():
             found.add(name)
             if isinstance(value, type):
                 found.update(dir(value))
-    return found
+    return {name for name in found if not _PRIVATE.fullmatch(name)}
 
 
 def looked_up_names(tree: ast.AST) -> set[str]:

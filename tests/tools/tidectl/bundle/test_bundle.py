@@ -117,6 +117,31 @@ def test_integers_that_never_change_are_folded_everywhere() -> None:
     assert "LOW" not in "".join(bundle(app, **modules).texts.values())
 
 
+def test_texts_that_never_change_are_folded_but_for_those_told_by_identity() -> None:
+    app = (
+        "from tidenode.names import PREFIX, ENDS\n\n"
+        "def result():\n    return PREFIX + 'x', PREFIX.join(ENDS)\n"
+    )
+    modules = {"names": "PREFIX = 'a_'\nENDS = ('b', PREFIX)\n"}
+    assert results(app, modules) == [("a_x", "ba_a_")] * 2
+    assert "PREFIX" not in "".join(bundle(app, **modules).texts.values())
+    marked = bundle(
+        "from tidenode.names import NONE\n\ndef result(x):\n    return x is NONE\n",
+        names="NONE = 'none yet'\n",
+    )
+    assert "'none yet'" in marked.texts[RESIDENT]
+    assert "none yet" not in marked.texts[APP]
+
+
+def test_a_private_name_that_a_function_changes_is_shortened_everywhere() -> None:
+    app = "from tidenode import pump\n\ndef result():\n    return pump.step(), pump.step()\n"
+    modules = {
+        "pump": "_turns = 0\n\ndef step():\n    global _turns\n    _turns += 1\n    return _turns\n"
+    }
+    assert results(app, modules) == [(1, 2)] * 2
+    assert "_turns" not in bundle(app, **modules).texts[RESIDENT]
+
+
 def test_what_changes_is_no_constant() -> None:
     app = "from tidenode import pump\n\ndef result():\n    return pump.step(), pump.step()\n"
     modules = {
