@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tidegate.carried_map import PARTS_MAX
 from tidegate.errors import GateError
 from tidegate.ipc import IpcClient, OperationError
 from tidegate.ipc.client import SOCKET_VARIABLE
+
+PARTS = "_parts"  # so end the names of what is kept in parts
 
 
 def has_nucleus() -> bool:
@@ -28,12 +31,27 @@ async def from_nucleus(client: IpcClient, names: Iterable[str] | None) -> dict[s
         try:
             value = await client.configuration([name])
         except OperationError as error:
+            if error.kind == "ServiceError" and name.endswith(PARTS):  # too much for one message
+                found[name] = await _parts(client, name)
+                continue
             if error.kind != "ResourceNotFoundError":
                 raise
             continue
         # A scalar comes as a map of its own name.
         is_scalar = isinstance(value, Mapping) and list(value) == [name]
         found[name] = value[name] if is_scalar and not isinstance(value[name], Mapping) else value
+    return found
+
+
+async def _parts(client: IpcClient, name: str) -> dict[str, Any]:
+    """Return a value in parts, `{"count": n, "0": ..., ...}`, read one by one."""
+    found = {"count": (await client.configuration([name, "count"]))["count"]}
+    try:
+        count = int(float(found["count"]))
+    except (TypeError, ValueError, OverflowError):
+        return found  # its reader says what is wrong with it
+    for key in map(str, range(min(count, PARTS_MAX))):
+        found[key] = (await client.configuration([name, key]))[key]
     return found
 
 

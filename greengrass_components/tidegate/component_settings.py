@@ -8,6 +8,7 @@ from typing import Any
 
 from tidegate.batch_log import BYTES_MAX, BYTES_MIN, WhenOutboxFull
 from tidegate.batching import AGE_MS_MAX, BatchSettings
+from tidegate.carried_map import CARRIED, unpack_into
 from tidegate.command_link import CommandsFrom
 from tidegate.outbox import OutboxSettings
 from tidegate.segment_log import Sync
@@ -17,6 +18,7 @@ NAMES = (
     "site",
     "thing",
     "tag_map",
+    "tag_map_parts",
     "connections",
     "outbox",
     "health_period_ms",
@@ -30,20 +32,27 @@ _MEBIBYTE = 1 << 20
 class ComponentSettings:
     """`site` is "" where only the tag map says it; 0 ms: no health; port 0: no status page.
 
+    `tag_map_parts` has the tag map itself where `tag_map` is `CARRIED`.
     `commands`: who may have values written, of the tags that the tag map allows.
     """
 
     site: str
     thing: str
     tag_map: str
+    tag_map_parts: Mapping[str, Any]
     connections: Mapping[str, Any]
     outbox: OutboxSettings
     health_period_ms: int
     status_port: int
     commands: CommandsFrom
 
-    def tag_map_path(self, component: Path) -> Path:
-        """Return the tag map's path: of the working directory if it is there, or shipped."""
+    def tag_map_path(self, component: Path, state: Path = Path()) -> Path:
+        """Return the tag map's path: of the working directory if it is there, or shipped.
+
+        One that came with the configuration is unpacked into `state`; raises `GateError`.
+        """
+        if self.tag_map == CARRIED:
+            return unpack_into(state / "tag_map", self.tag_map_parts)
         here = Path(self.tag_map)
         return here if here.is_absolute() or here.exists() else component / here
 
@@ -60,6 +69,7 @@ def read_settings(mapping: Mapping[str, Any], part: str = "") -> ComponentSettin
         site=reader.text("site", ""),
         thing=reader.text("thing", f"{gateway}:{part}" if part else gateway),
         tag_map=reader.text("tag_map", "tags.yaml"),
+        tag_map_parts=reader.mapping("tag_map_parts"),
         connections=reader.mapping("connections"),
         outbox=_outbox(reader.mapping("outbox")),
         health_period_ms=reader.integer("health_period_ms", 60_000, 0, 86_400_000),

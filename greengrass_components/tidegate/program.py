@@ -106,7 +106,7 @@ class _Program:
         if self._options.tag_map:
             path = Path(self._options.tag_map)
         else:
-            path = settings.tag_map_path(self._options.component)
+            path = settings.tag_map_path(self._options.component, self._options.state)
         tag_map = read_tag_map(
             path, kind=self._kind, thing=settings.thing, connections=settings.connections
         )

@@ -5,6 +5,7 @@ known, and what they say themselves once they have the settings.
 """
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from tidectl.errors import TidectlError
 from tidectl.gateway.component_source import ComponentSource
 from tidegate import component_settings
 from tidegate.adapter_kind import AdapterKind, find_kind, kind_names
+from tidegate.carried_map import CARRIED
 from tidegate.errors import GateError
 from tidegate.kinesis import uplink_settings
 from tidegate.setting_reader import SettingsError
@@ -94,24 +96,35 @@ def _reader(source: ComponentSource) -> _Reader | None:
         from tidegate.mqtt import program  # noqa: PLC0415  it needs its MQTT library
 
         return _Reader(frozenset(program.NAMES), _check_bridge)
-    for name in kind_names():
-        if source.name in (f"{_MAKER}{name.capitalize()}Adapter", f"{_MAKER}{name.title()}Metrics"):
-            return _Reader(frozenset(component_settings.NAMES), _check_adapter)
+    if adapter_kind(source):
+        return _Reader(frozenset(component_settings.NAMES), _check_adapter)
     return None
 
 
-def _kind_of(source: ComponentSource) -> AdapterKind:
-    name = source.name.removeprefix(_MAKER).removesuffix("Adapter").removesuffix("Metrics")
-    return find_kind(name.lower())
+def adapter_kind(source: ComponentSource) -> AdapterKind | None:
+    """Return the kind of adapter that a component is, None where it is none that is known."""
+    for name in kind_names():
+        if source.name in (f"{_MAKER}{name.capitalize()}Adapter", f"{_MAKER}{name.title()}Metrics"):
+            return find_kind(name)
+    return None
 
 
 def _check_adapter(source: ComponentSource, settings: Mapping[str, Any], place: Place) -> None:
-    kind = _kind_of(source)
+    kind = adapter_kind(source)
+    assert kind  # noqa: S101  else it had no reader
     own = {"thing": f"{place.gateway}:{kind.name}", **settings}
     found = component_settings.read_settings(own, kind.name)
-    path = found.tag_map_path(source.folder)
-    if place.work is None and (path.is_absolute() or not path.exists()):
-        return  # it is on the device, or is not
+    if found.tag_map == CARRIED:
+        with tempfile.TemporaryDirectory(prefix="tidegauge-") as scratch:
+            path = found.tag_map_path(source.folder, Path(scratch))
+            read_tag_map(path, kind=kind, thing=found.thing, connections=found.connections)
+        return
+    if place.work is None:
+        path = source.folder / found.tag_map  # what its bundle has
+        if Path(found.tag_map).is_absolute() or not path.exists():
+            return  # it is on the device, or is not
+    else:
+        path = found.tag_map_path(source.folder)
     tag_map = read_tag_map(path, kind=kind, thing=found.thing, connections=found.connections)
     for bus in tag_map.buses if place.work else ():
         try:

@@ -4,12 +4,15 @@ Each component counts the batches of its things for itself: of a thing that two 
 be given twice, samples would hide each other, and `tidectl audit` would tell of gaps that are none.
 """
 
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tidectl.errors import TidectlError
 from tidectl.gateway.component_source import ComponentSource
+from tidegate.carried_map import CARRIED, unpack_into
+from tidegate.errors import GateError
 from tidegate.tag_map_csv import read_rows
 from tidegate.tag_map_entry import Mistakes
 from tidegate.yaml_lines import YamlError, load
@@ -27,9 +30,20 @@ def things_of(source: ComponentSource, gateway: str, settings: Mapping[str, Any]
     if not known.get("tag_map"):
         has_outbox = "outbox" in known  # as the bridge has one, whose own thing is the gateway
         return [own or gateway] if has_outbox else []
-    path = source.folder / str(known["tag_map"])  # an absolute one stays so
-    kind, named = named_things(path) if path.exists() else (DEFAULT_KIND, [])
+    with tempfile.TemporaryDirectory(prefix="tidegauge-") as scratch:
+        if known["tag_map"] == CARRIED:
+            path = _unpacked(known, Path(scratch))
+        else:
+            path = source.folder / str(known["tag_map"])  # an absolute one stays so
+        kind, named = named_things(path) if path.exists() else (DEFAULT_KIND, [])
     return list(dict.fromkeys([own or f"{gateway}:{kind}", *named]))
+
+
+def _unpacked(known: Mapping[str, Any], folder: Path) -> Path:
+    try:
+        return unpack_into(folder, known.get("tag_map_parts") or {})
+    except GateError as error:
+        raise TidectlError(str(error), "--tag-map FILE carries it") from error
 
 
 def things_expected(
@@ -37,7 +51,7 @@ def things_expected(
 ) -> list[str]:
     """Return the things that a component sends samples of by a tag map; none: nobody knows."""
     name = {**source.recipe.defaults, **settings}.get("tag_map")
-    if not name or not (source.folder / str(name)).exists():
+    if not name or (name != CARRIED and not (source.folder / str(name)).exists()):
         return []
     try:
         return things_of(source, gateway, settings)

@@ -19,6 +19,7 @@ from tidectl.gateway.device_shell import DeviceShell
 from tidectl.gateway.package import Package, link, pack
 from tidectl.gateway.setting_pairs import assigned, overlaid
 from tidectl.gateway.settings_check import Place, check_settings
+from tidectl.gateway.tag_map_files import chosen_maps
 from tidectl.gateway.thing_owners import owned_things
 from tidectl.gateway.wheel_house import PLATFORMS, Device
 from tidectl.home import Home
@@ -29,7 +30,7 @@ from tidectl.target import AWS, Target, find_target
 
 @click.command(
     epilog=examples(
-        "tidectl gateway deploy modbus_adapter --local pi@plant-1.local",
+        "tidectl gateway deploy modbus_adapter --local pi@plant-1.local --tag-map tags.yaml",
         "tidectl gateway deploy modbus_adapter --local pi@10.0.0.7 --ssh 'ssh -p 2222'",
         "tidectl gateway deploy modbus_adapter --cloud --target aws --group press-shop \\\n"
         "    --machine aarch64 --python 3.11 --set site=plant2",
@@ -53,6 +54,8 @@ from tidectl.target import AWS, Target, find_target
               help="With --cloud: of the devices' python3.")  # fmt: skip
 @click.option("--link", "as_link", is_flag=True,
               help="With --cloud: for nuclei here, which run this checkout.")  # fmt: skip
+@click.option("--tag-map", "maps", multiple=True, metavar="[COMPONENT=]FILE",
+              help="The tag map it goes by there, in the place of its example.")  # fmt: skip
 @click.option("--set", "given", multiple=True, metavar="[COMPONENT:]KEY=VALUE",
               help="Configure one, or all that have it; keys parted by points.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="With --cloud: take other components away.")
@@ -74,6 +77,7 @@ def command(
     machines: tuple[str, ...],
     pythons: tuple[str, ...],
     as_link: bool,
+    maps: tuple[str, ...],
     given: tuple[str, ...],
     replace: bool,
     roll_back: bool,
@@ -95,6 +99,8 @@ def command(
         raise click.UsageError("--cloud needs --machine and --python of the devices, or --link")
     sources = [find_source(name) for name in components]
     configuration = assigned(given, sources)
+    for name, settings in chosen_maps(maps, sources).items():
+        configuration[name] = overlaid(configuration.get(name, {}), settings)
     aim = find_target(target, home, region=region) if cloud or target == AWS else None
     _name_stream(sources, configuration, aim)
     route = CloudRoute(aim, _tell) if cloud and aim else None
@@ -139,11 +145,22 @@ def _check(
     for source in sources:
         check_settings(source, whole[source.name], Place("GATEWAY"))
         tag_map = str(whole[source.name].get("tag_map", ""))
+        _check_place(source, tag_map)
         if tag_map.startswith("/"):
             say(escape(f"{source.folder.name}: {tag_map} is to be there on the device itself"))
     named = {source.name for source in sources}
     others = [one for one in all_sources() if one.name in before and one.name not in named]
     owned_things([*sources, *others], "GATEWAY", {**before, **whole})
+
+
+def _check_place(source: ComponentSource, tag_map: str) -> None:
+    """Complain of a tag map that is here and would not be there."""
+    is_here = tag_map and not tag_map.startswith("/") and Path(tag_map).is_file()
+    if is_here and not (source.folder / tag_map).is_file():
+        raise TidectlError(
+            f"{tag_map} would not go to the device with {source.folder.name}",
+            f"--tag-map {source.folder.name}={tag_map} takes it along",
+        )
 
 
 def _name_stream(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.local_cloud import wait_for
 from tests.tools.tidectl.conftest import Run
 from tests.tools.tidectl.gateway.probe import NAME, write_probe
 from tidectl.gateway.cloud_route import CloudRoute
@@ -76,6 +77,32 @@ def test_a_group_gets_a_version_and_what_fails_is_taken_back(
     (good / "new.txt").write_text("new")
     same = tidectl(*deploy(good), home=shared_home.path)
     assert same.code == 0, same.err  # a link names the folder, whose content is not in it
+
+
+def test_a_tag_map_of_this_machine_goes_along_with_the_configuration(
+    tidectl: Run, device: CoreDevice, shared_home: Home, tmp_path: Path
+) -> None:
+    tags = tmp_path / "mine.yaml"
+    tags.write_text(
+        "adapter: host\nperiod_ms: 200\ngroups:\n"
+        "- {measurement: mine, tags: [{field: cpu_percent, address: cpu_percent}]}\n"
+    )
+    words = ("gateway", "deploy", "host_metrics", "--cloud", "--link", "--group", GROUP, "--json")
+    done = tidectl(*words, "--tag-map", str(tags), home=shared_home.path)
+    assert done.code == 0, done.err
+    nucleus = LocalNucleus(device.nucleus_root)
+    host = "io.tidegauge.HostMetrics"
+    wait_for("the map", lambda: "groups=1 tags=1" in nucleus.component_log(host).read_text())
+    there = nucleus.root / "work" / host / "tag_map" / "mine.yaml"
+    assert there.read_text() == tags.read_text()
+
+    tags.write_text("adapter: host\ngroups: [{measurement: Wrong}]\n")
+    wrong = tidectl(*words, "--tag-map", str(tags), home=shared_home.path)
+    assert "mine.yaml:2" in wrong.complaint()
+    probe = str(write_probe(tmp_path / "probe"))
+    nobody = tidectl("gateway", "deploy", probe, "--cloud", "--link", "--tag-map", str(tags),
+                     home=shared_home.path)  # fmt: skip
+    assert (nobody.code, "none of these components may have one" in nobody.err) == (2, True)
 
 
 def test_a_group_without_devices_or_a_name_is_told_so(
