@@ -109,7 +109,7 @@ def test_a_gap_of_a_failing_sensor_is_in_the_store_as_samples_of_bad_quality(lin
     board = SimulatedBoard(folder.image_path, log_path=folder.log_path, heap_bytes=110 * 1024)
     line.boards.append(board)
     board.start()
-    board.wait_for(lambda stats: stats.acknowledged >= 60, SAMPLED_S_MAX)
+    board.wait_for(lambda stats: stats.acknowledged >= 30, SAMPLED_S_MAX)
     stats = line.drain(board)
     line.assert_whole()
     found = [

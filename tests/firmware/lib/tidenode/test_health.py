@@ -104,7 +104,7 @@ def test_the_next_start_leaves_out_the_driver_that_hung_and_no_other(bench: Benc
     )
     assert board.wait(LATE_S_MAX) == WATCHDOG_EXIT_CODE
     board.start()
-    stats = board.wait_for(lambda stats: stats.sampled > 2 * WATCHDOG_S * 20, LATE_S_MAX)
+    stats = board.wait_for(lambda stats: stats.sampled > 1.5 * GOOD_S * 20, LATE_S_MAX)
     assert stats.left_out == ["health"]  # which hangs after a second of readings
     bench.end(board)
     assert "health hung until the watchdog bit: left out for an hour" in bench.log()
@@ -112,7 +112,6 @@ def test_the_next_start_leaves_out_the_driver_that_hung_and_no_other(bench: Benc
     assert told == {"climate", "event"}
     board.start()  # the power went
     assert not board.wait_for(lambda _: True, LATE_S_MAX).left_out
-    assert board.wait(LATE_S_MAX) == WATCHDOG_EXIT_CODE
 
 
 def test_a_task_that_dies_unseen_has_the_board_reset_and_is_named(bench: Bench) -> None:

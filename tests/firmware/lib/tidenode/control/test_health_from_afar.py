@@ -59,7 +59,7 @@ def test_the_cloud_is_told_which_sensor_hung(deployed: Target, tmp_path: Path) -
     with one:
         one.wait_for("the sensor's name", lambda: bool(one.reported("state").get("left_out")))
         assert one.reported("state")["left_out"] == ["health"]
-        one.wait_for("the others", lambda: one.sampled() > 40)
+        one.wait_for("the others", lambda: one.sampled() > 10)
 
 
 def fallen_so_often(flash: LittleFS) -> None:
