@@ -14,6 +14,7 @@ from tidenode.drivers import bme280, bmp280
 from tidenode.errors import ConfigError, SensorError
 
 sim = stand_in("bme280")
+BME280, BMP280 = 0x60, 0x58  # what the register of the chip's kind says
 PLACE = (0, 0x76)
 
 # Section 3.12 of the BMP280's data sheet (BST-BMP280-DS001), whose formulae the BME280 shares.
@@ -31,7 +32,7 @@ humidities_percent = st.floats(0, 100)
 class Bench(Board):
     """The driver and the register model, in a weather and at a time a test sets."""
 
-    def __init__(self, driver: ModuleType = bme280, kind: int = sim.BME280) -> None:
+    def __init__(self, driver: ModuleType = bme280, kind: int = BME280) -> None:
         super().__init__()
         self.weather = (20.0, 101_325.0, 50.0)
         self.model = sim.Bme280(lambda _: self.weather, self.clock, kind)
@@ -128,7 +129,7 @@ def test_what_it_can_not_have_measured_is_an_error() -> None:
 
 @given(temperatures_c, pressures_pa)
 def test_a_bmp280_is_one_without_humidity(temperature_c: float, pressure_pa: float) -> None:
-    read = Bench(bmp280, sim.BMP280).measured(temperature_c, pressure_pa, 50.0)
+    read = Bench(bmp280, BMP280).measured(temperature_c, pressure_pa, 50.0)
     assert read == pytest.approx((temperature_c * 100, pressure_pa * 10), abs=10)
 
 
