@@ -257,7 +257,7 @@ def free_names(text: str) -> Iterator[str]:
 
 
 def _free(taken: set[str]) -> Iterator[str]:
-    yield from sorted(_VM_WORDS - taken)
+    yield from sorted(_VM_WORDS - taken, key=lambda word: (len(word), word))
     yield from map("_{}".format, count())
 
 
