@@ -20,9 +20,10 @@ from tidectl.bundle.names import (
     fields_of,
     foreign_names,
     looked_up_names,
+    names_but,
     names_in,
     short_attributes,
-    short_names,
+    words_in_use,
 )
 from tidectl.bundle.one_text import with_one_text
 from tidectl.bundle.parameters import Parameters
@@ -124,6 +125,7 @@ class _Bundler:
                 attributes = attributes_of(self._modules[name])
                 kept.update(one for one in attributes if not one.startswith("_"))
         self._attributes = short_attributes(self._modules, kept)
+        self._words = words_in_use(self._modules)
         self._constants = constants(self._modules)
         self._pinned = self._find_pinned()
         for symbol in self._pinned | self._find_markers():
@@ -221,7 +223,7 @@ class _Bundler:
         return found
 
     def _shorten_resident(self) -> None:
-        free = short_names(self._modules)
+        free = names_but(self._words)
         owners: dict[str, Symbol] = {}
         for name in self._resident:
             for defined in self._modules[name].definitions:
@@ -255,7 +257,7 @@ class _Bundler:
         ]
         symbols = {use.symbol for one in together for use in one.uses() if use.symbol}
         taken = {self._symbols[one] for one in symbols if one in self._symbols}
-        free = (one for one in short_names(self._modules) if one not in taken)
+        free = names_but(self._words | taken)
         for defined in module.definitions:
             symbol = Symbol(name, defined)
             stays = symbol in self._pinned or symbol in self._constants

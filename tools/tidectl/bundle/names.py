@@ -17,7 +17,7 @@ import ssl
 import struct
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import count, islice
 
 from tidectl.bundle.module import Module
@@ -237,7 +237,18 @@ def short_attributes(
 
 def short_names(modules: Mapping[str, Module]) -> Iterator[str]:
     """Yield names that cost the least: first words every VM holds and no module uses."""
-    return _free(set().union(*[_in_use(module.tree) for module in modules.values()]))
+    return names_but(words_in_use(modules))
+
+
+def words_in_use(modules: Mapping[str, Module]) -> frozenset[str]:
+    """Return what no name of any of `modules` may become."""
+    return frozenset().union(*[_in_use(module.tree) for module in modules.values()])
+
+
+def names_but(taken: Collection[str]) -> Iterator[str]:
+    """Yield names that cost the least: first words every VM holds, without those `taken`."""
+    yield from sorted(_VM_WORDS.difference(taken), key=lambda word: (len(word), word))
+    yield from map("_{}".format, count())
 
 
 def _in_use(tree: ast.AST) -> set[str]:
@@ -253,12 +264,7 @@ def _in_use(tree: ast.AST) -> set[str]:
 
 def free_names(text: str) -> Iterator[str]:
     """Yield the same for the source `text`."""
-    yield from _free(set(_WORD.findall(text)))
-
-
-def _free(taken: set[str]) -> Iterator[str]:
-    yield from sorted(_VM_WORDS - taken, key=lambda word: (len(word), word))
-    yield from map("_{}".format, count())
+    yield from names_but(set(_WORD.findall(text)))
 
 
 def _names_in(node: ast.AST) -> set[str]:
