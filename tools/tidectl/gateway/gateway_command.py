@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tidectl.errors import TidectlError
+from tidectl.output import err, print_json
 from tidectl.target import Target
 from tidectl.thing_command import ask
 
@@ -25,17 +26,31 @@ _HINTS = {
 }
 
 
-def tell(
-    target: Target, gateway: str | None, thing: str, command: Mapping[str, Any], timeout_s: float
+def carry_out(
+    target: Target,
+    thing: str,
+    what: str,
+    command: Mapping[str, Any],
+    *,
+    gateway: str | None,
+    timeout_s: float,
+    as_json: bool,
 ) -> dict[str, Any]:
-    """Return the answer of the component that has `thing`; `gateway` is the part of its name
-    before the colon, if None. Raises TidectlError where nobody answers."""
+    """Return the answer of the component that has `thing`, printed if `as_json`.
+
+    `gateway` is the part of the thing's name before the colon, if None. Raises TidectlError where
+    nobody answers, and with the name `what` where it was not done.
+    """
     name = gateway or thing.partition(":")[0]
-    return ask(target, name, {**command, "thing": thing}, timeout_s, silent_hint=_SILENT)
+    with err.status(f"waiting for {thing}"):
+        answer = ask(target, name, {**command, "thing": thing}, timeout_s, silent_hint=_SILENT)
+    if as_json:
+        print_json({"thing": thing, "command": command, "answer": answer})
+    _check_done(f"{thing} {what}", answer)
+    return answer
 
 
-def check_done(what: str, answer: Mapping[str, Any]) -> None:
-    """Raise TidectlError unless the command was done."""
+def _check_done(what: str, answer: Mapping[str, Any]) -> None:
     outcome = str(answer.get("outcome"))
     if outcome != _DONE:
         detail = answer.get("detail") or "no reason given"

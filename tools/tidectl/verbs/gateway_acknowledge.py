@@ -2,11 +2,11 @@
 
 import click
 
-from tidectl.gateway.gateway_command import check_done, tell
+from tidectl.gateway.gateway_command import carry_out
 from tidectl.gateway.options import answer_options
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home, target_options
-from tidectl.output import err, print_json, say
+from tidectl.output import say
 from tidectl.target import find_target
 
 
@@ -41,10 +41,9 @@ def command(
     """
     request = {"command": "acknowledge", "measurement": measurement, "alarm": alarm}
     cloud = find_target(target, home, region=region)
-    with err.status(f"waiting for {thing}"):
-        answer = tell(cloud, gateway, thing, request, timeout_s)
-    if as_json:
-        print_json({"thing": thing, "command": request, "answer": answer})
-    check_done(f"{thing} {measurement}/{alarm}", answer)
+    what = f"{measurement}/{alarm}"
+    answer = carry_out(
+        cloud, thing, what, request, gateway=gateway, timeout_s=timeout_s, as_json=as_json
+    )
     if not as_json:
         say(f"{alarm}: {answer.get('detail') or 'acknowledged'}")

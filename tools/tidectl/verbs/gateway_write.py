@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from tidectl.gateway.gateway_command import check_done, tell
+from tidectl.gateway.gateway_command import carry_out
 from tidectl.gateway.options import answer_options
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home, target_options
-from tidectl.output import cell_text, err, print_facts, print_json
+from tidectl.output import cell_text, print_facts
 from tidectl.target import find_target
 
 _SHOWN = ("outcome", "before", "after", "detail", "took_ms")
@@ -53,11 +53,10 @@ def command(
         "command": "write", "measurement": measurement, "field": field, "value": _value(value),
     }  # fmt: skip
     cloud = find_target(target, home, region=region)
-    with err.status(f"waiting for {thing}"):
-        answer = tell(cloud, gateway, thing, request, timeout_s)
-    if as_json:
-        print_json({"thing": thing, "command": request, "answer": answer})
-    check_done(f"{thing} {measurement}/{field}", answer)
+    what = f"{measurement}/{field}"
+    answer = carry_out(
+        cloud, thing, what, request, gateway=gateway, timeout_s=timeout_s, as_json=as_json
+    )
     if not as_json:
         print_facts([(name, cell_text(answer.get(name))) for name in _SHOWN])
 
