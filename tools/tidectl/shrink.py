@@ -12,7 +12,7 @@ import io
 import re
 import tokenize
 from functools import lru_cache
-from itertools import count
+from itertools import count, takewhile
 
 from tidectl.bundle.edits import Edits
 from tidectl.bundle.module import Module
@@ -80,7 +80,7 @@ def _with_short_names(text: str) -> str:
     # them already.
     folded = set(_FOLDED.findall(text))
     numbers = map("_{}".format, count())
-    words = (word for word in free_names(text) if not word.startswith("_"))
+    words = iter(sorted(takewhile(lambda word: word[0] != "_", free_names(text)), key=len))
     short = {name: next(numbers if name in folded else words) for name in names}
     lines = text.splitlines(keepends=True)
     for token in reversed(tokens):

@@ -247,7 +247,7 @@ def words_in_use(modules: Mapping[str, Module]) -> frozenset[str]:
 
 def names_but(taken: Collection[str]) -> Iterator[str]:
     """Yield names that cost the least: first words every VM holds, without those `taken`."""
-    yield from sorted(_VM_WORDS.difference(taken), key=lambda word: (len(word), word))
+    yield from sorted(_VM_WORDS.difference(taken))
     yield from map("_{}".format, count())
 
 
