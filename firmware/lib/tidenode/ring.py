@@ -3,14 +3,16 @@
 Bounded by the partition; its oldest block is dropped and counted when room is needed. Every
 block is erased once a round, so that all wear alike, and each record is durable at once.
 
-    block    head of 20 bytes, then records (`tidenode.record`), then flash never written
+    block    head of 20 bytes, records (`tidenode.record`), flash never written, NOTES notes
     head     magic u16, check u16, number u32, first sequence u32, cursor u32, dropped u32
+    note     0xffff u16 (for a reader of records: nothing), check u16, cursor u32; or never written
 
 Block `number` lies at `number` modulo the blocks there are. The head's cursor is the oldest
-sequence not acknowledged when the block was begun, and `dropped` the samples ever dropped, with
-those of the block that was next to be erased: the block ahead of the newest is always erased,
-and what a cut leaves there counts as gone. A record without payload is a batch that was lost.
-A head is programmed after its payload: a last record that is wrong is one that a cut has torn.
+sequence not acknowledged when the block was begun, a note's when that was written; `dropped` are
+the samples ever dropped, with those of the block that was next to be erased: the block ahead of
+the newest is always erased, and what a cut leaves there counts as gone. A record without payload
+is a batch that was lost. A head is programmed after its payload: a last record that is wrong is
+one that a cut has torn.
 """
 
 import binascii
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 MAGIC = 0x5447
 HEAD_BYTES = 20
+NOTE_BYTES = 8
+NOTES = 6  # orderly ends that cost no erase while a block is the newest
 BLOCKS_MIN = 4
 _BLOCK_COUNT = 4
 _BLOCK_SIZE = 5
@@ -47,7 +51,8 @@ class Ring:
         self._block_bytes: int = device.ioctl(_BLOCK_SIZE, 0)
         if self._blocks < BLOCKS_MIN:
             raise OutboxError("a ring of %d blocks, %d at least" % (self._blocks, BLOCKS_MIN))
-        self.batch_bytes_max = self._block_bytes - HEAD_BYTES - HEAD_BYTES_MAX
+        self._end: int = self._block_bytes - NOTES * NOTE_BYTES  # of records
+        self.batch_bytes_max = self._end - HEAD_BYTES - HEAD_BYTES_MAX
         self.chunk_bytes = self._block_bytes
         self._reader: Reader | None = None
         self._reading = -1  # the number of the block it reads
@@ -62,7 +67,7 @@ class Ring:
         self._before: Batch | None = None  # the last record there, once this start has made one
         self.next_sequence: int = found.next_sequence
         self.cursor: int = found.cursor
-        self._noted = self.cursor  # in the head of the newest block
+        self._noted = self.cursor  # in the newest block
         self.dropped: int = found.dropped
         self.erases = 0  # of blocks, since the start
 
@@ -131,22 +136,34 @@ class Ring:
         self.cursor = first
 
     def settle(self, unsent: "Callable[[int, int], int]") -> None:
-        """Begin a block if something was acknowledged since the newest was, to make that durable.
+        """Note what was acknowledged since the newest block was begun, to make that durable.
 
-        Costs an erase, so it is for an orderly end; never a batch: not where one would be dropped.
+        For an orderly end. A block that has all its notes is followed by another, which costs an
+        erase; never a batch: not where one would be dropped.
         """
         firsts = self._firsts
-        is_full = len(firsts) >= self._blocks - 1
-        if self.cursor <= self._noted or (is_full and self.cursor < firsts[1]):
+        if self.cursor <= self._noted:
             return
         try:
-            self._begin_block(unsent)
+            if not self._note() and (len(firsts) < self._blocks - 1 or self.cursor >= firsts[1]):
+                self._begin_block(unsent)
         except OSError:
             self._at = self._block_bytes  # as above; what was acknowledged is sent again
 
+    def _note(self) -> bool:
+        """Write the cursor down in the newest block; return whether there was room."""
+        block, note = self._newest % self._blocks, bytearray(NOTE_BYTES)
+        for at in range(self._end, self._block_bytes, NOTE_BYTES):
+            self._device.readblocks(block, note, at)
+            if note == b"\xff" * NOTE_BYTES:
+                self._device.writeblocks(block, note_of(self.cursor), at)
+                self._noted = self.cursor
+                return True
+        return False
+
     def _append(self, batch: "Batch", unsent: "Callable[[int, int], int]") -> None:
         head = head_of(batch, self._before, self.next_sequence)
-        if self._newest < 0 or self._at + len(head) + len(batch[2]) > self._block_bytes:
+        if self._newest < 0 or self._at + len(head) + len(batch[2]) > self._end:
             self._begin_block(unsent)
             head = head_of(batch, None, self.next_sequence)
         block = self._newest % self._blocks
@@ -194,3 +211,9 @@ class Ring:
         view = memoryview(buffer)[:size_bytes]
         self._device.readblocks(self._reading % self._blocks, view, offset)
         return size_bytes
+
+
+def note_of(cursor: int) -> bytes:
+    """Return the note of `cursor`."""
+    data = struct.pack("<I", cursor)
+    return struct.pack("<HH", 0xFFFF, binascii.crc32(data, MAGIC) & 0xFFFF) + data

@@ -9,7 +9,7 @@ import struct
 from collections import namedtuple
 
 from tidenode.record import Reader
-from tidenode.ring import HEAD_BYTES, MAGIC
+from tidenode.ring import HEAD_BYTES, MAGIC, NOTE_BYTES, NOTES, note_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ def recover(device: "Any", blocks: int, block_bytes: int) -> Recovered:
     if newest < 0:
         return Recovered(-1, [], block_bytes, 0, 0, 0)
     _, first, cursor, dropped = _head_of(device, newest, blocks)
+    cursor = max(cursor, _noted(device, newest % blocks, block_bytes))
     at, next_sequence, lost = _end_of_block(device, newest % blocks, first, block_bytes)
+    if cursor > next_sequence:  # damage to what was acknowledged: these are used up all the same
+        at, next_sequence = block_bytes, cursor
     firsts = [first]
     # Where a head between is damaged, its records are taken for damaged ones of the block before.
     number, oldest = newest - 1, max(0, newest - blocks + 2)
@@ -65,6 +68,17 @@ def _head_of(device: "Any", number: int, blocks: int) -> "tuple[int, int, int, i
     return read_head(device, number % blocks) or (number, 0, 0, 0)
 
 
+def _noted(device: "Any", block: int, block_bytes: int) -> int:
+    """Return the highest cursor of the block's notes; 0 where there is none."""
+    note, cursor = bytearray(NOTE_BYTES), 0
+    for at in range(block_bytes - NOTES * NOTE_BYTES, block_bytes, NOTE_BYTES):
+        device.readblocks(block, note, at)
+        noted = struct.unpack("<I", note[4:])[0]
+        if note == note_of(noted):
+            cursor = max(cursor, noted)
+    return cursor
+
+
 def _end_of_block(device: "Any", block: int, first: int, block_bytes: int) -> tuple[int, int, int]:
     """Return where the block goes on, the next sequence, and the samples of lost batches."""
 
@@ -87,7 +101,7 @@ def _end_of_block(device: "Any", block: int, first: int, block_bytes: int) -> tu
             lost += entry.samples
         if reader.fill(memoryview(bytearray(entry.size_bytes))):
             at, next_sequence, good_lost = reader.end, sequence, lost
-    if not _is_blank(device, block, at, block_bytes):
+    if not _is_blank(device, block, at, block_bytes - NOTES * NOTE_BYTES):
         at = block_bytes
     return at, next_sequence, good_lost
 

@@ -9,7 +9,7 @@ from tests.firmware.lib.tidenode.storages import BLOCK, Flash
 from tidenode.entry import Entry
 from tidenode.errors import OutboxError
 from tidenode.outbox import Outbox
-from tidenode.ring import HEAD_BYTES, Ring
+from tidenode.ring import HEAD_BYTES, NOTE_BYTES, NOTES, Ring
 
 PER_BLOCK = 59  # records of 64 bytes
 
@@ -23,6 +23,13 @@ def filled(outbox: Outbox, count: int, samples: int = 1) -> None:
     for _ in range(count):
         sequence = outbox.next_sequence
         outbox.push("climate", samples, b"%64d" % sequence)
+
+
+def acknowledged(outbox: Outbox, count: int) -> None:
+    for _ in range(count):
+        entry = outbox.next_after(-1)
+        assert entry
+        outbox.acknowledge(entry)
 
 
 def drained(outbox: Outbox) -> list[int]:
@@ -89,21 +96,16 @@ def test_a_restart_goes_on_where_the_last_block_was_begun(flash: Flash) -> None:
 def test_what_was_acknowledged_before_an_orderly_end_does_not_come_again(flash: Flash) -> None:
     outbox = flash.opened()
     filled(outbox, 100)
-    for _ in range(70):
-        acknowledged = outbox.next_after(-1)
-        assert acknowledged
-        outbox.acknowledge(acknowledged)
-    before = sum(flash.device.erases)
+    acknowledged(outbox, 70)
+    before = list(flash.device.erases)
     outbox.settle()
-    assert sum(flash.device.erases) - before == 1
     again = flash.opened()
     assert (len(again), again.next_sequence, again.dropped) == (30, 100, 0)
-    assert drained(again) == list(range(70, 100))
-    filled(again, 5)  # in the block that was begun for it, in which there is nothing else
-    assert sum(flash.device.erases) - before == 1
+    filled(again, 5)  # into the same block, behind which the note stands
+    assert drained(again) == list(range(70, 105))
     again.settle()
-    last = flash.opened()
-    assert drained(last) == list(range(100, 105))
+    assert len(flash.opened()) == 0
+    assert flash.device.erases == before
 
 
 def test_an_end_without_news_wears_nothing(flash: Flash) -> None:
@@ -113,46 +115,80 @@ def test_an_end_without_news_wears_nothing(flash: Flash) -> None:
     outbox.settle()  # nothing was acknowledged
     drained(outbox)
     outbox.settle()
-    before = list(flash.device.erases)
+    before = bytes(flash.cells)
     outbox.settle()
     for _ in range(20):
         again = flash.opened()
         assert len(again) == 0
         again.settle()
+    assert flash.cells == before
+
+
+def test_ends_without_a_batch_between_are_noted_until_the_ring_is_full_and_lose_none(
+    flash: Flash,
+) -> None:
+    """Each start sends one of what waits; when a block has all its notes another is begun."""
+    filled(flash.opened(), PER_BLOCK)
+    noted = 7 * NOTES + 6  # a head is one more
+    for sent in range(noted + 3):
+        outbox = flash.opened()
+        assert outbox.next_after(-1) == Entry(min(sent, noted), 1, 64, "climate")
+        acknowledged(outbox, 1)
+        outbox.settle()
+        assert outbox.dropped == 0
+    assert sum(flash.device.erases) == 7
+    assert drained(outbox) == list(range(noted + 1, PER_BLOCK))
+    outbox.settle()  # the oldest block may go, and with it all that stood in the way
+    again = flash.opened()
+    assert (len(again), again.dropped, again.next_sequence) == (0, 0, PER_BLOCK)
+    filled(again, 8 * PER_BLOCK)
+    assert drained(again)[-1] == 9 * PER_BLOCK - 1
+
+
+def test_an_end_of_a_full_ring_notes_what_was_acknowledged_of_its_oldest_block(
+    flash: Flash,
+) -> None:
+    outbox = flash.opened()
+    filled(outbox, 7 * PER_BLOCK)
+    acknowledged(outbox, PER_BLOCK - 1)
+    before = list(flash.device.erases)
+    outbox.settle()
+    again = flash.opened()
+    assert (len(again), again.dropped) == (6 * PER_BLOCK + 1, 0)
+    assert drained(again) == list(range(PER_BLOCK - 1, 7 * PER_BLOCK))
+    again.settle()
+    assert len(flash.opened()) == 0
     assert flash.device.erases == before
 
 
-def test_ends_without_a_batch_between_make_blocks_of_nothing_and_lose_none(flash: Flash) -> None:
-    """Each start sends one of what waits; the ring is full of its blocks with the seventh."""
-    filled(flash.opened(), 40)
-    for sent in range(1, 31):
-        outbox = flash.opened()
-        entry = outbox.next_after(-1)
-        assert entry == Entry(min(sent, 7) - 1, 1, 64, "climate")
-        outbox.acknowledge(entry)
-        outbox.settle()
-        assert outbox.dropped == 0
-    assert drained(outbox) == list(range(7, 40))
-    outbox.settle()  # the oldest block may go, and with it all that stood in the way
-    again = flash.opened()
-    assert (len(again), again.dropped, again.next_sequence) == (0, 0, 40)
-    filled(again, 8 * PER_BLOCK)
-    assert drained(again)[-1] == 40 + 8 * PER_BLOCK - 1
-
-
-def test_an_end_drops_no_batch_of_a_full_ring(flash: Flash) -> None:
+@pytest.mark.parametrize("torn_bytes", [0, 3, 4, 7])
+def test_a_note_that_a_cut_has_torn_is_none_and_the_next_one_counts(
+    flash: Flash, torn_bytes: int
+) -> None:
     outbox = flash.opened()
-    filled(outbox, 7 * PER_BLOCK)
-    for _ in range(PER_BLOCK - 1):
-        outbox.acknowledge(outbox.next_after(-1))
-    before = list(flash.device.erases)
+    filled(outbox, 9)
+    acknowledged(outbox, 5)
+    end = bytes(flash.cells)
     outbox.settle()
-    assert flash.device.erases == before  # the last one of the oldest block waits
-    outbox.acknowledge(outbox.next_after(-1))
-    outbox.settle()
+    at = BLOCK - NOTES * NOTE_BYTES + torn_bytes
+    flash.cells[at:] = end[at:]
     again = flash.opened()
-    assert (len(again), again.dropped) == (6 * PER_BLOCK, 0)
-    assert drained(again) == list(range(PER_BLOCK, 7 * PER_BLOCK))
+    assert len(again) == 9
+    acknowledged(again, 3)
+    again.settle()
+    assert drained(flash.opened()) == list(range(3, 9))
+
+
+def test_damage_to_what_was_acknowledged_makes_no_sequence_come_twice(flash: Flash) -> None:
+    outbox = flash.opened()
+    filled(outbox, 9)
+    drained(outbox)
+    outbox.settle()
+    flash.damage(b"%64d" % 8)
+    again = flash.opened()
+    assert (len(again), again.next_sequence) == (0, 9)
+    filled(again, 5)
+    assert drained(again) == list(range(9, 14))
 
 
 def test_a_flash_that_fails_at_the_end_costs_nothing(flash: Flash) -> None:
@@ -245,11 +281,11 @@ def failing(*_: object) -> None:
 
 def test_a_batch_longer_than_a_block_is_refused_and_counted(flash: Flash) -> None:
     outbox = flash.opened()
-    with pytest.raises(OutboxError, match="batch of 4006 bytes, outbox of 4005"):
-        outbox.push("climate", 600, bytes(4_006))
-    outbox.push("a" * 64, 1, bytes(4_005))
+    with pytest.raises(OutboxError, match="batch of 3958 bytes, outbox of 3957"):
+        outbox.push("climate", 600, bytes(3_958))
+    outbox.push("a" * 64, 1, bytes(3_957))
     assert (outbox.dropped, len(outbox)) == (600, 2)  # what was lost counts until it is passed
-    assert outbox.next_after(-1) == Entry(1, 1, 4_005, "a" * 64)
+    assert outbox.next_after(-1) == Entry(1, 1, 3_957, "a" * 64)
     assert len(outbox) == 1
 
 
