@@ -44,7 +44,6 @@ class Agent:
         self._thing = thing
         self.boot = boot
         self._samplers = samplers
-        self._batchers = [sampler.batcher for sampler in samplers]
         self._outbox = outbox
         self._uplink = uplink
         self._timekeeper = timekeeper
@@ -74,12 +73,14 @@ class Agent:
             # Not before: while the agent is built its heap is full of what only that needs.
             from tidenode import waiting
 
-            waiting.begin(self._batchers, self._outbox, self._timekeeper, self._waiting_bytes_max)
+            batchers = [sampler.batcher for sampler in self._samplers]
+            waiting.begin(batchers, self._outbox, self._timekeeper, self._waiting_bytes_max)
         ended = asyncio.Event()
         stages: list[Part] = [sampler.run() for sampler in self._samplers]
         stages.append(self._flush_then_drain(stages, ended))
         stages.extend((self._uplink.run(), self._timekeeper.run()))
         stages.extend(self.beside)
+        self.beside.clear()  # one that is done is nobody's
         await run_together(stages, ended)
 
     def stats(self) -> dict[str, object]:
@@ -105,15 +106,15 @@ class Agent:
         """Flush what is old until `stop`. Then end the samplers, which are the first `stages`."""
         while self._drain_timeout_ms is None:
             await asyncio.sleep_ms(_FLUSH_CHECK_MS)  # type: ignore[attr-defined]  # MicroPython's
-            for batcher in self._batchers:
-                batcher.flush_if_old()
+            for sampler in self._samplers:
+                sampler.batcher.flush_if_old()
             self._outbox.sync_if_old()
             if self.watchdog is not None:
                 self.watchdog.turn()
         for stage in stages[: len(self._samplers)]:
             stage.cancel()  # type: ignore[union-attr]  # a task since it runs
-        for batcher in self._batchers:
-            batcher.flush()
+        for sampler in self._samplers:
+            sampler.batcher.flush()
         if self._timekeeper.learned:
             self._timekeeper.learned(None)
         self._outbox.sync()

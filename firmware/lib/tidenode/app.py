@@ -295,10 +295,7 @@ def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Cloc
     fits_samples = (outbox.batch_bytes_max - 512) // (9 * (len(fields) + 1))
     samples_max = min(samples_max, fits_samples)
     batcher = Batcher(
-        site=settings.site,
-        thing=settings.thing,
-        measurement=one.name,
-        boot=boot,
+        origin=(settings.site, settings.thing, one.name, boot),
         fields=fields,
         samples_max=samples_max,
         age_ms_max=settings.batch.age_ms_max,

@@ -31,17 +31,18 @@ _HIGHEST = 0x7FFFFFFF
 class Batcher:
     """Batch samples of `fields`, a tuple of (name, decimals); no decimals makes an INTEGER.
 
-    Room for `samples_max` is reserved at once, so that taking a sample needs no heap: 32 bits
-    a value. A field that ever has none, or a wider one, has a list from then on.
+    `origin` is what a Batch begins with: site, thing, measurement and boot. Room for
+    `samples_max` is reserved at once, so that taking a sample needs no heap: 32 bits a value.
+    A field that ever has none, or a wider one, has a list from then on.
     """
+
+    # By number of the field; of the class, where it is empty, so that few take heap for it.
+    _lists: "dict[int, list[int | None]]" = {}  # noqa: RUF012  # replaced, never changed
 
     def __init__(
         self,
         *,
-        site: str,
-        thing: str,
-        measurement: str,
-        boot: int,
+        origin: "tuple[str, str, str, int]",
         fields: tuple[tuple[str, int], ...],
         samples_max: int,
         age_ms_max: int,
@@ -50,9 +51,8 @@ class Batcher:
         encode: "Encode",
         warn: "Callable[[str], None]",
     ) -> None:
-        self._site, self._thing, self._measurement, self._boot = site, thing, measurement, boot
-        self.fields = len(fields)
-        self._fields = fields
+        self._origin = origin
+        self.fields = fields
         self._samples_max = samples_max
         self._age_ms_max = age_ms_max
         self.outbox: Outbox | Waiting = outbox
@@ -61,25 +61,32 @@ class Batcher:
         self._warn = warn
         self._count = 0  # of the samples at hand
         self._first_ms = 0  # the time of the first one
-        self._since_ms = array("i", bytes(4 * samples_max))
-        self._columns: list[Any] = [array("i", bytes(4 * samples_max)) for _ in fields]
         self._first_at_ms = 0
+        # The milliseconds since the first one, then the values, field by field.
+        self._numbers = array("i", bytes(4 * samples_max * (1 + len(fields))))
 
     def add(self, time_ms: int, values: "Sequence[int | None]") -> None:
         """Take one sample; a time before the last one begins another batch."""
         since_ms = time_ms - self._first_ms
-        if self._count and not self._since_ms[self._count - 1] <= since_ms <= _HIGHEST:
+        if self._count and not self._numbers[self._count - 1] <= since_ms <= _HIGHEST:
             self.flush()
         count = self._count
         if not count:
             self._first_ms, since_ms = time_ms, 0
             self._first_at_ms = self._clock.monotonic_ms()
-        self._since_ms[count] = since_ms
+        self._numbers[count] = since_ms
+        at = count
         for number, value in enumerate(values):
-            column = self._columns[number]
-            if type(column) is not list and (value is None or not _LOWEST <= value <= _HIGHEST):
-                self._columns[number] = column = list(column)
-            column[count] = value
+            at += self._samples_max
+            if number in self._lists:
+                self._lists[number][count] = value
+            elif value is not None and _LOWEST <= value <= _HIGHEST:
+                self._numbers[at] = value
+            else:
+                column = list(self._column(number))
+                column[count] = value
+                self._lists = dict(self._lists)
+                self._lists[number] = column
         self._count = count + 1
         if count + 1 >= self._samples_max:
             self.flush()
@@ -106,34 +113,33 @@ class Batcher:
         except MemoryError:
             return False
         samples, self._count = self._count, 0
+        measurement = self._origin[2]
         try:
-            self.outbox.push(self._measurement, samples, payload)
+            self.outbox.push(measurement, samples, payload)
         except OutboxError as error:
-            self._warn("batch dropped measurement=%s: %s" % (self._measurement, error))
+            self._warn("batch dropped measurement=%s: %s" % (measurement, error))
         except MemoryError as error:
             self.outbox.lose(samples)
-            self._warn("batch dropped measurement=%s: %r" % (self._measurement, error))
+            self._warn("batch dropped measurement=%s: %r" % (measurement, error))
         return True
 
     def _lose(self, why: str) -> None:
         samples, self._count = self._count, 0
         self.outbox.lose(samples)
-        self._warn("batch not encoded measurement=%s: %s" % (self._measurement, why))
+        self._warn("batch not encoded measurement=%s: %s" % (self._origin[2], why))
 
     def _batch(self, samples: int) -> Batch:
         columns = []
-        for number, (name, decimals) in enumerate(self._fields):
-            values = self._columns[number]
+        for number, (name, decimals) in enumerate(self.fields):
+            values = self._lists[number] if number in self._lists else self._column(number)
             if samples < self._samples_max:
                 values = values[:samples]
             # Not as a list, for which a board may have no room: `encode` only reads it.
             columns.append(Column(name, DECIMAL if decimals else INTEGER, decimals, values))
-        return Batch(
-            self._site,
-            self._thing,
-            self._measurement,
-            self._boot,
-            self.outbox.next_sequence,
-            [self._first_ms + since_ms for since_ms in self._since_ms[:samples]],
-            columns,
-        )
+        times_ms = [self._first_ms + self._numbers[at] for at in range(samples)]
+        return Batch(*self._origin, self.outbox.next_sequence, times_ms, columns)
+
+    def _column(self, number: int) -> "Any":
+        """Return a view of the numbers of one field, those of earlier samples too."""
+        begin = (number + 1) * self._samples_max
+        return memoryview(self._numbers)[begin : begin + self._samples_max]

@@ -9,7 +9,8 @@ class ConfigError(NodeError):
     """The configuration can't be used; `mistakes` names every one of them."""
 
     def __init__(self, mistakes: list[str], where: str = "config.json") -> None:
-        super().__init__(
+        # Spelled out, since a bare super() is a closure, which is heap on a board.
+        super(ConfigError, self).__init__(
             "%s: %d mistake%s: %s"
             % (where, len(mistakes), "" if len(mistakes) == 1 else "s", "; ".join(mistakes))
         )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # OSErrors on MicroPython, and a refused certificate is a ValueError.
 LINK_FAILURES = (OSError, ValueError, EOFError, asyncio.TimeoutError, LinkError)
 
-_RECEIVE_BYTES = 256  # 64 acknowledgements at once
+_RECEIVE_BYTES = 128  # 32 acknowledgements at once
 _IPPROTO_TCP = 6  # the unix port has no names for these two
 _TCP_NODELAY = 1
 

@@ -23,13 +23,10 @@ HEAD_BYTES_MAX = 9  # a publish without its topic: 1 type, 4 length, 2 topic len
 _LENGTH_MAX = 268_435_455
 _BODY_BYTES = {CONNACK: 2, PUBACK: 2, PINGRESP: 0}
 _FOR_INBOX = (PUBLISH, SUBACK)
+# One text, which is less heap than six; the first is no refusal.
 _REFUSALS = (
-    "",
-    "protocol version refused",
-    "client id refused",
-    "server unavailable",
-    "bad user name or password",
-    "not authorized",
+    ", protocol version refused, client id refused, server unavailable,"
+    " bad user name or password, not authorized"
 )
 
 
@@ -56,7 +53,8 @@ def session_present(connack: int) -> bool:
     """Return what a CONNACK says of the session. Raises LinkError where it refuses."""
     code, flags = connack & 255, connack >> 8
     if code:
-        reason = _REFUSALS[code] if code < len(_REFUSALS) else "unknown code"
+        reasons = _REFUSALS.split(", ")
+        reason = reasons[code] if code < len(reasons) else "unknown code"
         raise LinkError("broker refused: %s (%d)" % (reason, code))
     if flags > 1:
         raise LinkError("CONNACK flags %d" % flags)

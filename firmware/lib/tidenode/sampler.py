@@ -108,7 +108,7 @@ class Sampler:
         began_ms = self.enter()
         try:
             values = self.sensor.read()
-            _check(values, self.batcher.fields)
+            _check(values, len(self.batcher.fields))
         except Exception as error:  # as above
             self.fail(error)
             if self.missing is not None:

@@ -14,12 +14,14 @@ async def run_together(parts: "list[Part]", stop: "asyncio.Event | None" = None)
     """Run `parts` until one fails, and raise that; or until `stop` is set.
 
     Either way, and when this is cancelled, all of them are cancelled. A part that returns, or that
-    somebody else cancels, is done; the others go on. Each becomes a task, in its place.
+    somebody else cancels, is done; the others go on. Each becomes a task, in its
+    place, until it is done.
     """
     ended = stop or asyncio.Event()
     errors: list[Exception] = []
 
-    def done(_task: object, error: BaseException) -> None:
+    def done(task: "Part", error: BaseException) -> None:
+        parts.remove(task)  # else its coroutine would be kept
         if isinstance(error, Exception) and not isinstance(error, StopIteration):
             errors.append(error)  # raised again below, where it is sorted
             ended.set()

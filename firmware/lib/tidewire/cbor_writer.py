@@ -81,7 +81,7 @@ def _write_container(out: bytearray, value: object, depth: int) -> None:
             write(out, key, depth + 1)
             write(out, value[key], depth + 1)
     else:
-        raise WireMalformedError(f"CBOR cannot hold a {type(value)}")
+        raise WireMalformedError("CBOR cannot hold a %s" % type(value))
 
 
 def _utf8(text: str) -> bytes:

@@ -78,7 +78,7 @@ def encode(batch: Batch) -> bytes:
     for column in columns:
         name = check_field(column.name)
         if name in names:
-            raise WireMalformedError(f"field {name!r} is there twice")
+            raise WireMalformedError("field %r is there twice" % name)
         _write_column(out, column, count, _shortened(name, names))
         names.append(name)
     if len(out) > PAYLOAD_BYTES_MAX:
@@ -95,7 +95,7 @@ def _check_shape(count: int, columns: list[Column]) -> None:
         if value > limit:
             raise WireLimitError(what, value, limit)
         if not value:
-            raise WireMalformedError(f"a batch has no {what}")
+            raise WireMalformedError("a batch has no %s" % what)
 
 
 def _check_times(times_ms: list[int]) -> None:
@@ -103,13 +103,13 @@ def _check_times(times_ms: list[int]) -> None:
     for time_ms in times_ms:
         _checked_int("time", time_ms, 0, TIME_MS_MAX)
         if time_ms < before_ms:
-            raise WireMalformedError(f"time {time_ms} is after {before_ms}")
+            raise WireMalformedError("time %s is after %s" % (time_ms, before_ms))
         before_ms = time_ms
 
 
 def _checked_int(what: str, value: object, low: int, high: int) -> int:
     if type(value) is not int:  # bool is no number here
-        raise WireMalformedError(f"{what} is not an integer: {type(value)}")
+        raise WireMalformedError("%s is not an integer: %s" % (what, type(value)))
     if not low <= value <= high:
         raise WireLimitError(what, value, low if value < low else high)
     return value
@@ -125,13 +125,15 @@ def _shortened(name: str, names: list[str]) -> str:
         while shared < len(name) and earlier.startswith(name[: shared + 1]):
             shared += 1
         if shared > kept:
-            best, kept = f"{back}{48 + shared:c}{name[shared:]}", shared
+            best, kept = "%d%c%s" % (back, 48 + shared, name[shared:]), shared
     return best
 
 
 def _write_column(out: bytearray, column: Column, count: int, name: str) -> None:
     if len(column.values) != count:
-        raise WireMalformedError(f"{column.name} has {len(column.values)} values of {count}")
+        raise WireMalformedError(
+            "%s has %d values of %d" % (column.name, len(column.values), count)
+        )
     _checked_int("decimals", column.decimals, 0, DECIMALS_MAX if column.kind == DECIMAL else 0)
     values = column.values
     if None in values:

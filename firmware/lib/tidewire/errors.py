@@ -16,5 +16,6 @@ class WireLimitError(WireError):
     """A size or a number is outside what the format allows."""
 
     def __init__(self, what: str, value: int, limit: int) -> None:
-        super().__init__(f"{what} is {value}, the limit is {limit}")
+        # Spelled out, since a bare super() is a closure, which is heap on a board.
+        super(WireLimitError, self).__init__("%s is %s, the limit is %s" % (what, value, limit))
         self.what, self.value, self.limit = what, value, limit

@@ -29,7 +29,7 @@ def check_measurement(name: object) -> str:
     """Return `name` if it can be a measurement."""
     text = _check("measurement", name, _WORD)
     if text[:1] not in _LOWER or text.startswith(_RESERVED_PREFIX):
-        raise WireMalformedError(f"measurement {text!r} has a reserved or wrong beginning")
+        raise WireMalformedError("measurement %r has a reserved or wrong beginning" % text)
     return text
 
 
@@ -37,14 +37,14 @@ def check_field(name: object) -> str:
     """Return `name` if it can be a field."""
     text = _check("field", name, _WORD)
     if text[:1] not in _LOWER or text in RESERVED_FIELDS:
-        raise WireMalformedError(f"field {text!r} is reserved or begins wrongly")
+        raise WireMalformedError("field %r is reserved or begins wrongly" % text)
     return text
 
 
 def _check(what: str, name: object, allowed: str) -> str:
     # strip() leaves nothing exactly when every character is allowed: one C call, no regex.
     if not isinstance(name, str) or not 0 < len(name) <= NAME_BYTES_MAX or name.strip(allowed):
-        raise WireMalformedError(f"{_shown(name)} cannot be a {what}")
+        raise WireMalformedError("%s cannot be a %s" % (_shown(name), what))
     return name
 
 

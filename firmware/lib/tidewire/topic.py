@@ -16,7 +16,7 @@ def build(site: str, thing: str, measurement: str) -> str:
     check_site(site)
     check_thing(thing)
     check_measurement(measurement)
-    return f"{_ROOT}{site}/{thing}/{measurement}"
+    return "%s%s/%s/%s" % (_ROOT, site, thing, measurement)
 
 
 def parse(text: str) -> tuple[str, str, str]:
@@ -27,5 +27,5 @@ def parse(text: str) -> tuple[str, str, str]:
     bare = text[len(BASIC_INGEST_PREFIX) :] if text.startswith(BASIC_INGEST_PREFIX) else text
     levels = bare.split("/")
     if not bare.startswith(_ROOT) or len(levels) != 5:
-        raise WireMalformedError(f"topic is not {_ROOT}<site>/<thing>/<measurement>")
+        raise WireMalformedError("topic is not %s<site>/<thing>/<measurement>" % _ROOT)
     return check_site(levels[2]), check_thing(levels[3]), check_measurement(levels[4])

@@ -223,46 +223,49 @@ def constants(modules: Mapping[str, Module]) -> dict[Symbol, Value]:
             if isinstance(node, ast.Global)
             for name in node.names
         }
+        known: dict[str, Value] = {}
         for name, statements in module.definitions.items():
             if len(statements) == 1 and name not in changed:
-                value = _value(name, statements[0])
+                value = _value(name, statements[0], known)
                 if value is not None:
-                    found[Symbol(module.name, name)] = value
+                    found[Symbol(module.name, name)] = known[name] = value
     return found
 
 
-def _value(name: str, statement: ast.stmt) -> Value | None:
+def _value(name: str, statement: ast.stmt, known: Mapping[str, Value]) -> Value | None:
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1 or not statement.value:
         return None
     target, value = statement.targets[0], statement.value
     if isinstance(target, ast.Name):
-        return _text_or_integer(value)
+        return _folded(value, known)
     if not isinstance(target, ast.Tuple):
         return None
     position = [isinstance(one, ast.Name) and one.id == name for one in target.elts].index(True)
     if isinstance(value, ast.Tuple):
-        return _text_or_integer(value.elts[position])
+        return _folded(value.elts[position], known)
     if ast.unparse(value) == f"range({len(target.elts)})":
         return position
     return None
 
 
-def _text_or_integer(node: ast.expr) -> Value | None:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
-        return node.value
-    return _integer(node)
+def _folded(node: ast.expr, known: Mapping[str, Value]) -> Value | None:
+    """Return the value of `node`: a text, arithmetic of integers, or a sum of texts.
 
-
-def _integer(node: ast.expr) -> int | None:
-    """Return the value of `node` if it is arithmetic of integers."""
+    `known` are the constants before it.
+    """
+    if isinstance(node, ast.Name):
+        return known.get(node.id)
     if isinstance(node, ast.Constant):
-        return node.value if type(node.value) is int else None
+        value = node.value
+        return value if isinstance(value, str | bytes) or type(value) is int else None
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        operand = _integer(node.operand)
-        return None if operand is None else -operand
+        operand = _folded(node.operand, known)
+        return -operand if isinstance(operand, int) else None
     if isinstance(node, ast.BinOp):
-        left, right = _integer(node.left), _integer(node.right)
-        operation = _OPERATIONS.get(type(node.op))
-        if left is not None and right is not None and operation:
-            return operation(left, right)
+        left, right = _folded(node.left, known), _folded(node.right, known)
+        if isinstance(left, int) and isinstance(right, int):
+            operation = _OPERATIONS.get(type(node.op))
+            return operation(left, right) if operation else None
+        if isinstance(left, str) and isinstance(right, str) and isinstance(node.op, ast.Add):
+            return left + right
     return None

@@ -104,6 +104,12 @@ class Server:
                 raise RequestError("431 Request Header Fields Too Large")
         head, _, body = data.partition(b"\r\n\r\n")
         method, path, body_bytes = parsed(head)
+        # Before any answer: closing on what is unread would reset the connection, answer and all.
+        while len(body) < body_bytes:
+            part = await reader.read(body_bytes - len(body))
+            if not part:
+                raise EOFError
+            body += part
         self.requests += 1
         if method == "GET":
             if path != "/":
@@ -113,11 +119,6 @@ class Server:
             raise RequestError("405 Method Not Allowed")
         if path != "/":
             raise RequestError("404 Not Found")
-        while len(body) < body_bytes:
-            part = await reader.read(body_bytes - len(body))
-            if not part:
-                raise EOFError
-            body += part
         return self._posted(body[:body_bytes])
 
     def _posted(self, body: bytes) -> "Answer":

@@ -26,10 +26,7 @@ class Bench:
 
     def batcher(self, samples_max: int = 5, encode: Callable[[Batch], bytes] = encode) -> Batcher:
         return Batcher(
-            site="farm",
-            thing="board-1",
-            measurement="climate",
-            boot=3,
+            origin=("farm", "board-1", "climate", 3),
             fields=FIELDS,
             samples_max=samples_max,
             age_ms_max=1_000,

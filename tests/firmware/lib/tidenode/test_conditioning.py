@@ -50,7 +50,7 @@ class Bench:
     """A conditioner, a clock that a test turns and the samples that came through."""
 
     def __init__(self, conditions: Any, period_ms: int = PERIOD_MS) -> None:
-        self.fields = 3
+        self.fields = (("", 0),) * 3
         self.now_ms = 0
         self.kept: list[tuple[int, Values]] = []
         self.conditioner = Conditioner(

@@ -60,7 +60,7 @@ def test_a_sensor_that_is_rated_keeps_what_else_it_has() -> None:
 
 def test_a_read_that_fails_is_a_sample_without_values_at_its_time() -> None:
     bench = SamplerBench()
-    bench.fields = 3
+    bench.fields = (("", 0),) * 3
     bench.sampler.missing = quality.missing(2)
     bench.answer = OSError(19)
     for bench.now_ms in (100, 200):

@@ -15,7 +15,7 @@ class Bench:
     """What stands about a sampler: clock, batcher, sensor; a test turns the clock."""
 
     def __init__(self) -> None:
-        self.fields = 2
+        self.fields: tuple[tuple[str, int], ...] = (("", 0),) * 2
         self.taken = True
         self.blocks_ms = 0
         self.now_ms = 0

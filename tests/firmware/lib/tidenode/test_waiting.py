@@ -34,10 +34,7 @@ class Bench:
 
     def batcher(self, measurement: str) -> Batcher:
         return Batcher(
-            site="farm",
-            thing="board-1",
-            measurement=measurement,
-            boot=3,
+            origin=("farm", "board-1", measurement, 3),
             fields=FIELDS,
             samples_max=5,
             age_ms_max=60_000,

@@ -49,7 +49,7 @@ class Quick:
 class Batcher:
     """Takes what samplers bring."""
 
-    fields = 1
+    fields = (("value", 0),)
 
     def __init__(self):
         self.samples = []

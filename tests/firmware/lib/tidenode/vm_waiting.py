@@ -91,10 +91,7 @@ async def test_samples_of_a_cold_board_have_their_true_times():
     )
     keeper.learned = waiting.release
     batcher = Batcher(
-        site="farm",
-        thing="board-1",
-        measurement="truth",
-        boot=1,
+        origin=("farm", "board-1", "truth", 1),
         fields=(("true_ms", 0),),
         samples_max=25,
         age_ms_max=10_000,
