@@ -14,8 +14,8 @@ async def run_together(parts: "list[Part]", stop: "asyncio.Event | None" = None)
     """Run `parts` until one fails, and raise that; or until `stop` is set.
 
     Either way, and when this is cancelled, all of them are cancelled. A part that returns, or that
-    somebody else cancels, is done; the others go on. Each becomes a task, in its
-    place, until it is done.
+    somebody else cancels, is done; the others go on. Each becomes a task, in its place; one that is
+    done leaves the list.
     """
     ended = stop or asyncio.Event()
     errors: list[Exception] = []
@@ -26,10 +26,10 @@ async def run_together(parts: "list[Part]", stop: "asyncio.Event | None" = None)
             errors.append(error)  # raised again below, where it is sorted
             ended.set()
 
-    for at, part in enumerate(parts):
-        parts[at] = task = asyncio.create_task(part)  # type: ignore[arg-type]  # none is one yet
+    for at in range(len(parts)):  # no variable keeps one that is done
+        parts[at] = asyncio.create_task(parts[at])  # type: ignore[arg-type]  # none is one yet
         # As `asyncio.gather` does it. A coroutine around each part would be 192 bytes of heap.
-        task.state = done  # type: ignore[attr-defined]  # MicroPython's
+        parts[at].state = done  # type: ignore[union-attr]  # MicroPython's
     try:
         await ended.wait()
     finally:

@@ -65,6 +65,7 @@ async def test_a_part_that_somebody_cancels_is_done_and_the_others_go_on():
     both[0].cancel()
     await asyncio.sleep_ms(5)
     assert parts.ended == ["forever"]
+    assert len(both) == 1  # and takes no more memory
     assert not task.done()
     task.cancel()
     await asyncio.sleep_ms(5)
