@@ -73,10 +73,11 @@ class Agent:
             # Not before: while the agent is built its heap is full of what only that needs.
             from tidenode import waiting
 
-            batchers = [sampler.batcher for sampler in self._samplers]
-            waiting.begin(batchers, self._outbox, self._timekeeper, self._waiting_bytes_max)
+            waiting.begin(self._samplers, self._outbox, self._timekeeper, self._waiting_bytes_max)
         ended = asyncio.Event()
-        stages: list[Part] = [sampler.run() for sampler in self._samplers]
+        stages: list[Part] = []
+        for sampler in self._samplers:
+            stages.append(sampler.run())  # a comprehension is heap on a board
         stages.append(self._flush_then_drain(stages, ended))
         stages.extend((self._uplink.run(), self._timekeeper.run()))
         stages.extend(self.beside)
@@ -85,21 +86,31 @@ class Agent:
 
     def stats(self) -> dict[str, object]:
         """Return the counts that ARCHITECTURE.md names under Board."""
+        sampled = held = blocked_ms_max = 0
+        errors, left_out = {}, []
+        for one in self._samplers:  # once: each comprehension is heap on a board
+            sampled += one.sampled
+            held += getattr(one.batcher, "held", 0)
+            blocked_ms_max = max(blocked_ms_max, one.blocked_ms_max)
+            if one.errors:
+                errors[one.name] = one.errors
+            if one.rest_ms:
+                left_out.append(one.name)
         return {
             "thing": self._thing,
             "boot": self.boot,
-            "sampled": sum([sampler.sampled for sampler in self._samplers]),
+            "sampled": sampled,
             "accepted": self._outbox.accepted,
             "acknowledged": self._uplink.acknowledged,
             "dropped": self._outbox.dropped,
-            "held": sum([getattr(sampler.batcher, "held", 0) for sampler in self._samplers]),
-            "errors": {one.name: one.errors for one in self._samplers if one.errors},
-            "blocked_ms_max": max([0] + [sampler.blocked_ms_max for sampler in self._samplers]),
+            "held": held,
+            "errors": errors,
+            "blocked_ms_max": blocked_ms_max,
             "queued_batches": len(self._outbox),
             "connects": self._uplink.connects,
             "connected": self._uplink.connected,
             "safe_mode": self.safe_mode,
-            "left_out": [one.name for one in self._samplers if one.rest_ms],
+            "left_out": left_out,
         }
 
     async def _flush_then_drain(self, stages: "list[Part]", ended: asyncio.Event) -> None:

@@ -101,7 +101,9 @@ class Outbox:
         batches, self._gathered, self._gathered_bytes = self._gathered, [], 0
         if not batches:
             return
-        samples = sum([batch[1] for batch in batches])
+        samples = 0
+        for batch in batches:
+            samples += batch[1]
         try:
             self._storage.write(batches, self._samples_between)
             self.accepted += samples
@@ -186,8 +188,9 @@ class Outbox:
                 break
             gone.remove(self._first)
             self._first += 1
-        for sequence in [one for one in gone if one < self._first]:
-            gone.remove(sequence)
+        for sequence in sorted(gone):
+            if sequence < self._first:
+                gone.remove(sequence)
 
     def _samples_between(self, begin: int, end: int) -> int:
         """Return the samples not acknowledged of the sequences from `begin` to before `end`."""

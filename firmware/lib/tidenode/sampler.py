@@ -117,7 +117,7 @@ class Sampler:
         finally:
             self.leave(began_ms)
         self._failing = False
-        if all(value is None for value in values):
+        if values.count(None) == len(values):
             self.missed += 1  # a chip's first moments: what holds no value is no sample
             return
         self._take(values)

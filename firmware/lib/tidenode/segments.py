@@ -57,8 +57,9 @@ class Segments:
         if self._segments:
             newest = max(newest, _end(self._segments[-1]) - 1)
         self.next_sequence = newest + 1
-        self.cursor = self.erases = 0
-        self.queued_bytes = sum([self._occupied(segment[3]) for segment in self._segments])
+        self.cursor = self.erases = self.queued_bytes = 0
+        for segment in self._segments:
+            self.queued_bytes += self._occupied(segment[3])
         for name in found.stale:
             self._remove(name)
 
@@ -72,7 +73,10 @@ class Segments:
 
     def batches_from(self, sequence: int) -> int:
         """Return how many records there are from `sequence` on."""
-        return sum([max(0, _end(one) - max(one[0], sequence)) for one in self._segments])
+        count = 0
+        for one in self._segments:
+            count += max(0, _end(one) - max(one[0], sequence))
+        return count
 
     def write(self, batches: "Sequence[Batch]", unsent: "Callable[[int, int], int]") -> None:
         """Keep `batches` from `next_sequence` on, in one file; durable on return.
@@ -84,11 +88,13 @@ class Segments:
         self.next_sequence += len(batches)
         heads: list[bytes] = []
         before = None
+        samples = size_bytes = 0
         for batch in batches:
-            heads.append(head_of(batch, before, first + len(heads)))
+            head = head_of(batch, before, first + len(heads))
+            heads.append(head)
+            samples += batch[1]
+            size_bytes += len(head) + len(batch[2])
             before = batch
-        size_bytes = sum([len(head) + len(batch[2]) for head, batch in zip(heads, batches)])  # noqa: B905  # MicroPython has no strict
-        samples = sum([batch[1] for batch in batches])
         need_bytes = self._occupied(size_bytes)
         while self._segments and self.queued_bytes + need_bytes > self._bytes_max:
             self._drop_oldest(unsent)
@@ -176,7 +182,7 @@ class Segments:
         path = self._path(_NEW)
         try:
             with open(path, "wb") as file:
-                for head, batch in zip(heads, batches):  # noqa: B905  # as above
+                for head, batch in zip(heads, batches):  # noqa: B905  # MicroPython has no strict
                     file.write(head)
                     file.write(batch[2])
             os.rename(path, self._path(name))

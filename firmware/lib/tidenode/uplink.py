@@ -213,17 +213,16 @@ class Uplink:
             await asyncio.sleep_ms(_WATCH_MS)  # type: ignore[attr-defined]  # MicroPython's
             now_ms = self._clock.monotonic_ms()
             self.due_ms = now_ms + _WATCH_MS
-            waiting_ms = [
-                now_ms - at_ms
-                for at_ms in (
-                    self._pinged_at_ms,
-                    self._window.oldest_sent_at_ms(),
-                    self.talk.asked_at_ms if self.talk else None,
-                )
-                if at_ms is not None
-            ]
-            if waiting_ms and max(waiting_ms) > self._ack_timeout_ms:
-                raise LinkError("no answer from the broker in %d ms" % max(waiting_ms))
+            waiting_ms = 0
+            for at_ms in (
+                self._pinged_at_ms,
+                self._window.oldest_sent_at_ms(),
+                self.talk.asked_at_ms if self.talk else None,
+            ):
+                if at_ms is not None:
+                    waiting_ms = max(waiting_ms, now_ms - at_ms)
+            if waiting_ms > self._ack_timeout_ms:
+                raise LinkError("no answer from the broker in %d ms" % waiting_ms)
             if self._pinged_at_ms is None and now_ms - self._sent_at_ms > self._ping_after_ms:
                 self._ping_wanted = True
                 self._wake.set()

@@ -25,12 +25,12 @@ _MARK = b"\x06\x1b\x00\x00\x00"  # the key of the time, 8 bytes to come, how all
 
 
 def begin(
-    batchers: "Sequence[Any]", outbox: "Outbox", timekeeper: "Timekeeper", bytes_max: int
+    samplers: "Sequence[Any]", outbox: "Outbox", timekeeper: "Timekeeper", bytes_max: int
 ) -> None:
-    """Hold what `batchers`, or those behind conditioners, make until `timekeeper` knows."""
+    """Hold what the batchers of `samplers` make until `timekeeper` knows."""
     waiting = Waiting(outbox=outbox, bytes_max=bytes_max, warn=log.warn)
-    for batcher in batchers:
-        waiting.join(getattr(batcher, "after", batcher))
+    for sampler in samplers:
+        waiting.join(getattr(sampler.batcher, "after", sampler.batcher))  # behind a conditioner
     timekeeper.learned = waiting.release
 
 
