@@ -5,6 +5,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tidectl.errors import TidectlError
+from tidectl.gateway.device_state import DeviceState
 from tidectl.target import Target
 
 
@@ -49,6 +50,27 @@ class CloudDevices:
             "version": device.get("coreVersion", ""),
             "components": components,
         }
+
+    def deployments(self, thing: str) -> list[DeviceState]:
+        """Return how far a device is with each of its deployments; none where it is unknown."""
+        pages = self._greengrass.get_paginator("list_effective_deployments").paginate(
+            coreDeviceThingName=thing
+        )
+        try:
+            return [
+                DeviceState(
+                    thing,
+                    one["coreDeviceExecutionStatus"],
+                    one.get("reason", ""),
+                    one["deploymentId"],
+                )
+                for page in pages
+                for one in page["effectiveDeployments"]
+            ]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            return []
 
     def _names(self) -> list[str]:
         pages = self._greengrass.get_paginator("list_core_devices").paginate()

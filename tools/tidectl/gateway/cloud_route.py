@@ -9,44 +9,24 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tidectl.errors import TidectlError
+from tidectl.gateway.cloud_devices import CloudDevices
 from tidectl.gateway.core_policy import ARTIFACTS_PREFIX
+from tidectl.gateway.device_state import UNSEEN, DeviceState
 from tidectl.gateway.package import BUCKET, Package
 from tidectl.gateway.setting_pairs import overlaid
 from tidectl.target import Target
 
-WAIT_S_MAX = 1_800.0
+WAIT_S = 600.0  # an install may take that long, and a nucleus reports every half minute
 DEPLOYABLE_S_MAX = 120.0
-DONE_STATES = frozenset({"SUCCEEDED", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELED", "REJECTED"})
-GOOD_STATES = frozenset({"SUCCEEDED", "COMPLETED"})
 _POLL_AWS_S, _POLL_LOCAL_S = 5.0, 0.2
 _DIGEST = "tidegauge-sha256"
 
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceState:
-    """How far one device is with a deployment."""
-
-    device: str
-    state: str
-    why: str = ""
-
-    @property
-    def done(self) -> bool:
-        """Whether it goes no further."""
-        return self.state in DONE_STATES
-
-    @property
-    def good(self) -> bool:
-        """Whether it has what was deployed."""
-        return self.state in GOOD_STATES
 
 
 class CloudRoute:
@@ -55,7 +35,13 @@ class CloudRoute:
     def __init__(self, target: Target, tell: Tell = lambda _: None) -> None:
         self._target, self._tell = target, tell
         self._greengrass, self._iot = target.client("greengrassv2"), target.client("iot")
+        self._devices = CloudDevices(target)
         self._poll_s = _POLL_LOCAL_S if target.local else _POLL_AWS_S
+
+    @property
+    def target_option(self) -> str:
+        """What a command that looks at the same cloud has behind it."""
+        return "" if self._target.local else " --target aws"
 
     def publish(self, package: Package) -> None:
         """Put a version into S3 and Greengrass; one that is there is left. `TidectlError`."""
@@ -145,33 +131,29 @@ class CloudRoute:
         self,
         deployment_id: str,
         devices: Sequence[str],
-        show: Callable[[Sequence[DeviceState]], None],
+        show: Callable[[Sequence[DeviceState], float], None],
         *,
-        within_s: float = WAIT_S_MAX,
+        timeout_s: float = WAIT_S,
     ) -> list[DeviceState]:
-        """Return the states once every device is done, or the time is up."""
-        deadline = time.monotonic() + within_s
+        """Return the states once every device is done, or the time is up.
+
+        `show` gets the states and the seconds since the begin, at each look.
+        """
+        begin = time.monotonic()
         while True:
             states = self.states(deployment_id, devices)
-            show(states)
-            if all(state.done for state in states) or time.monotonic() > deadline:
+            elapsed_s = time.monotonic() - begin
+            show(states, elapsed_s)
+            if all(state.done for state in states) or elapsed_s > timeout_s:
                 return states
             time.sleep(self._poll_s)
 
     def _state(self, deployment_id: str, device: str) -> DeviceState:
-        pages = self._greengrass.get_paginator("list_effective_deployments").paginate(
-            coreDeviceThingName=device
-        )
-        try:
-            for page in pages:
-                for one in page["effectiveDeployments"]:
-                    if one["deploymentId"] == deployment_id:
-                        state = one["coreDeviceExecutionStatus"]
-                        return DeviceState(device, state, one.get("reason", ""))
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
-        return DeviceState(device, "WAITING", "its nucleus has not reported yet")
+        for one in self._devices.deployments(device):
+            if one.deployment == deployment_id:
+                return one
+        why = "its nucleus has not reported yet"
+        return DeviceState(device, UNSEEN, why, deployment_id)
 
     def _create(
         self, target_arn: str, components: Mapping[str, Any], name: str, roll_back: bool

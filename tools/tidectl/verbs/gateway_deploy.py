@@ -10,12 +10,13 @@ import click
 from rich.markup import escape
 
 from tidectl.errors import TidectlError
-from tidectl.gateway.cloud_route import WAIT_S_MAX, CloudRoute, DeviceState
+from tidectl.gateway.cloud_route import WAIT_S, CloudRoute
 from tidectl.gateway.component_source import ComponentSource, all_sources, find_source
 from tidectl.gateway.core_device import DEFAULT_GROUP
 from tidectl.gateway.device_facts import look
 from tidectl.gateway.device_route import DeviceRoute
 from tidectl.gateway.device_shell import DeviceShell
+from tidectl.gateway.group_deployment import GroupDeployment
 from tidectl.gateway.package import Package, link, pack
 from tidectl.gateway.setting_pairs import assigned, overlaid
 from tidectl.gateway.settings_check import Place, check_settings
@@ -33,7 +34,7 @@ from tidectl.target import AWS, Target, find_target
         "tidectl gateway deploy modbus_adapter --local pi@plant-1.local --tag-map tags.yaml",
         "tidectl gateway deploy modbus_adapter --local pi@10.0.0.7 --ssh 'ssh -p 2222'",
         "tidectl gateway deploy modbus_adapter --cloud --target aws --group press-shop \\\n"
-        "    --machine aarch64 --python 3.11 --set site=plant2",
+        "    --machine aarch64 --python 3.11 --set site=plant2 --timeout 120",
         "tidectl gateway deploy modbus_adapter kinesis_uplink --local pi@plant-1.local \\\n"
         "    --set modbus_adapter:outbox.mebibytes_max=64 --set kinesis_uplink:linger_ms=500",
     )
@@ -61,8 +62,8 @@ from tidectl.target import AWS, Target, find_target
 @click.option("--replace", is_flag=True, help="With --cloud: take other components away.")
 @click.option("--rollback/--no-rollback", "roll_back", default=True, show_default=True,
               help="When it fails, have it as it was before.")  # fmt: skip
-@click.option("--within-s", type=click.IntRange(0, 86_400), default=int(WAIT_S_MAX),
-              show_default=True, help="With --cloud: how long devices are waited for.")  # fmt: skip
+@click.option("--timeout", "timeout_s", type=click.IntRange(0, 86_400), default=int(WAIT_S),
+              show_default=True, help="With --cloud: seconds to wait for the devices.")  # fmt: skip
 @target_options
 @json_option
 @pass_home
@@ -81,7 +82,7 @@ def command(
     given: tuple[str, ...],
     replace: bool,
     roll_back: bool,
-    within_s: int,
+    timeout_s: int,
     target: str,
     region: str | None,
     as_json: bool,
@@ -90,8 +91,8 @@ def command(
 
     --local needs greengrass-cli or ggl-cli on the device, and packs for what it is. --cloud
     publishes the versions, deploys to the group and shows each device's state until all are
-    done. Exit code 1 when one fails. What puts on the stream is told which one the stack of
-    --target has.
+    done, or --timeout is over: a device that is off gets it when it comes. Exit code 1 when one
+    fails or is missing. What puts on the stream is told which one the stack of --target has.
     """
     if bool(host) == cloud:
         raise click.UsageError("give --local HOST or --cloud")
@@ -104,6 +105,7 @@ def command(
     aim = find_target(target, home, region=region) if cloud or target == AWS else None
     _name_stream(sources, configuration, aim)
     route = CloudRoute(aim, _tell) if cloud and aim else None
+    to_group = GroupDeployment(route, group, timeout_s=timeout_s) if route else None
     _check(sources, configuration, route.configurations(group) if route and not replace else {})
     with tempfile.TemporaryDirectory(prefix="tidegauge-") as scratch:
         if host:
@@ -113,8 +115,8 @@ def command(
             )
         else:
             packages = _packed(sources, home, Path(scratch), machines, pythons, as_link)
-            assert route  # noqa: S101  --cloud has one
-            outcome = _to_group(route, group, packages, configuration, replace, roll_back, within_s)
+            assert to_group  # noqa: S101  --cloud has one
+            outcome = to_group.deploy(packages, configuration, replace=replace, roll_back=roll_back)
     if as_json:
         print_json(outcome)
     elif cloud:
@@ -122,12 +124,8 @@ def command(
         print_table(("device", "state", "why"), rows)
     else:
         print_table(("component", "state"), list(outcome["components"].items()))
-    waiting = [one["device"] for one in outcome.get("devices", ()) if one["waits"]]
-    if waiting:
-        raise TidectlError(
-            f"not done after {within_s} s: {', '.join(waiting)}",
-            "they get it once their nucleus runs and reaches the cloud: gateway status --cloud",
-        )
+    if to_group:
+        to_group.check_done(outcome)
     if not outcome["done"]:
         raise click.exceptions.Exit(1)
 
@@ -224,56 +222,6 @@ def _packed(
         with err.status(f"packing {source.folder.name}"):
             packages.append(pack(source, scratch, home, devices))
     return packages
-
-
-def _to_group(
-    route: CloudRoute,
-    group: str,
-    packages: Sequence[Package],
-    configuration: dict[str, Any],
-    replace: bool,
-    roll_back: bool,
-    within_s: float,
-) -> dict[str, Any]:
-    devices = route.devices(group)
-    before = route.latest_of_group(group)
-    for package in packages:
-        with err.status(f"publishing {package.name}"):
-            route.publish(package)
-    deployment = route.deploy(group, packages, configuration, replace=replace, roll_back=roll_back)
-    states = _watch(route, deployment, devices, within_s)
-    done = all(state.good for state in states)
-    outcome: dict[str, Any] = {
-        "deployment": deployment,
-        "devices": [
-            {"device": one.device, "state": one.state, "why": one.why, "waits": not one.done}
-            for one in states
-        ],
-        "done": done,
-    }
-    failed = [one for one in states if one.done and not one.good]
-    if failed and roll_back and before:
-        say(f"{len(failed)} of {len(states)} devices failed: the group gets what it had")
-        outcome["rolled_back"] = route.deploy_again(group, before, "rolled back")
-        _watch(route, outcome["rolled_back"], devices, within_s)
-    return outcome
-
-
-def _watch(
-    route: CloudRoute, deployment: str, devices: Sequence[str], within_s: float
-) -> list[DeviceState]:
-    told: dict[str, str] = {}
-    with err.status(f"waiting for {len(devices)} devices") as status:
-
-        def show(states: Sequence[DeviceState]) -> None:
-            for one in states:
-                if told.get(one.device) != one.state:
-                    told[one.device] = one.state
-                    _tell(f"{one.device}: {one.state} {one.why}".rstrip())
-            left = sum(not one.done for one in states)
-            status.update(f"waiting for {left} of {len(states)} devices")
-
-        return route.wait(deployment, devices, show, within_s=within_s)
 
 
 def _tell(text: str) -> None:

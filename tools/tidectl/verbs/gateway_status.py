@@ -40,21 +40,27 @@ def command(
 
     Beside its status page stands what a component itself says is wrong.
     BROKEN: three errors in an hour; a new deployment clears it, or `tidectl gateway restart`. Exit
-    code 1 when one is. With --cloud, SILENT: provisioned from here, and not heard of yet.
+    code 1 when one is. With --cloud, SILENT: provisioned from here, and not heard of yet; and
+    which deployments a device has still to do.
     """
     if cloud:
-        devices = CloudDevices(find_target(target, home, region=region)).states(thing)
+        known = CloudDevices(find_target(target, home, region=region))
+        devices = known.states(thing)
         silent = [] if thing else _silent(home, target, devices)
         devices += [
             {"device": one, "status": SILENT, "runtime": "", "version": "", "components": []}
             for one in silent
         ]
+        for one in devices:
+            one["pending"] = _pending(known, one["device"])
         rows = [row for one in devices for row in _device_rows(one)]
         broken = any(row[4] == BROKEN for row in rows)
         _show(as_json, {"devices": devices}, rows,
               ("device", "health", "component", "version", "state", "why"))  # fmt: skip
         if not rows and not as_json:
             say("there is no core device: tidectl gateway provision NAME")
+        if not as_json:
+            _show_pending(devices)
         if silent and not as_json:
             say(f"does the nucleus of {', '.join(silent)} run, and reach the cloud?")
     else:
@@ -99,6 +105,21 @@ def _silent(home: Home, target: str, devices: list[dict[str, Any]]) -> list[str]
         for device in core_devices(home)
         if device.thing not in known and device.facts().get("target") == target
     ]
+
+
+def _pending(known: CloudDevices, device: str) -> list[dict[str, str]]:
+    """Return the deployments that a device has not done yet."""
+    return [
+        {"deployment": one.deployment, "state": one.state}
+        for one in known.deployments(device)
+        if not one.done
+    ]
+
+
+def _show_pending(devices: list[dict[str, Any]]) -> None:
+    for device in devices:
+        for one in device["pending"]:
+            say(escape(f"{device['device']}: the deployment {one['deployment']} is {one['state']}"))
 
 
 def _component(one: dict[str, Any]) -> dict[str, Any]:

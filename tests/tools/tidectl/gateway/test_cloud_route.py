@@ -79,6 +79,27 @@ def test_a_group_gets_a_version_and_what_fails_is_taken_back(
     assert same.code == 0, same.err  # a link names the folder, whose content is not in it
 
 
+def test_a_device_that_is_off_is_named_and_gets_it_when_it_comes(
+    tidectl: Run, shared_home: Home, tmp_path: Path, deployed: Target
+) -> None:
+    group, thing = "cloud-route-off", "cloud-route-off-1"
+    provision(deployed, shared_home, thing, site="plant", group=group)
+    folder = str(write_probe(tmp_path / "probe", version="1.2.0", mode="quiet"))
+    words = ("gateway", "deploy", folder, "--cloud", "--link", "--group", group, "--json")
+    done = tidectl(*words, "--timeout", "0", home=shared_home.path)
+    assert done.complaint() == f"not done after 0 s: {thing} (QUEUED)"
+    assert "look with tidectl gateway status --cloud" in done.err
+    assert done.json()["devices"][0]["waits"]
+
+    status = tidectl("gateway", "status", "--cloud", "--json", home=shared_home.path)
+    (told,) = [one for one in status.json()["devices"] if one["device"] == thing]
+    deployment = done.json()["deployment"]
+    assert told["status"] == "SILENT"
+    assert told["pending"] == [{"deployment": deployment, "state": "QUEUED"}]
+    people = tidectl("gateway", "status", "--cloud", home=shared_home.path)
+    assert f"{thing}: the deployment {deployment} is QUEUED" in people.err
+
+
 def test_a_tag_map_of_this_machine_goes_along_with_the_configuration(
     tidectl: Run, device: CoreDevice, shared_home: Home, tmp_path: Path
 ) -> None:
