@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 OUTBOX = "/outbox"
 REST_MS = 3_600_000  # of a sensor that hung: each try may cost the others a watchdog's period
+_AT_START = " at its start"  # behind the name of one whose driver is being made
 
 
 def build() -> Agent:
@@ -59,8 +60,19 @@ def build() -> Agent:
     resolver = Resolver()
     timekeeper = _timekeeper(settings, clock, resolver)
     uplink = _uplink(settings, outbox, clock, timekeeper, resolver)
-    measurements = () if safe_mode else settings.measurements
-    samplers = [_sampler(one, settings, boot, outbox, clock) for one in measurements]
+    mark = machine.RTC().memory if feed else _mark_nothing  # outlives a reset, and takes no time
+    samplers: list[Sampler] = []
+    try:
+        for one in () if safe_mode else settings.measurements:
+            unmade = blocker == one.name + _AT_START
+            mark("" if unmade else one.name + _AT_START)
+            samplers.append(_sampler(one, settings, boot, outbox, clock, unmade))
+        for sampler in samplers:
+            if hasattr(sampler.sensor, "observe"):
+                mark(sampler.name + _AT_START)
+                sampler.sensor.observe(uplink, outbox, samplers)
+    finally:
+        mark("")  # who raises does not hang
     agent = Agent(
         thing=settings.thing,
         boot=boot,
@@ -70,10 +82,9 @@ def build() -> Agent:
         timekeeper=timekeeper,
         waiting_bytes_max=-1 if clock.trusted else settings.clock.waiting_bytes_max,
     )
-    _let_observe(samplers, uplink, outbox)
     if feed:
-        _watch_blocking(samplers, blocker)
-        parts = [("link", uplink), ("time", timekeeper)] + [(one.name, one) for one in samplers]
+        _watch_blocking(samplers, blocker, mark, agent)
+        parts = [("link", uplink), ("time", timekeeper)] + [("", one) for one in samplers]
         agent.watchdog = _watchdog(parts, feed, clock, settings.watchdog_s)
     agent.safe_mode, agent.alone = safe_mode, alone
     if safe_mode:
@@ -115,12 +126,6 @@ def forget_start() -> None:
     modules["tidenode"].__dict__.pop("app", None)
     modules.pop("tidenode.app").__dict__.clear()
     collect()
-
-
-def _let_observe(samplers: "list[Any]", uplink: Uplink, outbox: Outbox) -> None:
-    for sampler in samplers:
-        if hasattr(sampler.sensor, "observe"):
-            sampler.sensor.observe(uplink, outbox, samplers)
 
 
 def _outbox(settings: "Any", clock: Clock, alone: bool) -> "Any":
@@ -210,15 +215,24 @@ def _started_watchdog(period_s: int) -> "Callable[[], object] | None":
     return machine.WDT(timeout=period_s * 1_000).feed if period_s else None
 
 
-def _watch_blocking(samplers: "list[Sampler]", blocker: str) -> None:
+def _mark_nothing(_name: str) -> None:
+    """Nothing will end a driver that blocks."""
+
+
+def _watch_blocking(
+    samplers: "list[Sampler]", blocker: str, mark: "Callable[[str], object]", agent: Agent
+) -> None:
     """Have what blocks the board for ever be known to the start after; let `blocker` rest."""
-    mark = machine.RTC().memory  # outlives a reset, and takes no time
-    mark("")
     for sampler in samplers:
         sampler.mark = mark
-        if sampler.name == blocker:
+        if blocker in (sampler.name, sampler.name + _AT_START):
             sampler.rest_ms = REST_MS
             log.warn("%s hung until the watchdog bit: left out for an hour" % blocker)
+            if blocker != sampler.name:
+                from tidenode import extras
+
+                agent.beside.append(extras.start_anew(agent, REST_MS))
+                sampler.rest_ms += REST_MS  # there is nothing to be read in this start
 
 
 def _watchdog(
@@ -277,14 +291,18 @@ def _link(settings: "Any", resolver: Resolver) -> Link:
     )
 
 
-def _sampler(one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Clock) -> "Sampler":
+def _sampler(  # noqa: PLR0917  # each is another part of it
+    one: "Any", settings: "Any", boot: int, outbox: Outbox, clock: Clock, unmade: bool
+) -> "Sampler":
+    """Return the sampler of the measurement `one`; if `unmade` there is no sensor behind it."""
     from tidenode.batcher import Batcher
     from tidenode.sampler import Sampler
     from tidewire.encoder import encode
 
     driver = drivers.find(one.driver)
     fields, rated = driver.FIELDS, None
-    sensor, period_ms = driver.create(one.options, machine), one.period_ms
+    sensor: Any = None if unmade else driver.create(one.options, machine)
+    period_ms = one.period_ms
     if one.conditions or one.quality:
         from tidenode import extras
 

@@ -99,6 +99,13 @@ def adapt(sampler: "Sampler", sensor: "Any", measurement: "Any", fields: int) ->
         sampler.measure = measure
 
 
+def start_anew(agent: "Agent", after_ms: int) -> "Part":
+    """Return what makes, in another start, the driver that was not made in this one."""
+    from tidenode.streak import leave_safe_mode
+
+    return leave_safe_mode(agent, after_ms)
+
+
 def safe_mode(agent: "Agent") -> "Part":
     """Say why there are no sensors, and return what ends it."""
     from tidenode.streak import leave_safe_mode

@@ -13,6 +13,7 @@ import sys
 FOLDER = "/health"
 CRASH = "crash"  # with its trace
 LATE = "late"  # the watchdog is about to bite; the name of who did not turn
+PART = "the %s"  # one that is no measurement: no measurement has such a name
 AGAIN = " turned again"  # behind the name: it is fed again
 RESET = "reset"  # without a trace: by a fault below Python, or on purpose
 SAFE_MODE = "safe_mode"
@@ -21,7 +22,7 @@ KINDS = (CRASH, LATE, RESET, SAFE_MODE, WATCHDOG)
 KEPT_MAX = 4
 TEXT_BYTES_MAX = 1_000  # a text of a batch has 1,024 at the most
 _TOLD = ".told"
-_NAME_BYTES_MAX = 64
+_MARK_BYTES_MAX = 80  # a measurement's name, and what its driver did
 
 
 def note(kind: str, text: str, folder: str = FOLDER) -> None:
@@ -48,7 +49,7 @@ def note_error(error: Exception, folder: str = FOLDER) -> None:
 def note_start(bitten: bool, safe_mode: bool, marked: bytes = b"", folder: str = FOLDER) -> str:
     """Keep why there is this start, after one that ended badly; `bitten` by the watchdog.
 
-    `marked` is what the RTC holds: the measurement that was being read. Return which part was late,
+    `marked` is what the RTC holds: the measurement whose driver ran. Return which part was late,
     else that: where one was late the loop turned, and nobody blocked it. Nothing if not bitten.
     """
     names = kept(folder)
@@ -108,9 +109,9 @@ def settle(next_sequence: int, folder: str = FOLDER) -> None:
 
 
 def _text_of_mark(marked: bytes) -> str:
-    """Return the name in the RTC; what a board that sleeps left there is longer."""
+    """Return what stands in the RTC; what a board that sleeps left there is longer."""
     try:
-        return str(marked, "utf-8") if len(marked) <= _NAME_BYTES_MAX else ""
+        return str(marked, "utf-8") if len(marked) <= _MARK_BYTES_MAX else ""
     except UnicodeError:
         return ""
 

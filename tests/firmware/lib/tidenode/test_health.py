@@ -8,7 +8,7 @@ from typing import Any
 
 from littlefs import LittleFS
 
-from tests.firmware.lib.tidenode.bench import LATE_S_MAX, Bench
+from tests.firmware.lib.tidenode.bench import LATE_S_MAX, SETTINGS, Bench
 from tidectl.firmware_image import BLOCK_BYTES, compiled_text
 from tidectl.simulated_board import RESET_EXIT_CODE, WATCHDOG_EXIT_CODE, SimulatedBoard
 from tidenode import streak
@@ -33,11 +33,24 @@ class Chip:
 def create(options, hardware):
     %s
     return Chip()
+%s
+"""
+# An hour is less than two seconds.
+HURRIES = """
+import asyncio
+asyncio.sleep_ms, slow = lambda ms: slow(ms // 2_000 if ms >= 3_600_000 else ms), asyncio.sleep_ms
 """
 HANGS = "while True: pass"
 EATS_ALL = "while True: self.eaten = (bytearray(8), getattr(self, 'eaten', None))"
 DIES = "raise __import__('asyncio').CancelledError"  # which no task raises again
 FAILS = "raise RuntimeError('wires are loose')"
+# The link waits for ever to be open.
+STALLS_LINK = """
+import asyncio
+async def stall(coroutine, timeout_ms):
+    await asyncio.sleep(3_600)
+asyncio.wait_for_ms = stall
+"""
 # What stands beside the one at fault, and is to go on.
 BME = {"name": "climate", "driver": "bme280", "period_ms": 50}
 CHIP: dict[str, Any] = {"measurements": [{"name": "health", "driver": "chip", "period_ms": 50}]}
@@ -56,10 +69,10 @@ def flash_of(image: Path) -> Iterator[LittleFS]:
     image.write_bytes(flash.context.buffer)
 
 
-def with_driver(image: Path, fault: str = "pass", at_start: str = "pass") -> Path:
+def with_driver(image: Path, fault: str = "pass", at_start: str = "pass", beside: str = "") -> Path:
     """Replace the driver `chip` on the flash; `fault` is what it does after a second."""
     with flash_of(image) as flash, flash.open("/app_a/tidenode/drivers/chip.mpy", "wb") as file:
-        file.write(compiled_text(DRIVER % (GOOD_S * 1000, fault, at_start), "chip"))
+        file.write(compiled_text(DRIVER % (GOOD_S * 1000, fault, at_start, beside), "chip"))
     return image
 
 
@@ -112,6 +125,41 @@ def test_the_next_start_leaves_out_the_driver_that_hung_and_no_other(bench: Benc
     assert told == {"climate", "event"}
     board.start()  # the power went
     assert not board.wait_for(lambda _: True, LATE_S_MAX).left_out
+
+
+def test_a_driver_that_hangs_while_it_is_made_is_left_out_and_made_an_hour_later(
+    bench: Bench,
+) -> None:
+    bench.broker.resume()
+    measurements = [*CHIP["measurements"], BME]
+    image = bench.image(measurements=measurements, watchdog_s=WATCHDOG_S)
+    board = bench.board(with_driver(image, at_start=HANGS, beside=HURRIES))
+    assert board.wait(LATE_S_MAX) == WATCHDOG_EXIT_CODE
+    board.start()
+    stats = board.wait_for(lambda stats: stats.sampled > 0, LATE_S_MAX)
+    assert (stats.left_out, stats.errors) == (["health"], {})
+    assert "health at its start hung until the watchdog bit: left out for an hour" in bench.log()
+    assert board.wait(LATE_S_MAX) == RESET_EXIT_CODE
+    with_driver(image)
+    board.start()
+    bench.wait_for_batches(3)
+    assert bench.end(board).left_out == []
+    assert {batch.measurement for batch in bench.batches() if batch.boot == 3} >= {"health"}
+    assert ("watchdog", "health at its start") in events(bench)
+
+
+def test_a_measurement_with_the_name_of_a_part_is_not_blamed_for_it(bench: Bench) -> None:
+    bench.broker.resume()
+    link = SETTINGS["link"] | {"connect_timeout_ms": 500}
+    measurements = [dict(CHIP["measurements"][0], name="link")]
+    image = bench.image(measurements=measurements, link=link, watchdog_s=1)
+    board = bench.board(with_driver(image, beside=STALLS_LINK))
+    assert board.wait(LATE_S_MAX) == WATCHDOG_EXIT_CODE
+    with_driver(image)
+    board.start()
+    bench.wait_for_batches(2)
+    assert bench.end(board).left_out == []
+    assert events(bench) == [("late", "the link"), ("watchdog", "")]
 
 
 def test_a_task_that_dies_unseen_has_the_board_reset_and_is_named(bench: Bench) -> None:

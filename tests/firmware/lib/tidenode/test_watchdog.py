@@ -11,13 +11,14 @@ class Board:
     def __init__(self) -> None:
         self.now_ms = self.fed = 0
         self.late: list[tuple[str, bool]] = []
-        self.link, self.climate = SimpleNamespace(due_ms=None), SimpleNamespace(due_ms=1_000)
+        self.link = SimpleNamespace(due_ms=None)
+        self.climate = SimpleNamespace(due_ms=1_000, name="climate")
         self.watchdog = Watchdog(
-            parts=[("link", self.link), ("climate", self.climate)],
+            parts=[("link", self.link), ("", self.climate)],
             feed=self.feed,
             now_ms=lambda: self.now_ms,
             period_ms=10_000,
-            late=lambda name, again: self.late.append((name, again)),
+            late=lambda name, part, again: self.late.append((name or part.name, again)),
         )
 
     def feed(self) -> None:
