@@ -55,7 +55,7 @@ class Bench:
         )  # fmt: skip
         self.watchdog = Watchdog(
             parts=[("link", self.uplink)], feed=self.feed, now_ms=clock.monotonic_ms,
-            period_ms=PERIOD_MS, late=lambda name, again: self.late.append((name, again)),
+            period_ms=PERIOD_MS, late=lambda name, _, again: self.late.append((name, again)),
         )  # fmt: skip
 
     def feed(self):
