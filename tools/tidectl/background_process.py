@@ -72,7 +72,10 @@ class BackgroundProcess:
 
     def _last_line(self) -> str:
         with self._log_path.open("rb") as log:
-            log.seek(self._begin_bytes)
+            if log.seek(0, os.SEEK_END) >= self._begin_bytes:  # else it was turned over
+                log.seek(self._begin_bytes)
+            else:
+                log.seek(0)
             lines = log.read().decode(errors="replace").strip().splitlines()
         return lines[-1].removeprefix(f"{self._program}: ") if lines else "it ended at once"
 

@@ -27,6 +27,7 @@ from tidegate.nucleus.errors import NucleusError
 from tidegate.nucleus.iot_core import IotCore, tls_context
 from tidegate.nucleus.jobs import Jobs
 from tidegate.nucleus.nucleus import Nucleus
+from tidegate.nucleus.nucleus_log import NucleusLog
 from tidegate.nucleus.processes import end_leftovers
 from tidegate.nucleus.settings import Settings, load_settings, write_whole
 
@@ -41,9 +42,11 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m tidegate.nucleus", description="A Greengrass nucleus on this machine."
     )
     parser.add_argument("--root", type=Path, required=True, help="directory with nucleus.json")
-    root: Path = parser.parse_args(arguments).root.resolve()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    parser.add_argument("--log", type=Path, help="where it writes, instead of standard error")
+    given = parser.parse_args(arguments)
+    root: Path = given.root.resolve()
     try:
+        _log_to(given.log)
         settings = load_settings(root)
         lock = _lock(root)
     except GateError as error:
@@ -57,6 +60,15 @@ def main(arguments: Sequence[str]) -> int:
     finally:
         os.close(lock)
     return DONE
+
+
+def _log_to(path: Path | None) -> None:
+    try:
+        handlers = [NucleusLog(path)] if path else None
+    except OSError as error:
+        raise NucleusError(f"the log can't be written: {error}") from error
+    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    logging.basicConfig(level=logging.INFO, format=form, handlers=handlers)
 
 
 async def _run(settings: Settings) -> None:

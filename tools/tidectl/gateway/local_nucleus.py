@@ -42,7 +42,7 @@ class LocalNucleus:
 
     @property
     def log_path(self) -> Path:
-        """What it writes itself."""
+        """What it writes itself; it turns the file over at `nucleus_log.BYTES_MAX`."""
         return self.root / "nucleus.log"
 
     def component_log(self, component: str) -> Path:
@@ -66,8 +66,9 @@ class LocalNucleus:
             return running
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.save()
+        command = (sys.executable, "-m", "tidegate.nucleus")
         process = BackgroundProcess(
-            [sys.executable, "-m", "tidegate.nucleus", "--root", str(self.root)],
+            [*command, "--root", str(self.root), "--log", str(self.log_path)],
             self.log_path,
             what="the nucleus",
             program="nucleus",
