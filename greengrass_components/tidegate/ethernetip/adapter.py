@@ -1,13 +1,15 @@
 """EtherNet/IP as the poller sees it: tags of a Logix controller, many in one packet.
 
 Works with ControlLogix, CompactLogix and Micro800. Addresses are tags as the controller has them:
-`tank_level_m`, `Motors[3].Speed`, `Program:Main.Step`. The list of tags is read when connecting.
+`tank_level_m`, `Motors[3].Speed`, `Program:Main.Step`. The list of tags is read when connecting,
+and again while a tag is not in it, with growing pauses: one that is added later is found.
 pycomm3 blocks, so it has a thread of its own. Bounded: one request at a time.
 """
 
 import asyncio
 import contextlib
 import logging
+import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +22,7 @@ from pycomm3 import LogixDriver
 from pycomm3.exceptions import PycommError
 
 from tidegate.adapter import Deliver
+from tidegate.breaker import Breaker
 from tidegate.errors import BusDownError, GateError
 from tidegate.float32 import shortest
 from tidegate.group import Group
@@ -38,6 +41,9 @@ _ADDRESS = re.compile(
     r"(?:Program:\w+\.)?[A-Za-z_]\w*(?:\[\d+(?:,\d+){0,2}\])?(?:\.\w+(?:\[\d+\])?)*"
 )
 _TAGS_PER_PACKET = 200  # of 4,000 bytes, by instance: a request takes some 12, an answer 8 to 10
+LIST_AGAIN_S_MIN, LIST_AGAIN_S_MAX = 10.0, 600.0  # a list of 10,000 tags takes about a second
+# Of a tag that is not in the list, or no longer in the controller; pycomm3 tells it as text only.
+_ABSENT = ("doesn't exist", "failed to get tag data", "(04, ", "(05, ")
 _WHOLE = ("SINT", "INT", "DINT", "LINT", "USINT", "UINT", "UDINT", "ULINT")
 
 
@@ -86,13 +92,20 @@ class EthernetIpAdapter:
     """The adapter of one controller; `requests` counts readings."""
 
     def __init__(
-        self, settings: EthernetIpSettings, *, clock_ns: Callable[[], int] = time.time_ns
+        self,
+        settings: EthernetIpSettings,
+        *,
+        clock_ns: Callable[[], int] = time.time_ns,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.requests = self.unknown_tags = 0
-        self._settings, self._clock_ns = settings, clock_ns
+        self._settings, self._clock_ns, self._clock_s = settings, clock_ns, clock_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ethernetip")
         self._driver: Any = None
         self._told: set[str] = set()  # tags that this connection could not have
+        self._absent: set[str] = set()  # those of them that the controller does not have
+        dice = random.Random()  # noqa: S311  spread, no secret
+        self._list_pause = Breaker(dice, min_s=LIST_AGAIN_S_MIN, max_s=LIST_AGAIN_S_MAX)
 
     async def connect(self) -> None:
         """Connect, and read the list of tags; raises `EthernetIpDownError`."""
@@ -113,6 +126,8 @@ class EthernetIpAdapter:
             raise EthernetIpDownError(f"{settings.host} opens no session")
         self._driver = driver
         self._told.clear()
+        self._absent.clear()
+        self._begin_pause()
 
     async def close(self) -> None:
         """Let go of the connection; never raises."""
@@ -133,6 +148,8 @@ class EthernetIpAdapter:
     async def poll(self, group: Group) -> Sample:
         """Read the group; raises `EthernetIpDownError` when the controller does not answer."""
         driver = self._connected()
+        if self._absent and self._list_pause.may_try(self._clock_s()):
+            await self._list_again(driver)
         self.requests += 1
         began_ns = self._clock_ns()
         try:
@@ -150,14 +167,41 @@ class EthernetIpAdapter:
         for tag, one in zip(group.tags, results, strict=True):
             if one.error:
                 self._tell(tag, one.error)
+            elif tag.address in self._told:
+                self._tell_back(tag)
         values = tuple(_value(tag, one) for tag, one in zip(group.tags, results, strict=True))
         qualities = bytes(Quality.BAD if value is None else Quality.GOOD for value in values)
         middle_ns = (began_ns + ended_ns) // 2
         return Sample(group, middle_ns, ended_ns, values, qualities if any(qualities) else None)
 
+    async def _list_again(self, driver: Any) -> None:
+        self._list_pause.fail(self._clock_s())
+        try:
+            await self._blocking(lambda: driver.get_tag_list(program="*"))
+        except (PycommError, OSError) as error:
+            await self.close()  # an answer that comes late would be taken for the next one's
+            raise EthernetIpDownError(
+                f"can't read the tags of {self._settings.host}: {_why(error)}"
+            ) from error
+
+    def _begin_pause(self) -> None:
+        """Have the shortest pause next: the list is new, or was worth reading."""
+        self._list_pause.succeed()
+        self._list_pause.fail(self._clock_s())
+
+    def _tell_back(self, tag: Tag) -> None:
+        """Log that a tag can be had again."""
+        self._told.discard(tag.address)
+        if tag.address in self._absent:
+            self._absent.discard(tag.address)
+            self._begin_pause()
+        log.info("tag %s has a value", tag.address)
+
     def _tell(self, tag: Tag, error: str) -> None:
         """Count a tag that can't be had, and log it once a connection."""
         self.unknown_tags += 1
+        if any(text in error for text in _ABSENT):
+            self._absent.add(tag.address)
         if tag.address not in self._told:
             self._told.add(tag.address)
             log.warning("no value of tag %s: %s", tag.address, error)

@@ -96,6 +96,16 @@ class LogixController:
         for writer in tuple(self._writers):
             writer.transport.abort()
 
+    def add(self, equipment: str) -> None:
+        """Have the tags of `equipment` that was dead, as after an edit of the program online."""
+        added = {tag_of(p): p for p in POINTS if p.equipment == equipment}
+        self._points |= added
+        self._names += [name for name in added if name not in self._names]
+
+    def remove(self, equipment: str) -> None:
+        """Have the tags of `equipment` no more; the numbers of the others stay."""
+        self._points = {name: p for name, p in self._points.items() if p.equipment != equipment}
+
     async def show(self) -> None:
         """Note the level; every other tag is read from the plant when asked for."""
         self._levels.append(float(self._plant.measured["tank.level_m"]))
@@ -218,6 +228,8 @@ class LogixController:
             if len(out) > _LIST_BYTES_MAX:
                 raise _RefusedError(_MORE, out)
             name = self._names[instance - 1]
+            if name != LEVELS and name not in self._points:
+                continue
             code = _CODES[self._points[name].kind] if name != LEVELS else 0xCA | _ARRAY_BIT
             size = 0 if name != LEVELS else _LEVELS_KEPT
             out += struct.pack("<IH", instance, len(name)) + name.encode()
@@ -230,7 +242,9 @@ class LogixController:
         if path.name in self._points or path.name == LEVELS:
             return path.name
         if not path.name and 0 < path.instance <= len(self._names):
-            return self._names[path.instance - 1]
+            name = self._names[path.instance - 1]
+            if name in self._points or name == LEVELS:
+                return name
         raise _RefusedError(_UNKNOWN_PATH)
 
     def _read(self, path: _Path, data: bytes, offset: int) -> bytes:

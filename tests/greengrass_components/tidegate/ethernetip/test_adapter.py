@@ -12,6 +12,8 @@ from pycomm3 import LogixDriver
 
 from tidegate.errors import GateError
 from tidegate.ethernetip.adapter import (
+    LIST_AGAIN_S_MAX,
+    LIST_AGAIN_S_MIN,
     EthernetIpAdapter,
     EthernetIpDownError,
     EthernetIpError,
@@ -89,6 +91,43 @@ def test_elements_scales_and_tags_that_are_not_there(caplog: pytest.LogCaptureFi
         assert sample.values[0] == pytest.approx(float(plant.measured["tank.level_m"]) * 100)
         assert sample.values[1:] == (level, 0.0, None, None)
         assert sample.qualities == bytes([0, 0, 0, 2, 2])
+
+    run(scene, dead=["heater"])
+
+
+def test_a_tag_that_is_added_later_is_found_and_one_that_goes_is_looked_for() -> None:
+    async def scene(_plant: Plant, controller: LogixController, _adapter: object) -> None:
+        now_s = 0.0
+        adapter = EthernetIpAdapter(
+            EthernetIpSettings(host="127.0.0.1", port=controller.port), clock_s=lambda: now_s
+        )
+        await adapter.connect()
+        wanted = group(tag("tank.level_m"), tag("heater.power_kw"))
+
+        async def bad() -> list[bool]:
+            return [value is None for value in (await adapter.poll(wanted)).values]
+
+        assert await bad() == [False, True]
+        controller.add("heater")
+        before = controller.requests
+        assert await bad() == [False, True]
+        assert controller.requests - before == 1, "the list is not read at each poll"
+        now_s += LIST_AGAIN_S_MIN
+        assert await bad() == [False, False]
+
+        controller.remove("heater")
+        requests = []
+        for _ in range(40):
+            now_s += LIST_AGAIN_S_MIN
+            before = controller.requests
+            assert await bad() == [False, True]
+            requests.append(controller.requests - before)
+        lists = sum(count > 1 for count in requests)
+        assert 3 <= lists <= 8, "ever more rarely"
+        controller.add("heater")
+        now_s += LIST_AGAIN_S_MAX
+        assert await bad() == [False, False]
+        await adapter.close()
 
     run(scene, dead=["heater"])
 
