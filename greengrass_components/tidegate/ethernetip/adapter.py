@@ -14,7 +14,6 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -23,12 +22,12 @@ from pycomm3.exceptions import PycommError
 
 from tidegate.adapter import Deliver
 from tidegate.breaker import Breaker
-from tidegate.errors import BusDownError, GateError
+from tidegate.ethernetip.errors import EthernetIpDownError, EthernetIpError
+from tidegate.ethernetip.settings import EthernetIpSettings
 from tidegate.float32 import shortest
 from tidegate.group import Group
 from tidegate.quality import Quality
 from tidegate.sample import Sample, Value
-from tidegate.setting_reader import SettingReader
 from tidegate.tag import Tag
 
 log = logging.getLogger("tidegate.ethernetip")
@@ -36,7 +35,6 @@ log = logging.getLogger("tidegate.ethernetip")
 logging.getLogger("pycomm3").setLevel(logging.CRITICAL)
 
 _T = TypeVar("_T")
-_URL = re.compile(r"enip://(?P<host>[^/:\s]+)(?::(?P<port>\d{1,5}))?(?:/(?P<slot>\d{1,2}))?/?")
 _ADDRESS = re.compile(
     r"(?:Program:\w+\.)?[A-Za-z_]\w*(?:\[\d+(?:,\d+){0,2}\])?(?:\.\w+(?:\[\d+\])?)*"
 )
@@ -45,41 +43,6 @@ LIST_AGAIN_S_MIN, LIST_AGAIN_S_MAX = 10.0, 600.0  # a list of 10,000 tags takes 
 # Of a tag that is not in the list, or no longer in the controller; pycomm3 tells it as text only.
 _ABSENT = ("doesn't exist", "failed to get tag data", "(04, ", "(05, ")
 _WHOLE = ("SINT", "INT", "DINT", "LINT", "USINT", "UINT", "UDINT", "ULINT")
-
-
-class EthernetIpError(GateError):
-    """The controller refuses, or there is no such tag."""
-
-
-class EthernetIpDownError(EthernetIpError, BusDownError):
-    """There is no connection to the controller."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EthernetIpSettings:
-    """How the controller is reached; `slot` is where it stands in its chassis."""
-
-    host: str
-    port: int = 44_818
-    slot: int = 0
-    timeout_ms: int = 5_000
-
-
-def read_settings(mapping: Mapping[str, Any]) -> EthernetIpSettings:
-    """Return the settings in `mapping`; raises `SettingsError` with all mistakes."""
-    reader = SettingReader(mapping)
-    match = _URL.fullmatch(url := reader.text("url"))
-    if url and match is None:
-        reader.mistake("url", f"is {url!r}, not enip://HOST[:PORT][/SLOT]")
-    facts = match.groupdict() if match else {}
-    settings = EthernetIpSettings(
-        host=facts.get("host") or "",
-        port=int(facts.get("port") or 44_818),
-        slot=int(facts.get("slot") or 0),
-        timeout_ms=reader.integer("timeout_ms", 5_000, 100, 60_000),
-    )
-    reader.finish()
-    return settings
 
 
 def check_address(text: str) -> None:

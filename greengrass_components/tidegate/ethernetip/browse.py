@@ -6,7 +6,8 @@ from pycomm3 import LogixDriver
 from pycomm3.exceptions import PycommError
 
 from tidegate.browsed import Browsed
-from tidegate.ethernetip.adapter import EthernetIpDownError, EthernetIpSettings
+from tidegate.ethernetip.errors import EthernetIpDownError
+from tidegate.ethernetip.settings import EthernetIpSettings
 
 
 async def browse(settings: EthernetIpSettings) -> list[Browsed]:

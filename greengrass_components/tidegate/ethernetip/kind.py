@@ -4,12 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tidegate.adapter_kind import AdapterKind
-from tidegate.ethernetip.adapter import (
-    EthernetIpAdapter,
-    EthernetIpError,
-    check_address,
-    read_settings,
-)
+from tidegate.ethernetip.adapter import EthernetIpAdapter, check_address
+from tidegate.ethernetip.errors import EthernetIpError
+from tidegate.ethernetip.settings import read_settings
 from tidegate.group import Group
 
 

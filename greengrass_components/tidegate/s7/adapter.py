@@ -3,16 +3,16 @@
 Works with S7-300, 400, 1200, 1500 and LOGO! where PUT/GET is permitted and data blocks are not
 "optimized" (their values have no addresses then). A block of which the controller refuses an
 address is read value by value from then on, so that one wrong address does not cost its neighbours;
-an error that passes makes it bad this once.
+what it does not have is asked for with growing pauses; an error that passes makes a block bad once.
 """
 
 import asyncio
-import contextlib
 import logging
+import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from snap7 import Area, AsyncClient
@@ -20,14 +20,16 @@ from snap7.datatypes import S7WordLen
 from snap7.error import S7Error, S7ProtocolError
 
 from tidegate.adapter import Deliver
-from tidegate.errors import BusDownError, GateError
+from tidegate.breaker import Breaker
 from tidegate.group import Group
 from tidegate.quality import Quality
 from tidegate.s7.address import S7Address, S7AddressError, parse_address
+from tidegate.s7.errors import S7AdapterError, S7DownError
 from tidegate.s7.planner import Block, blocks_of
+from tidegate.s7.settings import S7Settings
 from tidegate.sample import Sample, Value
-from tidegate.setting_reader import SettingReader
 
+log = logging.getLogger("tidegate.s7")
 logging.getLogger("snap7").setLevel(logging.WARNING)  # at INFO it tells of every connection
 
 _PDU_BYTES_PLANNED = 240  # what every controller grants; the real one is known when connected
@@ -35,46 +37,6 @@ _AREAS = {"DB": Area.DB, "MK": Area.MK, "PE": Area.PE, "PA": Area.PA}
 _CLOSE_S_MAX = 2.0
 _RETURN_CODE = re.compile(r"\(0x([0-9a-f]{2})\)")
 _LASTING = frozenset({0x03, 0x05, 0x06, 0x07, 0x0A})  # not allowed, no such address, type, object
-_URL = re.compile(
-    r"s7://(?P<host>[^/:\s]+)(?::(?P<port>\d{1,5}))?(?:/(?P<rack>[0-7])/(?P<slot>\d{1,2}))?/?"
-)
-
-
-class S7AdapterError(GateError):
-    """The controller refuses, or there is no such field."""
-
-
-class S7DownError(S7AdapterError, BusDownError):
-    """There is no connection to the controller."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S7Settings:
-    """How the controller is reached."""
-
-    host: str
-    port: int = 102
-    rack: int = 0
-    slot: int = 1
-    timeout_ms: int = 3_000
-
-
-def read_settings(mapping: Mapping[str, Any]) -> S7Settings:
-    """Return the settings in `mapping`; raises `SettingsError` with all mistakes."""
-    reader = SettingReader(mapping)
-    match = _URL.fullmatch(url := reader.text("url"))
-    if url and match is None:
-        reader.mistake("url", f"is {url!r}, not s7://HOST[:PORT][/RACK/SLOT]")
-    facts = match.groupdict() if match else {}
-    settings = S7Settings(
-        host=facts.get("host") or "",
-        port=int(facts.get("port") or 102),
-        rack=int(facts.get("rack") or 0),
-        slot=int(facts.get("slot") or 1),
-        timeout_ms=reader.integer("timeout_ms", 3_000, 50, 60_000),
-    )
-    reader.finish()
-    return settings
 
 
 class _BlockRefusedError(S7AdapterError):
@@ -90,14 +52,22 @@ class _BlockRefusedError(S7AdapterError):
 class _Plan:
     addresses: list[S7Address]
     blocks: list[Block]
+    pauses: dict[Block, Breaker] = field(default_factory=dict)  # of what is not there
 
 
 class S7Adapter:
     """The adapter of one controller; `requests` counts what was asked of it."""
 
-    def __init__(self, settings: S7Settings, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        settings: S7Settings,
+        *,
+        clock_ns: Callable[[], int] = time.time_ns,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.requests = self.refused = 0
-        self._settings, self._clock_ns = settings, clock_ns
+        self._settings, self._clock_ns, self._clock_s = settings, clock_ns, clock_s
+        self._dice = random.Random()  # noqa: S311  spread, no secret
         self._client: Any = None
         self._plans: dict[Group, _Plan] = {}
 
@@ -138,11 +108,8 @@ class S7Adapter:
         values: list[Value] = [None] * len(group.tags)
         began_ns = self._clock_ns()
         for block in tuple(plan.blocks):
-            try:
-                self._decode(plan, block, await self._read(block), group, values)
-            except _BlockRefusedError as refusal:
-                if refusal.is_lasting:
-                    await self._one_by_one(plan, block, group, values)
+            if block not in plan.pauses or plan.pauses[block].may_try(self._clock_s()):
+                await self._read_block(plan, block, group, values)
         ended_ns = self._clock_ns()
         qualities = bytes(Quality.BAD if value is None else Quality.GOOD for value in values)
         middle_ns = (began_ns + ended_ns) // 2
@@ -204,22 +171,54 @@ class S7Adapter:
             await self.close()  # an answer that comes late would be taken for the next one's
             raise S7DownError(f"no answer to {block}: {str(error) or 'timeout'}") from error
 
-    async def _one_by_one(
+    async def _read_block(
         self, plan: _Plan, block: Block, group: Group, values: list[Value]
     ) -> None:
-        """Read a refused block's values by themselves, and remember to."""
-        if len(block.places) == 1:
+        refusal = await self._take(plan, block, group, values)
+        if refusal is None or not refusal.is_lasting:
             return
+        if len(block.places) > 1 and await self._one_by_one(plan, block, group, values):
+            return
+        self._pause(plan, block, refusal)
+
+    async def _take(
+        self, plan: _Plan, block: Block, group: Group, values: list[Value]
+    ) -> _BlockRefusedError | None:
+        """Read a block into `values`, or return why it is refused."""
+        try:
+            data = await self._read(block)
+        except _BlockRefusedError as refusal:
+            return refusal
+        if plan.pauses.pop(block, None):
+            log.info("there are values of %s", block)
+        self._decode(plan, block, data, group, values)
+        return None
+
+    async def _one_by_one(
+        self, plan: _Plan, block: Block, group: Group, values: list[Value]
+    ) -> bool:
+        """Read a refused block's values by themselves; remember to where one of them is there."""
         singles = [
             Block(block.area, block.number, one.byte, one.size_bytes, (place,))
             for place in block.places
             for one in (plan.addresses[place],)
         ]
+        refusals = [await self._take(plan, single, group, values) for single in singles]
+        if all(one and one.is_lasting for one in refusals):
+            return False
         where = plan.blocks.index(block)
         plan.blocks[where : where + 1] = singles
-        for single in singles:
-            with contextlib.suppress(_BlockRefusedError):
-                self._decode(plan, single, await self._read(single), group, values)
+        plan.pauses.pop(block, None)
+        for single, refusal in zip(singles, refusals, strict=True):
+            if refusal and refusal.is_lasting:
+                self._pause(plan, single, refusal)
+        return True
+
+    def _pause(self, plan: _Plan, block: Block, refusal: _BlockRefusedError) -> None:
+        """Ask for what is not there more rarely, and log it once."""
+        pause = plan.pauses.setdefault(block, Breaker(self._dice))
+        if pause.fail(self._clock_s()):
+            log.warning("no values of %s: %s", block, refusal)
 
     def _decode(
         self, plan: _Plan, block: Block, data: bytes, group: Group, values: list[Value]

@@ -5,8 +5,9 @@ from typing import Any
 
 from tidegate.adapter_kind import AdapterKind
 from tidegate.group import Group
-from tidegate.s7.adapter import S7Adapter, read_settings
+from tidegate.s7.adapter import S7Adapter
 from tidegate.s7.address import S7AddressError, parse_address
+from tidegate.s7.settings import read_settings
 
 
 def _make(settings: Mapping[str, Any]) -> S7Adapter:

@@ -103,9 +103,14 @@ class S7Server:
             equipment: bytearray(_block_bytes(block)) for equipment, block in MODBUS_UNITS.items()
         }
         self._shown: dict[str, Reading] = {}
-        for equipment, block in MODBUS_UNITS.items():
+        for equipment in MODBUS_UNITS:
             if equipment not in dead:
-                self._server.register_area(SrvArea.DB, block, self._blocks[equipment])
+                self.add(equipment)
+
+    def add(self, equipment: str) -> None:
+        """Have the data block of `equipment`, as after a download to the controller."""
+        block = MODBUS_UNITS[equipment]
+        self._server.register_area(SrvArea.DB, block, self._blocks[equipment])
 
     async def __aenter__(self) -> Self:
         await self.show()

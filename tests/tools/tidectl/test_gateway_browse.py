@@ -8,8 +8,8 @@ import pytest
 
 from tidectl.field_simulation import FieldSimulation
 from tidegate.browsed import tag_map_text
-from tidegate.ethernetip.adapter import read_settings
 from tidegate.ethernetip.browse import browse as browse_tags
+from tidegate.ethernetip.settings import read_settings
 from tidegate.simulators.points import POINTS
 from tidegate.tag_map import read_tag_map
 

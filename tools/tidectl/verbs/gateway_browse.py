@@ -78,9 +78,7 @@ def command(
         settings |= {"user": user}
         settings |= {"password_file": str(password_file.resolve())} if password_file else {}
     own = {"keys": str(keys)} if kind == "opcua" else {}
-    reader = importlib.import_module(
-        f"tidegate.{kind}.settings" if kind == "opcua" else f"tidegate.{kind}.adapter"
-    )
+    reader = importlib.import_module(f"tidegate.{kind}.settings")
     browse = importlib.import_module(f"tidegate.{kind}.browse").browse
     logging.getLogger("asyncua").addHandler(logging.NullHandler())  # its errors are told below
     try:

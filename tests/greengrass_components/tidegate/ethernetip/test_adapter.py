@@ -15,12 +15,10 @@ from tidegate.ethernetip.adapter import (
     LIST_AGAIN_S_MAX,
     LIST_AGAIN_S_MIN,
     EthernetIpAdapter,
-    EthernetIpDownError,
-    EthernetIpError,
-    EthernetIpSettings,
     check_address,
-    read_settings,
 )
+from tidegate.ethernetip.errors import EthernetIpDownError, EthernetIpError
+from tidegate.ethernetip.settings import EthernetIpSettings, read_settings
 from tidegate.group import Group
 from tidegate.setting_reader import SettingsError
 from tidegate.simulators.logix_controller import LEVELS, LogixController, tag_of

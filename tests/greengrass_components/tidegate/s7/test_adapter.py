@@ -4,10 +4,13 @@ import asyncio
 
 import pytest
 
+from tidegate.breaker import MAX_S
 from tidegate.errors import GateError
 from tidegate.group import Group
 from tidegate.quality import Quality
-from tidegate.s7.adapter import S7Adapter, S7AdapterError, S7Settings, read_settings
+from tidegate.s7.adapter import S7Adapter
+from tidegate.s7.errors import S7AdapterError
+from tidegate.s7.settings import S7Settings, read_settings
 from tidegate.setting_reader import SettingsError
 from tidegate.simulators.plant import Plant
 from tidegate.simulators.points import BY_PATH, POINTS
@@ -47,7 +50,8 @@ def test_what_the_controller_does_not_have_is_bad_and_costs_its_neighbours_nothi
     async def scene() -> None:
         plant = Plant(seed=1)
         async with S7Server(plant, dead=["heater"]) as server:
-            adapter = S7Adapter(S7Settings(host="127.0.0.1", port=server.port))
+            settings = S7Settings(host="127.0.0.1", port=server.port)
+            adapter = S7Adapter(settings, clock_s=lambda: 0.0)
             await adapter.connect()
             mixed = group(
                 tag("tank.level_m", scale=100.0),
@@ -55,7 +59,10 @@ def test_what_the_controller_does_not_have_is_bad_and_costs_its_neighbours_nothi
                 tag("heater.power_kw"),
                 tag("pump.running"),
             )
-            for expected_requests in (5, 9):  # 3 blocks and the 2 values of one; then 4 each
+            for expected_requests in (
+                5,
+                7,
+            ):  # 3 blocks and the 2 values of one; then the 2 there are
                 sample = await adapter.poll(mixed)
                 level, beyond, power, running = sample.values
                 assert level == pytest.approx(float(plant.measured["tank.level_m"]) * 100)
@@ -65,6 +72,35 @@ def test_what_the_controller_does_not_have_is_bad_and_costs_its_neighbours_nothi
             await adapter.close()
 
     asyncio.run(scene())
+
+
+def test_an_absent_block_is_asked_for_ever_more_rarely_and_whole_once_it_is_there(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scene() -> None:
+        now_s = 0.0
+        async with S7Server(Plant(seed=1), dead=["heater"]) as server:
+            settings = S7Settings(host="127.0.0.1", port=server.port)
+            adapter = S7Adapter(settings, clock_s=lambda: now_s)
+            await adapter.connect()
+            absent = group(tag("heater.power_kw"), tag("heater.on"))
+            for _ in range(600):
+                assert (await adapter.poll(absent)).values == (None, None)
+                now_s += 1.0
+            tries = adapter.requests / 3  # of the whole, and both values
+            assert 10 <= tries <= 30
+            server.add("heater")
+            now_s += MAX_S
+            before = adapter.requests
+            for _ in range(2):
+                assert None not in (await adapter.poll(absent)).values
+            assert adapter.requests - before == 2, "in one request, as if it had always been there"
+            await adapter.close()
+
+    caplog.set_level("INFO", "tidegate.s7")
+    asyncio.run(scene())
+    told = [one.getMessage() for one in caplog.records if one.name == "tidegate.s7"]
+    assert [text.partition(" of ")[0] for text in told] == ["no values", "there are values"]
 
 
 def test_a_passing_error_is_bad_once_and_does_not_tear_the_block_apart() -> None:
