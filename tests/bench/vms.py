@@ -9,6 +9,7 @@ lists of its own. Of Debian's branches only `unstable` has it, so the version is
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +34,13 @@ Dir::State::status "{folder}/status";
 Dir::Etc::sourcelist "{folder}/sources.list";
 Dir::Etc::sourceparts "-";
 """
+# No shell, which would sort the environment: where a variable stands is where the flash is mapped.
 _PROGRAM = """\
-#!/bin/sh
-lib='{root}/usr/lib/i386-linux-gnu'
-exec "$lib/ld-linux.so.2" --library-path "$lib" '{root}/usr/bin/micropython' "$@"
+#!{python} -IS
+import os, sys
+lib = "{root}/usr/lib/i386-linux-gnu"
+program = [lib + "/ld-linux.so.2", "--library-path", lib, "{root}/usr/bin/micropython"]
+os.execv(program[0], program + sys.argv[1:])
 """
 # A board's VM has this frozen in; Debian leaves out what is not in MicroPython's own repository.
 _SSL = """\
@@ -98,7 +102,9 @@ def small_vm(folder: Path) -> Vm:
     program = PEERS / "micropython-i386/micropython"
     try:
         if not program.exists():
-            _unpack(program)
+            _unpack(program.parent)
+        program.write_text(_PROGRAM.format(python=sys.executable, root=program.parent))
+        program.chmod(0o755)
         version = _version(program)
     except (OSError, subprocess.SubprocessError) as error:
         told = getattr(error, "stderr", None) or error
@@ -111,8 +117,7 @@ def small_vm(folder: Path) -> Vm:
     return Vm(program, version, modules, stand_ins)
 
 
-def _unpack(program: Path) -> None:
-    folder = program.parent
+def _unpack(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="tidegauge-apt") as name:
@@ -126,8 +131,6 @@ def _unpack(program: Path) -> None:
         _output("apt-get", "-qq", "-y", "--download-only", "install", "micropython", configured=apt)
         for package in sorted((apt / "archives").glob("*.deb")):
             _output("dpkg-deb", "-x", str(package), str(folder))
-    program.write_text(_PROGRAM.format(root=folder))
-    program.chmod(0o755)
 
 
 def _mirror() -> str:
