@@ -46,14 +46,14 @@ def build() -> Agent:
     alone = _is_alone()  # asked for always: it is for one start, whatever that one becomes
     safe_mode, blocker = _after_fault(boot)
     safe_mode = safe_mode or alone
-    on_trial = _try_settings()
+    on_trial = _try_settings(not safe_mode)
     settings = config.load("/config.json", _ask_no_driver if safe_mode else drivers.options_of)
     feed = _started_watchdog(settings.watchdog_s)
     forget("config", "field_options", "wifi_config")  # 8 KB, which the stages of many sensors need
     clock = Clock(
         ticks_ms=time.ticks_ms,  # type: ignore[attr-defined]  # MicroPython's
         ticks_diff=time.ticks_diff,  # type: ignore[attr-defined]  # MicroPython's
-        wall_ms=WallClock(time, machine).read_ms(),
+        wall_ms=0 if on_trial == "clock" else WallClock(time, machine).read_ms(),
         floor_ms=floor_ms(_bytes_of("/cert.der")),
     )
     outbox = _outbox(settings.outbox, clock, alone)
@@ -71,6 +71,9 @@ def build() -> Agent:
             if hasattr(sampler.sensor, "observe"):
                 mark(sampler.name + _AT_START)
                 sampler.sensor.observe(uplink, outbox, samplers)
+    except Exception as error:
+        _end_trial(on_trial, error)
+        raise
     finally:
         mark("")  # who raises does not hang
     agent = Agent(
@@ -97,7 +100,7 @@ def build() -> Agent:
         from tidenode import extras
 
         agent.beside.extend(
-            extras.control(settings, boot, clock, uplink, agent, samplers, on_trial)
+            extras.control(settings, boot, clock, uplink, agent, samplers, bool(on_trial))
         )
     if _has_to_prove():
         from tidenode import extras
@@ -247,17 +250,29 @@ def _watchdog(
     )
 
 
-def _try_settings() -> bool:
-    """Bring settings that came from afar into force; return whether they are on trial."""
+def _try_settings(sensing: bool) -> str:
+    """Bring settings that came from afar into force; return what is on trial, as `begin` does."""
     try:
         os.stat("/control")
     except OSError:
-        return False
+        return ""
     from tidenode.control import trial
 
-    on_trial = trial.begin(config.parse, drivers.options_of)
+    on_trial = trial.begin(config.parse, drivers.options_of, sensing=sensing)
     forget("control.trial", "control.settings", "control.store", "control.files", "control")
     return on_trial
+
+
+def _end_trial(on_trial: str, error: Exception) -> None:
+    """Go on without settings on trial whose options don't go together; all else ends in a reset."""
+    if not on_trial:
+        return
+    from tidenode.control import trial
+    from tidenode.errors import ConfigError
+
+    if isinstance(error, ConfigError):
+        trial.end(error.mistakes)
+        machine.reset()  # at its prompt it could not be told to take them back
 
 
 def _has_to_prove() -> bool:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tidenode.config import Options
 
 # What a board is and how it is reached: set by cable. A Wi-Fi password does not belong in the
-# cloud, and without `control` nobody could take a change back.
-FROZEN = ("thing", "site", "broker", "wifi", "control")
+# cloud; without `control`, asleep or behind its portal nobody could take a change back.
+FROZEN = ("thing", "site", "broker", "wifi", "control", "sleep", "portal")
 MISTAKES_MAX = 8
 MISTAKE_CHARACTERS_MAX = 120
 

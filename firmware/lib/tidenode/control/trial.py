@@ -20,16 +20,28 @@ if TYPE_CHECKING:
     from tidenode.config import Options
 
 
-def begin(parse: "Callable[[object, Options], Any]", options_of: "Options", root: str = "") -> bool:
-    """Return whether this start is a trial of new settings. Raises OSError."""
+def begin(
+    parse: "Callable[[object, Options], Any]",
+    options_of: "Options",
+    root: str = "",
+    *,
+    sensing: bool = True,
+) -> str:
+    """Return what this start has on trial: nothing, `settings`, or `clock`, that one's among them.
+
+    A start without its sensors, not `sensing`, tries nothing: it would not prove that they can be
+    made. One that tries another clock has to ask for the time, however well it is known. Raises
+    OSError.
+    """
     config = root + "/config.json"
     if store.exists("trial", root):
-        _restore(config, root)
-        refuse("trial", ["it did not connect and run: the last good configuration is back"], root)
-        return False
+        end(["it did not connect and run: the last good configuration is back"], root)
+        return ""
     if not store.exists("wanted", root):
         store.remove("last", root)  # a cut in the middle of `confirm`
-        return False
+        return ""
+    if not sensing:
+        return ""
     _restore(config, root)  # a cut in the middle of the lines below
     wanted = files.read("wanted", root)
     try:
@@ -38,14 +50,20 @@ def begin(parse: "Callable[[object, Options], Any]", options_of: "Options", root
         merged = settings.settled(json.loads(before), wanted["state"], parse, options_of)
     except ConfigError as error:
         refuse("wanted", settings.told(error.mistakes), root)
-        return False
+        return ""
     except (ValueError, KeyError, TypeError):
         store.remove("wanted", root)  # not what we wrote: damaged
-        return False
+        return ""
     store.save(files.path("last", root), before)
     store.save(config, json.dumps(merged))
     os.rename(files.path("wanted", root), files.path("trial", root))
-    return True
+    return "settings" if merged.get("clock") == json.loads(before).get("clock") else "clock"
+
+
+def end(mistakes: "list[str]", root: str = "") -> None:
+    """Bring the last good configuration back; what was on trial is refused for `mistakes`."""
+    _restore(root + "/config.json", root)
+    refuse("trial", settings.told(mistakes), root)
 
 
 def report(on_trial: bool, root: str = "") -> None:

@@ -41,6 +41,7 @@ class Board:
 
     def __init__(self, root: Path) -> None:
         self.root, self.warnings = str(root), list[str]()
+        self.on_trial = ""
         root.mkdir(exist_ok=True)
         (root / "config.json").write_text(json.dumps(GOOD))
 
@@ -52,10 +53,10 @@ class Board:
         delta = {"version": version, "state": state, **more}
         return desired.take(self, json.dumps(delta).encode(), self.root)  # type: ignore[arg-type]  # stands in for the agent
 
-    def boot(self) -> bool:
-        on_trial = trial.begin(config.parse, drivers.options_of, self.root)
-        trial.report(on_trial, self.root)
-        return on_trial
+    def boot(self, *, sensing: bool = True) -> bool:
+        self.on_trial = trial.begin(config.parse, drivers.options_of, self.root, sensing=sensing)
+        trial.report(bool(self.on_trial), self.root)
+        return bool(self.on_trial)
 
     def config(self) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(Path(self.root, "config.json").read_text())
@@ -99,6 +100,37 @@ def test_settings_that_did_not_prove_themselves_are_over_with_the_next_start(boa
     assert "did not connect" in board.reported()["refused"]["mistakes"][0]
     assert not board.hear(WANTED, 5), "it is not tried again by itself"
     assert board.hear(WANTED, 6, metadata={"batch": {"timestamp": 1}}), "but when it is set again"
+
+
+def test_settings_are_not_tried_by_a_start_without_sensors(board: Board) -> None:
+    board.hear(WANTED)
+    assert not board.boot(sensing=False)
+    assert board.config() == GOOD
+    assert board.boot(), "the next start has them"
+    assert board.config() == GOOD | WANTED
+
+
+def test_what_the_sensors_refuse_on_trial_is_taken_back_and_told(board: Board) -> None:
+    board.hear(WANTED, 9)
+    assert board.boot()
+    trial.end(["I2C bus 0: on pins (22, 21) and (5, 21)"], board.root)
+    assert board.config() == GOOD
+    assert not board.boot()
+    assert board.reported()["refused"] == {
+        "version": 9,
+        "mistakes": ["I2C bus 0: on pins (22, 21) and (5, 21)"],
+    }
+    assert not board.hear(WANTED, 10)
+
+
+def test_another_time_server_has_to_tell_the_time_to_stay(board: Board) -> None:
+    board.hear({"clock": {"sntp_host": "ntp.nowhere.example"}})
+    assert board.boot()
+    assert board.on_trial == "clock"
+    board.boot()
+    board.hear(WANTED)
+    assert board.boot()
+    assert board.on_trial == "settings"
 
 
 def test_a_mistake_is_refused_with_all_the_others_and_changes_nothing(board: Board) -> None:
