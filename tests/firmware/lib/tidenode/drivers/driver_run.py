@@ -10,8 +10,11 @@ import json
 import sys
 
 import dht
+import esp32
 import machine
+import network
 import onewire
+import peripherals  # of `machine`, which loads it late
 
 import tidenode.config
 import tidenode.errors
@@ -82,7 +85,7 @@ async def main(name):
     assert len(values) == len(driver.FIELDS)
     for value in values:
         assert value is None or type(value) is int, value
-    for module in (dht, onewire, tidenode.config, tidenode.errors):
+    for module in (dht, esp32, network, onewire, peripherals, tidenode.config, tidenode.errors):
         assert module, "a board has it by then"
     print(json.dumps([heap_bytes, growth_bytes, values]))
 
