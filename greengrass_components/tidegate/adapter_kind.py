@@ -41,9 +41,9 @@ class AdapterKind:
     to name none, as of a machine that reads itself. `file_settings` are settings that name files,
     parted by commas: those that the working directory does not have are looked for beside the tag
     map. `plans_requests`: each line of a plan is a request that waits for its answer, unless it
-    begins with `LISTENS`; from that the load of a bus is predicted. `line_of` returns what only
-    one connection may have, as a serial line, of its settings; "" for nothing, and for settings
-    that `make` would refuse.
+    begins with `LISTENS`; from that the load of a bus is predicted. `writes_texts`: texts can be
+    written as well. `line_of` returns what only one connection may have, as a serial line, of its
+    settings; "" for nothing, and for settings that `make` would refuse.
     """
 
     name: str
@@ -56,6 +56,7 @@ class AdapterKind:
     default_connection: Mapping[str, Any] | None = None
     file_settings: frozenset[str] = frozenset()
     plans_requests: bool = False
+    writes_texts: bool = False
     line_of: Callable[[Mapping[str, Any]], str] = _no_line
 
 

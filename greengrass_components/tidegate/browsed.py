@@ -21,6 +21,7 @@ class Browsed:
     low: float | None = None
     high: float | None = None
     writable: bool = False
+    is_text: bool = False
 
 
 def tag_map_text(
@@ -74,7 +75,8 @@ def _tag(one: Browsed, field: str) -> str:
         parts.append(f"unit: {_text(one.unit)}")
     if one.low is not None and one.high is not None and one.low < one.high:
         parts += [f"low: {one.low:.10g}", f"high: {one.high:.10g}"]
-    comment = "  # may be written: write_low, write_high" if one.writable else ""
+    keys = "write_characters_max" if one.is_text else "write_low, write_high"
+    comment = f"  # may be written: {keys}" if one.writable else ""
     return "{" + ", ".join(parts) + "}" + comment
 
 

@@ -9,13 +9,16 @@ from tidegate.reduction.value import Value
 from tidegate.report import Report
 from tidegate.scaling import scaled
 
+WRITE_CHARACTERS_MAX = 1_000  # a command fits into what nucleus lite delivers, 4,900 bytes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag:
     """`address` and `type` are read by the adapter; the field's value is raw * scale + offset.
 
     `bounds` are what the value lies between, in its unit. `write_bounds` are what may be written;
-    None where nothing may. `counter_bits` is the width of a counter that rolls over: its value is
+    None where nothing may; where it is a text, `write_characters_max` is how long, 0 for no text.
+    `counter_bits` is the width of a counter that rolls over: its value is
     the total then; 0 is none. `options` are the adapter's own, by name.
     """
 
@@ -27,6 +30,7 @@ class Tag:
     unit: str = ""
     bounds: tuple[float, float] | None = None
     write_bounds: tuple[float, float] | None = None
+    write_characters_max: int = 0
     report: Report | None = None
     counter_bits: int = 0
     options: Mapping[str, str] = with_default(default_factory=dict)

@@ -8,7 +8,7 @@ from tidegate.alarms import AlarmRule
 from tidegate.errors import GateError
 from tidegate.group import Group, Urgency
 from tidegate.report import Report
-from tidegate.tag import Tag
+from tidegate.tag import WRITE_CHARACTERS_MAX, Tag
 from tidegate.tag_map_entry import Entry, Mistakes
 from tidegate.yaml_lines import LinedMap
 from tidewire.errors import WireError
@@ -20,7 +20,7 @@ _REPORTS = (
 )  # fmt: skip
 _TAG = (
     "field", "address", "type", "scale", "offset", "unit", "low", "high", "write_low",
-    "write_high", "counter_bits", *_REPORTS,
+    "write_high", "write_characters_max", "counter_bits", *_REPORTS,
 )  # fmt: skip
 _GROUP = ("measurement", "connection", "thing", "unit", "period_ms", "urgency", "alarms", "tags")
 _ROW_GROUP = ("measurement", "connection", "thing", "unit_id", "period_ms", "urgency")
@@ -145,6 +145,7 @@ class GroupReader:
         if scale == 0:
             entry.mistake("scale", "is 0: every value would be the same")
         bounds = _bounds(entry, "low", "high")
+        write_bounds = _bounds(entry, "write_low", "write_high")
         tag = Tag(
             field=name,
             address=entry.text("address"),
@@ -153,12 +154,22 @@ class GroupReader:
             offset=offset or 0.0,
             unit=entry.text("unit", ""),
             bounds=bounds,
-            write_bounds=_bounds(entry, "write_low", "write_high"),
+            write_bounds=write_bounds,
+            write_characters_max=self._characters_max(entry, write_bounds is not None),
             report=_report(entry, bounds),
             counter_bits=entry.integer("counter_bits", 0, 0, 64),
             options=entry.rest(self._kind.tag_options),
         )
         opened.tags.append((tag, entry))
+
+    def _characters_max(self, entry: Entry, is_number: bool) -> int:
+        key = "write_characters_max"
+        characters = entry.integer(key, 0, 1, WRITE_CHARACTERS_MAX)
+        if characters and not self._kind.writes_texts:
+            entry.mistake(key, f"is of no use: texts can't be written by {self._kind.name}")
+        elif characters and is_number:
+            entry.mistake(key, "is for a text, and write_low for a number: give one of them")
+        return characters
 
     def _alarms(self, group: Entry) -> list[AlarmRule]:
         rules: list[AlarmRule] = []

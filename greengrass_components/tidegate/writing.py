@@ -2,9 +2,10 @@
 
 Flow: command -> [writing] -> bus (before the next reading) -> audit record -> outbox
 Bounded: `UNDER_WAY_MAX` commands at once, further ones are refused. A tag may be written only if
-the tag map gives it `write_low` and `write_high`. A command names its thing: another component of
-the gateway may have a measurement of that name, and would write, too. Every command leaves an
-audit record, a row of the measurement `command`, whatever became of it.
+the tag map gives it `write_low` and `write_high`, or `write_characters_max` where it is a text. A
+command names its thing: another component of the gateway may have a measurement of that name, and
+would write, too. Every command leaves an audit record, a row of the measurement `command`, whatever
+became of it.
 """
 
 import asyncio
@@ -218,8 +219,11 @@ async def _value_of(place: _Place) -> Value:
 
 def _allowed(tag: Tag, value: Value) -> Value:
     """Return `value` if it may be written into `tag`; raises `_RefusedError`."""
+    if tag.write_characters_max:
+        return _allowed_text(tag, value)
     if tag.write_bounds is None:
-        raise _RefusedError(f"{tag.field} may not be written: the tag map has no write_low for it")
+        key = "write_characters_max" if isinstance(value, str) else "write_low"
+        raise _RefusedError(f"{tag.field} may not be written: the tag map has no {key} for it")
     low, high = tag.write_bounds
     if isinstance(value, str) or value is None or not isfinite(value):
         raise _RefusedError(f"{tag.field}: {value!r} is no number or truth")
@@ -228,7 +232,20 @@ def _allowed(tag: Tag, value: Value) -> Value:
     return value
 
 
+def _allowed_text(tag: Tag, value: Value) -> str:
+    if not isinstance(value, str):
+        raise _RefusedError(f"{tag.field}: {value!r} is no text")
+    if len(value) > tag.write_characters_max:
+        most = tag.write_characters_max
+        raise _RefusedError(f"{tag.field}: {len(value)} characters, and {most} at most")
+    if not value.isprintable():
+        raise _RefusedError(f"{tag.field}: the text has characters that can't be shown")
+    return value
+
+
 def _same(tag: Tag, wanted: Value, found: Value) -> bool:
+    if isinstance(wanted, str) and isinstance(found, str):
+        return wanted.rstrip() == found.rstrip()  # a field of fixed width is filled with blanks
     if isinstance(wanted, str) or wanted is None or isinstance(found, str) or found is None:
         return wanted == found
     half_step = abs(tag.scale) / 2 if tag.is_scaled else 0.0

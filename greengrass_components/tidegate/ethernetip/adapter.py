@@ -17,13 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from math import isfinite
 from typing import Any, TypeVar
 
-from pycomm3 import LogixDriver
 from pycomm3.exceptions import PycommError
 
 from tidegate.adapter import Deliver
 from tidegate.breaker import Breaker
+from tidegate.ethernetip.driver import TagDriver
 from tidegate.ethernetip.errors import EthernetIpDownError, EthernetIpError
 from tidegate.ethernetip.settings import EthernetIpSettings
+from tidegate.ethernetip.text import check_text
 from tidegate.float32 import shortest
 from tidegate.group import Group
 from tidegate.quality import Quality
@@ -74,7 +75,7 @@ class EthernetIpAdapter:
         """Connect, and read the list of tags; raises `EthernetIpDownError`."""
         await self.close()
         settings = self._settings
-        driver = LogixDriver(f"{settings.host}:{settings.port}/{settings.slot}")
+        driver = TagDriver(f"{settings.host}:{settings.port}/{settings.slot}")
         driver.socket_timeout = settings.timeout_ms / 1000
         try:
             opened = await self._blocking(driver.open)
@@ -178,8 +179,11 @@ class EthernetIpAdapter:
         driver = self._connected()
         wanted = group.tag_to_write(tag, value)
         raw: Any = wanted.unscaled(value)
-        kind = driver.tags.get(wanted.address, {}).get("data_type_name", "")
-        if kind in _WHOLE and not isinstance(raw, str):
+        facts = driver.facts_of(wanted.address)
+        kind = facts.get("data_type_name", "")
+        if isinstance(raw, str):
+            check_text(tag, raw, facts)
+        elif kind in _WHOLE:
             if int(raw) != raw:
                 raise EthernetIpError(f"{tag} is {kind}: it takes whole numbers, not {raw}")
             raw = int(raw)

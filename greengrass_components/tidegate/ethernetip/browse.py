@@ -1,4 +1,4 @@
-"""Find the tags of a Logix controller: all that are one plain value."""
+"""Find the tags of a Logix controller: all that are one plain value, texts included."""
 
 import asyncio
 
@@ -23,7 +23,9 @@ def _tags(settings: EthernetIpSettings) -> list[Browsed]:
         raise EthernetIpDownError(f"can't read the tags of {settings.host}: {error}") from error
     found = []
     for address, facts in tags.items():
-        if facts["tag_type"] != "atomic" or facts["dim"]:
+        kind = facts["data_type"]
+        is_text = isinstance(kind, dict) and "string" in kind
+        if facts["dim"] or not (facts["tag_type"] == "atomic" or is_text):
             continue
         program, _, name = address.removeprefix("Program:").partition(".")
         is_programs = address.startswith("Program:")
@@ -33,6 +35,7 @@ def _tags(settings: EthernetIpSettings) -> list[Browsed]:
                 name=name if is_programs else address,
                 address=address,
                 writable=facts.get("external_access") == "Read/Write",
+                is_text=is_text,
             )
         )
     return found

@@ -24,4 +24,6 @@ def _check(group: Group) -> Iterator[tuple[str, str]]:
             yield tag.field, str(error)
 
 
-KIND = AdapterKind(name="ethernetip", make=_make, check=_check, plans_requests=True)
+KIND = AdapterKind(
+    name="ethernetip", make=_make, check=_check, plans_requests=True, writes_texts=True
+)

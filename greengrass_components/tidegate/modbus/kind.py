@@ -25,5 +25,6 @@ KIND = AdapterKind(
     check=check_group,
     tag_options=TAG_OPTIONS,
     group_options=GROUP_OPTIONS,
+    writes_texts=True,
     line_of=_line_of,
 )

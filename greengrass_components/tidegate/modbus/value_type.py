@@ -70,7 +70,17 @@ def coding_of(tag: Tag, default_order: str = "ABCD") -> Coding:
         raise ModbusError(f"{kind} at {address} goes beyond the last register, 65535")
     if kind in ("bool", "string") and tag.is_scaled:
         raise ModbusError(f"a {kind} takes no scale and no offset")
+    _check_text(tag, kind, registers)
     return coding
+
+
+def _check_text(tag: Tag, kind: str, registers: int) -> None:
+    room = 2 * registers if kind == "string" else 0
+    if tag.write_characters_max > room:
+        raise ModbusError(
+            f"write_characters_max is {tag.write_characters_max}: "
+            f"a {kind} takes {f'{room} characters at most' if room else 'no text'}"
+        )
 
 
 def decimals_of(tag: Tag) -> int | None:

@@ -236,6 +236,10 @@ def _counts_of(one: Subscription) -> _Counts:
 def _variant(value: Any, kind: Any) -> Any:
     """Return `value` as a variant of the node's type; raises `ValueError` if it can't be."""
     types = ua.VariantType
+    if isinstance(value, str) and kind not in (types.String, types.LocalizedText):
+        raise ValueError(f"the node is {kind.name}, no text")
+    if kind == types.LocalizedText:
+        return ua.Variant(ua.LocalizedText(str(value)), kind)
     if kind == types.Boolean:
         return ua.Variant(bool(value), kind)
     if kind in (types.Float, types.Double):

@@ -95,6 +95,7 @@ class _Browser:
             low=low,
             high=high,
             writable=bool((access or 0) & _WRITABLE),
+            is_text=base in (ua.ObjectIds.String, ua.ObjectIds.LocalizedText),
         )
 
     async def _properties(self, node: Any) -> tuple[str, float | None, float | None]:

@@ -40,6 +40,7 @@ KIND = AdapterKind(
     name="opcua",
     make=_make,
     subscribes=True,
+    writes_texts=True,
     check=_check,
     tag_options=frozenset({"index", "queue", "sampling_ms", "server_deadband"}),
 )

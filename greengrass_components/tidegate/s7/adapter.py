@@ -130,12 +130,18 @@ class S7Adapter:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
                 if address.kind == "BOOL":
                     await self._write_bit(address, data)
+                elif address.kind == "STRING":
+                    await self._write_string(address, data, tag)
                 else:
                     await self._connected().write_area(
                         _AREAS[address.area], address.block, address.byte, bytearray(data)
                     )
-        except (S7Error, OSError, TimeoutError) as error:
+        except S7ProtocolError as error:
             raise S7AdapterError(f"can't write {value!r} to {tag}: {error}") from error
+        except (S7Error, OSError, TimeoutError) as error:
+            await self.close()  # as with a reading
+            why = str(error) or "timeout"
+            raise S7DownError(f"can't write {value!r} to {tag}: {why}") from error
 
     def health(self) -> Mapping[str, int]:
         """Return counts for the health measurement."""
@@ -233,6 +239,16 @@ class S7Adapter:
             if isinstance(value, float) and value - value != 0:
                 continue  # no number, or infinite
             values[place] = tag.meant(value)
+
+    async def _write_string(self, address: S7Address, data: bytes, tag: str) -> None:
+        """Write length and characters; the first byte, how many there may be, is the program's."""
+        client, area = self._connected(), _AREAS[address.area]
+        (room,) = await client.read_area(area, address.block, address.byte, 1)
+        length = data[1]
+        if length > room:
+            raise S7AdapterError(f"{tag}: {length} characters, and the controller has {room} there")
+        text = bytearray(data[1 : 2 + length])
+        await client.write_area(area, address.block, address.byte + 1, text)
 
     async def _write_bit(self, address: S7Address, data: bytes) -> None:
         client = self._connected()

@@ -59,6 +59,14 @@ class S7Address:
             return _DATE_BYTES
         return 1 if self.kind == "BOOL" else struct.calcsize(_FORMATS[self.kind])
 
+    def check_text(self, characters_max: int) -> None:
+        """Raise `S7AddressError` where texts of up to `characters_max` don't fit; 0 always does."""
+        if characters_max > self.characters:
+            room = f"{self.characters} characters at most" if self.characters else "no text"
+            raise S7AddressError(
+                f"write_characters_max is {characters_max}: {self.kind} takes {room}"
+            )
+
     def decode(self, data: bytes) -> Value:
         """Return the value in its `size_bytes`; raises `S7AddressError` where none can be."""
         if self.kind == "BOOL":

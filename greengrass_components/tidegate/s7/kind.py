@@ -19,9 +19,9 @@ def _check(group: Group) -> Iterator[tuple[str, str]]:
         yield "", f"unit is {group.unit!r}: a controller has one, its rack and slot are of the url"
     for tag in group.tags:
         try:
-            parse_address(tag.address, tag.type)
+            parse_address(tag.address, tag.type).check_text(tag.write_characters_max)
         except S7AddressError as error:
             yield tag.field, str(error)
 
 
-KIND = AdapterKind(name="s7", make=_make, check=_check, plans_requests=True)
+KIND = AdapterKind(name="s7", make=_make, check=_check, plans_requests=True, writes_texts=True)

@@ -3,7 +3,7 @@
 A stand-in for the services that a reader of tags needs: sessions, identity, forward open and
 close (both sizes), unconnected send, the list of tags, read, fragmented read, write, and several
 services in one packet. Tags are named `tank_level_m`; `tank_levels_m` is an array of the last
-levels. Bounded: one request at a time and connection.
+levels, `batch_name` a STRING that can be written. Bounded: one request at a time and connection.
 """
 
 import asyncio
@@ -15,10 +15,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Self
 
+from tidegate.simulators import logix_text
 from tidegate.simulators.plant import Plant, PlantError
 from tidegate.simulators.points import POINTS, Kind, Point, Reading
 
-LEVELS = "tank_levels_m"
+LEVELS, TEXT = "tank_levels_m", "batch_name"
 _LEVELS_KEPT = 1200  # longer than one packet, so that a read comes in fragments
 _HEADER_BYTES = 24
 _NAME = b"1756-L83E/B TIDEGAUGE"
@@ -26,7 +27,7 @@ _IDENTITY = struct.pack("<HHHBBHI", 1, 14, 166, 33, 11, 0x3060, 0x7C0FFEE)
 _REGISTER, _UNREGISTER, _LIST_IDENTITY, _SEND_RR, _SEND_UNIT = 0x65, 0x66, 0x63, 0x6F, 0x70
 _CODES = {Kind.FLOAT32: 0xCA, Kind.UINT16: 0xC7, Kind.UINT32: 0xC8, Kind.BOOL: 0xC1}
 _FORMATS = {Kind.FLOAT32: "<f", Kind.UINT16: "<H", Kind.UINT32: "<I", Kind.BOOL: "<B"}
-_NO_RESOURCES = 0x02
+_NO_RESOURCES, _TOO_MUCH = 0x02, 0x15
 _UNKNOWN_PATH, _NO_SERVICE, _MORE, _BAD_VALUE, _TWO_FEW, _WRONG_TYPE, _READ_ONLY, _SOME_FAILED = (
     0x05, 0x08, 0x06, 0x09, 0x13, 0xFF, 0x0F, 0x1E,
 )  # fmt: skip
@@ -77,7 +78,8 @@ class LogixController:
         self._round_trip_s = round_trip_ms / 1000
         self._exceptions, self._dice = exceptions, random.Random(seed)  # noqa: S311  faults
         self._points = {tag_of(p): p for p in POINTS if p.equipment not in dead}
-        self._names = [*self._points, LEVELS]
+        self._names = [*self._points, LEVELS, TEXT]
+        self.text = ""
         self._levels = deque([0.0] * _LEVELS_KEPT, maxlen=_LEVELS_KEPT)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -187,6 +189,8 @@ class LogixController:
             (0x01, 0x01): lambda: _IDENTITY + bytes([len(_NAME)]) + _NAME,
             (0x64, 0x01): lambda: struct.pack("<H", 5) + b"PLANT",
             (0x02, 0x0A): lambda: self._several(data),
+            (0x6C, 0x03): logix_text.template_attributes,
+            (0x6C, 0x4C): lambda: logix_text.template(struct.unpack_from("<I", data)[0]),
             (0x6B, 0x55): lambda: self._list(path, data),
             (0x6B, 0x4C): lambda: self._read(path, data, 0),
             (0x6B, 0x52): lambda: self._read(path, data, struct.unpack_from("<I", data, 2)[0]),
@@ -228,9 +232,9 @@ class LogixController:
             if len(out) > _LIST_BYTES_MAX:
                 raise _RefusedError(_MORE, out)
             name = self._names[instance - 1]
-            if name != LEVELS and name not in self._points:
+            if not self._has(name):
                 continue
-            code = _CODES[self._points[name].kind] if name != LEVELS else 0xCA | _ARRAY_BIT
+            code = self._code(name)
             size = 0 if name != LEVELS else _LEVELS_KEPT
             out += struct.pack("<IH", instance, len(name)) + name.encode()
             # 1 << 26: the tag is no alias.
@@ -239,16 +243,26 @@ class LogixController:
         return out
 
     def _tag(self, path: _Path) -> str:
-        if path.name in self._points or path.name == LEVELS:
+        if self._has(path.name):
             return path.name
         if not path.name and 0 < path.instance <= len(self._names):
             name = self._names[path.instance - 1]
-            if name in self._points or name == LEVELS:
+            if self._has(name):
                 return name
         raise _RefusedError(_UNKNOWN_PATH)
 
+    def _has(self, name: str) -> bool:
+        return name in (LEVELS, TEXT) or name in self._points
+
+    def _code(self, name: str) -> int:
+        if name == TEXT:
+            return logix_text.TYPE_CODE
+        return 0xCA | _ARRAY_BIT if name == LEVELS else _CODES[self._points[name].kind]
+
     def _read(self, path: _Path, data: bytes, offset: int) -> bytes:
         name, elements = self._tag(path), struct.unpack_from("<H", data)[0]
+        if name == TEXT:
+            return logix_text.STRUCTURE + logix_text.pack(self.text)[offset:]
         if name != LEVELS:
             point = self._points[name]
             value = self._plant.measured[point.path]
@@ -268,15 +282,29 @@ class LogixController:
 
     def _write(self, path: _Path, data: bytes) -> bytes:
         name = self._tag(path)
+        if name == TEXT:
+            return self._write_text(data)
         point = self._points.get(name)
         if point is None or not point.writable:
             raise _RefusedError(_READ_ONLY)
         if struct.unpack_from("<H", data)[0] != _CODES[point.kind]:
             raise _RefusedError(_WRONG_TYPE, struct.pack("<H", 0x2107))
-        value: Reading = struct.unpack_from(_FORMATS[point.kind], data, 4)[0]
+        form = _FORMATS[point.kind]
+        if len(data) > 4 + struct.calcsize(form):
+            raise _RefusedError(_TOO_MUCH)
+        value: Reading = struct.unpack_from(form, data, 4)[0]
         try:
             self._plant.write(point.path, bool(value) if point.kind is Kind.BOOL else value)
         except PlantError:
+            raise _RefusedError(_BAD_VALUE) from None
+        return b""
+
+    def _write_text(self, data: bytes) -> bytes:
+        if data[:4] != logix_text.STRUCTURE:
+            raise _RefusedError(_WRONG_TYPE, struct.pack("<H", 0x2107))
+        try:
+            self.text = logix_text.unpack(data[6:])
+        except logix_text.LogixTextError:
             raise _RefusedError(_BAD_VALUE) from None
         return b""
 

@@ -2,7 +2,8 @@
 
 Flow: plant -> [OPC UA server] -> subscriptions of its clients
 Bounded: by asyncua's queues; each monitored item keeps what its client asked for. Nodes are
-`ns=2;s=tank.level_m`. Each has its EURange and EngineeringUnits; a setpoint can be written.
+`ns=2;s=tank.level_m`. Each has its EURange and EngineeringUnits; a setpoint can be written, and
+`ns=2;s=batch.name`, a text.
 """
 
 import random
@@ -20,6 +21,7 @@ from tidegate.simulators.free_port import free_port
 from tidegate.simulators.plant import Plant, PlantError
 from tidegate.simulators.points import MODBUS_UNITS, POINTS, Kind, Point, Reading
 
+TEXT = "batch.name"
 NAMESPACE = "urn:tidegauge:plant:tags"
 _TYPES = {
     Kind.FLOAT32: ua.VariantType.Float,
@@ -35,6 +37,7 @@ _SECURE = (
     ua.SecurityPolicyType.Aes256Sha256RsaPss_Sign,
     ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt,
 )
+_STRING = ua.VariantType.String
 _DEAD = ua.StatusCode(ua.StatusCodes.BadCommunicationError)
 _FAILED = ua.StatusCode(ua.StatusCodes.BadSensorFailure)
 _GOOD = ua.StatusCode(ua.StatusCodes.Good)
@@ -140,6 +143,11 @@ class OpcuaServer:
             for point in POINTS:
                 if point.equipment == equipment:
                     self._nodes[point.path] = await self._add(parent, index, point)
+        batch = await root.add_object(ua.NodeId("batch", index), ua.QualifiedName("batch", index))
+        text = await batch.add_variable(
+            ua.NodeId(TEXT, index), ua.QualifiedName("name", index), ua.Variant("", _STRING)
+        )
+        await text.set_writable()
         if self._extra_nodes:
             load = await root.add_folder(ua.NodeId("load", index), ua.QualifiedName("load", index))
             for number in range(self._extra_nodes):

@@ -2,6 +2,7 @@
 
 DB1 is the pump, DB2 the tank, DB3 the valve, DB4 the heater. In each stand first the reals and
 double words, then the words, then the bits, in the order of `POINTS`; `offset_of` tells where.
+DB10 has texts that nobody but clients writes: a STRING[20] at byte 0, CHAR[8] at byte 22.
 python-snap7's server serves them from threads of its own.
 """
 
@@ -19,6 +20,7 @@ from tidegate.simulators.free_port import free_port
 from tidegate.simulators.plant import Plant, PlantError
 from tidegate.simulators.points import MODBUS_UNITS, POINTS, Kind, Point, Reading
 
+TEXT_BLOCK, TEXT_ROOM = 10, 20
 _HARDWARE_ERROR = 0x01
 _FORMATS = {Kind.FLOAT32: ">f", Kind.UINT32: ">I", Kind.UINT16: ">H"}
 
@@ -102,6 +104,8 @@ class S7Server:
         self._blocks = {
             equipment: bytearray(_block_bytes(block)) for equipment, block in MODBUS_UNITS.items()
         }
+        self.texts = bytearray([TEXT_ROOM, *bytes(TEXT_ROOM + 1), *b" " * 8])
+        self._server.register_area(SrvArea.DB, TEXT_BLOCK, self.texts)
         self._shown: dict[str, Reading] = {}
         for equipment in MODBUS_UNITS:
             if equipment not in dead:

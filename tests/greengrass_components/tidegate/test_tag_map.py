@@ -97,6 +97,28 @@ groups:
         assert found, f"line {line} says nothing of {words}: {told}"
 
 
+def test_texts_are_written_where_there_is_room_by_protocols_that_have_them(tmp_path: Path) -> None:
+    tags = """
+adapter: {}
+connections: {{l: {{url: {}}}}}
+groups:
+- measurement: m
+  tags:
+  - {{field: a, address: {}, write_characters_max: 8}}
+"""
+    s7 = read(tmp_path, tags.format("s7", "s7://plc", "'DB1.DBB0:STRING[8]'"))
+    assert s7.groups[0].tags[0].write_characters_max == 8
+    for adapter, url, address, words in (
+        ("s7", "s7://plc", "'DB1.DBB0:STRING[7]'", "a: write_characters_max is 8: STRING takes 7"),
+        ("s7", "s7://plc", "'DB1.DBD0:REAL'", "REAL takes no text"),
+        ("modbus", "tcp://plc", "40001", "uint16 takes no text"),
+        ("snmp", "udp://plc", "1.3.6.1", "texts can't be written by snmp"),
+        ("opcua", "opc.tcp://plc", "i=1, write_low: 0, write_high: 1", "give one of them"),
+    ):
+        told = mistakes(tmp_path, tags.format(adapter, url, address))
+        assert any(text.startswith("tags.yaml:7:") and words in text for text in told), told
+
+
 def test_a_unit_that_can_not_be_hides_no_mistake_of_its_tags(tmp_path: Path) -> None:
     told = mistakes(
         tmp_path,

@@ -28,6 +28,7 @@ TAGS = (
     Tag(field="run", address="2", write_bounds=(0, 1)),
     Tag(field="pulse", address="3", write_bounds=(0, 1), options={"verify": "no"}),
     Tag(field="level_m", address="4"),
+    Tag(field="recipe", address="5", write_characters_max=8),
 )
 
 
@@ -132,6 +133,28 @@ async def test_a_command_is_written_read_back_and_written_down(tmp_path: Path) -
             "key": "k1", "source": "cloud", "target": "heater/setpoint_c", "value": "21.53",
             "before": "0", "after": "21.5", "outcome": "done", "detail": "", "took_ms": 0,
         }  # fmt: skip
+
+
+@in_loop
+async def test_a_text_is_written_where_the_tag_map_allows_one(tmp_path: Path) -> None:
+    async with bench(tmp_path / "log") as it:
+        done = await it.do("recipe", "Grün 7 ")
+        assert (done.outcome, done.after, it.device.written) == (
+            Outcome.DONE, "Grün 7 ", [("recipe", "Grün 7 ")],
+        )  # fmt: skip
+        for key, (field, value, why) in enumerate(
+            (
+                ("recipe", "nine long", "recipe: 9 characters, and 8 at most"),
+                ("recipe", 7, "recipe: 7 is no text"),
+                ("recipe", "a\nb", "recipe: the text has characters that can't be shown"),
+                ("level_m", "high", "the tag map has no write_characters_max for it"),
+                ("setpoint_c", "50", "setpoint_c: '50' is no number or truth"),
+            )
+        ):
+            refused = await it.do(field, value, key=f"refused-{key}")
+            assert refused.outcome is Outcome.REFUSED
+            assert why in refused.detail
+        assert len(it.device.written) == 1
 
 
 @in_loop

@@ -34,7 +34,7 @@ def test_every_point_of_the_plant_is_found_and_can_be_read(tmp_path: Path) -> No
                 where["opcua"], "--policy", "Aes128Sha256RsaOaep", "--mode", "Sign",
                 "--keys", str(tmp_path / "keys"),
             )  # fmt: skip
-            assert (code, f"{len(POINTS)} values" in err) == (0, True), err
+            assert (code, f"{len(POINTS) + 1} values" in err) == (0, True), err
             tags = await browse_tags(read_settings({"url": where["ethernetip"]}))
             texts = {
                 "opcua": out,
@@ -45,7 +45,8 @@ def test_every_point_of_the_plant_is_found_and_can_be_read(tmp_path: Path) -> No
                 path.write_text(text)
                 tag_map = read_tag_map(path)
                 (bus,) = tag_map.buses
-                assert sum(len(group.tags) for group in bus.groups) == len(POINTS)
+                count = sum(len(group.tags) for group in bus.groups)
+                assert count == len(POINTS) + 1, "a text, too"
                 own = {"keys": str(tmp_path / "keys")} if kind == "opcua" else {}
                 adapter = tag_map.kind.make({**bus.settings, **own})
                 await adapter.connect()
@@ -53,10 +54,12 @@ def test_every_point_of_the_plant_is_found_and_can_be_read(tmp_path: Path) -> No
                     assert (await adapter.poll(group)).qualities is None
                 await adapter.close()
             assert 'policy: "Aes128Sha256RsaOaep", mode: "Sign"}' in out
+            lines = texts["ethernetip"].splitlines()
             level = next(line for line in out.splitlines() if ";s=tank.level_m" in line)
             assert 'field: "level_m"' in level
             assert 'unit: "m", low: 0, high: 2.5}' in level
             assert "may be written" not in level
+            assert any("batch" in line and "write_characters_max" in line for line in lines)
 
     asyncio.run(scene())
 

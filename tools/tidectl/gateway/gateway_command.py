@@ -20,7 +20,8 @@ _HINTS = {
     "unverified": "it was written: look at the device, or say verify: no for a tag that "
     "can't be read back",
     "failed": "look at the device: it may have been written all the same",
-    "refused": "what may be written says the tag map: write_low, write_high",
+    "refused": "what may be written says the tag map: write_low, write_high, or "
+    "write_characters_max for a text; --text where it reads as a number",
     "expired": "give it again; the gateway's clock may be off",
     "unknown": "look at the device: the gateway ended while it wrote",
 }

@@ -21,12 +21,15 @@ _SHOWN = ("outcome", "before", "after", "detail", "took_ms")
         "tidectl gateway write gateway-1:modbus pump speed_setpoint_percent 40",
         "tidectl gateway write gateway-1:opcua control pump_auto true --json",
         "tidectl gateway write tank-3 tank level_setpoint_m 1.5 --gateway gateway-1",
+        "tidectl gateway write gateway-1:s7 press batch_name 4711 --text",
     ),
 )
 @click.argument("thing")
 @click.argument("measurement")
 @click.argument("field")
 @click.argument("value")
+@click.option("--text", "as_text", is_flag=True,
+              help="VALUE is a text, though it reads as a number or a truth.")  # fmt: skip
 @answer_options
 @target_options
 @json_option
@@ -37,6 +40,7 @@ def command(
     measurement: str,
     field: str,
     value: str,
+    as_text: bool,
     gateway: str | None,
     timeout_s: float,
     target: str,
@@ -47,10 +51,12 @@ def command(
 
     THING, MEASUREMENT and FIELD are those of the samples. The component has to take commands of
     the cloud (its setting `commands`), and its tag map has to give the tag `write_low` and
-    `write_high`. Each command is kept as a row of the measurement `command`.
+    `write_high`, or `write_characters_max` where it is a text. Each command is kept as a row of
+    the measurement `command`.
     """
+    wanted = value if as_text else _value(value)
     request = {
-        "command": "write", "measurement": measurement, "field": field, "value": _value(value),
+        "command": "write", "measurement": measurement, "field": field, "value": wanted,
     }  # fmt: skip
     cloud = find_target(target, home, region=region)
     what = f"{measurement}/{field}"

@@ -21,7 +21,7 @@ from tidegate.ethernetip.errors import EthernetIpDownError, EthernetIpError
 from tidegate.ethernetip.settings import EthernetIpSettings, read_settings
 from tidegate.group import Group
 from tidegate.setting_reader import SettingsError
-from tidegate.simulators.logix_controller import LEVELS, LogixController, tag_of
+from tidegate.simulators.logix_controller import LEVELS, TEXT, LogixController, tag_of
 from tidegate.simulators.plant import Plant
 from tidegate.simulators.points import BY_PATH, POINTS
 from tidegate.simulators.slow_link import SlowLink
@@ -148,6 +148,24 @@ def test_a_write_is_in_the_tags_type_and_a_refusal_told() -> None:
         ):
             with pytest.raises(GateError, match=message):
                 await adapter.write(setpoints, field, value)
+
+    run(scene)
+
+
+def test_a_text_is_written_into_a_string_and_nowhere_else() -> None:
+    async def scene(_plant: Plant, controller: LogixController, adapter: EthernetIpAdapter) -> None:
+        texts = group(Tag(field="batch", address=TEXT), tag("valve.setpoint_percent"))
+        await adapter.write(texts, "batch", "Grün 4711")
+        assert controller.text == "Grün 4711"
+        assert (await adapter.poll(texts)).values[0] == "Grün 4711"
+        for field, value, message in (
+            ("batch", "x" * 83, "83 characters, and STRING has 82"),
+            ("batch", "東京", "STRING has no character '東'"),
+            ("valve_setpoint_percent", "12", "is REAL: it takes no text"),
+        ):
+            with pytest.raises(EthernetIpError, match=message):
+                await adapter.write(texts, field, value)
+        assert controller.text == "Grün 4711"
 
     run(scene)
 

@@ -16,7 +16,7 @@ from tidegate.quality import Quality
 from tidegate.report import Report
 from tidegate.sample import Sample
 from tidegate.setting_reader import SettingsError
-from tidegate.simulators.opcua_server import NAMESPACE, OpcuaServer
+from tidegate.simulators.opcua_server import NAMESPACE, TEXT, OpcuaServer
 from tidegate.simulators.plant import Plant
 from tidegate.simulators.slow_link import SlowLink
 from tidegate.tag import Tag
@@ -119,6 +119,11 @@ def test_it_reads_writes_and_keeps_what_the_server_says_of_its_values(scenes: Sc
         assert plant.measured["valve.setpoint_percent"] == pytest.approx(12.5)
         await adapter.write(setpoints, "pump_auto", False)
         assert plant.measured["pump.auto"] is False
+        texts = group(Tag(field="batch", address=f"ns=2;s={TEXT}"), tag("valve.setpoint_percent"))
+        await adapter.write(texts, "batch", "東京 4711")
+        assert (await adapter.poll(texts)).values[0] == "東京 4711"
+        with pytest.raises(OpcuaError, match="the node is Float, no text"):
+            await adapter.write(texts, "valve_setpoint_percent", "12")
         with pytest.raises(OpcuaError, match="BadOutOfRange"):
             await adapter.write(setpoints, "valve_setpoint_percent", 12.5)
         with pytest.raises(GateError, match="no field nonsense"):

@@ -14,7 +14,7 @@ from tidegate.s7.settings import S7Settings, read_settings
 from tidegate.setting_reader import SettingsError
 from tidegate.simulators.plant import Plant
 from tidegate.simulators.points import BY_PATH, POINTS
-from tidegate.simulators.s7_server import S7Server, offset_of
+from tidegate.simulators.s7_server import TEXT_ROOM, S7Server, offset_of
 from tidegate.simulators.slow_link import SlowLink
 from tidegate.tag import Tag
 
@@ -138,6 +138,31 @@ def test_a_write_sets_one_value_and_a_bit_leaves_its_neighbours() -> None:
             assert plant.measured["pump.auto"] is False
             with pytest.raises(GateError, match="no field nonsense"):
                 await adapter.write(setpoints, "nonsense", 1)
+            await adapter.close()
+
+    asyncio.run(scene())
+
+
+def test_a_text_is_written_within_the_room_that_the_controllers_program_gave_it() -> None:
+    async def scene() -> None:
+        async with S7Server(Plant(seed=1)) as server:
+            adapter = S7Adapter(S7Settings(host="127.0.0.1", port=server.port))
+            await adapter.connect()
+            texts = group(
+                Tag(field="batch", address="DB10.DBB0:STRING[40]"),  # says the tag map
+                Tag(field="code", address="DB10.DBB22:CHAR[8]"),
+            )
+            await adapter.write(texts, "batch", "Grün 4711")
+            await adapter.write(texts, "code", "A7")
+            too_long = "x" * (TEXT_ROOM + 1)
+            with pytest.raises(S7AdapterError, match="21 characters, and the controller has 20"):
+                await adapter.write(texts, "batch", too_long)
+            with pytest.raises(GateError, match="does not fit STRING"):
+                await adapter.write(texts, "batch", "東京")
+            assert bytes(server.texts[:11]) == bytes([TEXT_ROOM, 9]) + "Grün 4711".encode("latin-1")
+            assert bytes(server.texts[TEXT_ROOM + 2 :]) == b"A7".ljust(8)
+            read = group(Tag(field="batch", address="DB10.DBB0:STRING[20]"), texts.tags[1])
+            assert (await adapter.poll(read)).values == ("Grün 4711", "A7")
             await adapter.close()
 
     asyncio.run(scene())

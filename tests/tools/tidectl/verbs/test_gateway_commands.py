@@ -55,7 +55,7 @@ def component(
 def gateway(
     shared_home: Home, deployed: Target, local_cloud: CloudProcess, tmp_path: Path
 ) -> Iterator[None]:
-    with component(local_cloud, deployed, shared_home, tmp_path / "log", 4):
+    with component(local_cloud, deployed, shared_home, tmp_path / "log", 5):
         yield
 
 
@@ -73,6 +73,8 @@ def test_a_value_is_written_and_an_alarm_acknowledged_and_what_is_not_done_is_sa
         f"{THING} heater/setpoint_c is refused: setpoint_c: -5 is not 5 to 80"
     )
     assert refused.json()["answer"]["outcome"] == "refused"
+    text = tidectl(*write, "recipe", "4711", "--text", "--json", home=home)
+    assert (text.json()["answer"]["outcome"], text.json()["answer"]["after"]) == ("done", "4711")
     seen = tidectl("gateway", "acknowledge", THING, "heater", "hot", home=home)
     assert seen.err == "hot: acknowledged\n"
     unknown = tidectl("gateway", "acknowledge", THING, "heater", "cold", home=home)
