@@ -36,6 +36,9 @@ class Board:
     own_sensors: tuple[str, ...]
     caveats: tuple[str, ...]
     pins: Mapping[str, int]  # by the name of the drivers' options
+    gpio: tuple[tuple[int, int], ...]  # from the one to the other: those that are not the flash's
+    adc: tuple[tuple[int, int], ...]  # likewise, those that the driver `adc` reads
+    inputs_only: tuple[int, ...]
     layouts: Mapping[str, Layout]  # of the official images: plain and ota
 
 
@@ -95,5 +98,8 @@ def _read(path: Path) -> Board:
         own_sensors=tuple(document["own_sensors"]),
         caveats=tuple(document["caveats"]),
         pins=document["pins"],
+        gpio=tuple((lowest, highest) for lowest, highest in document["gpio"]),
+        adc=tuple((lowest, highest) for lowest, highest in document["adc"]),
+        inputs_only=tuple(document["inputs_only"]),
         layouts={name: Layout(**layout) for name, layout in document["layouts"].items()},
     )

@@ -40,7 +40,7 @@ VERBS = {
     "monitor": "Print what the board on a port says.",
     "shell": "Open MicroPython's prompt on a board.",
     "device": "List boards and things, look into one, run one on this machine.",
-    "config": "Change the settings of a board from afar.",
+    "config": "Check a board's configuration, or change its settings from afar.",
     "job": "Have boards do jobs: reboot, rotate, tell their log.",
     "command": "Ask a board something now, and print its answer.",
     "rotate": "Get a board another certificate; it keeps the key.",

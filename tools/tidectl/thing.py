@@ -309,16 +309,21 @@ def _config_before(folder: ThingFolder) -> Mapping[str, Any]:
     return config
 
 
-def settled_config(
-    target: Target, thing: str, site: str, settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the board's whole configuration; raises `TidectlError`."""
+def refuse_settled(settings: Mapping[str, Any]) -> None:
+    """Raise `TidectlError` where they say what provisioning decides."""
     settled = sorted(settings.keys() & set(SETTLED))
     if settled:
         raise TidectlError(
             f"{', '.join(settled)} can't be set in the configuration",
             "provisioning sets the thing, its site and its broker",
         )
+
+
+def settled_config(
+    target: Target, thing: str, site: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the board's whole configuration; raises `TidectlError`."""
+    refuse_settled(settings)
     broker = target.broker()
     config = {
         "thing": thing,

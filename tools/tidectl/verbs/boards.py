@@ -1,5 +1,6 @@
 """`tidectl boards`: which boards there are."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
@@ -30,7 +31,7 @@ def command(name: str | None, as_json: bool) -> None:
     elif name:
         print_facts(_facts(chosen[0]))
     else:
-        print_table(_COLUMNS, [_row(board) for board in chosen])
+        print_table(_COLUMNS, [_row(board) for board in chosen], whole="image")
         say(f"more about one: tidectl boards {chosen[0].name}; downloads: {_DOWNLOADS}<image>/")
 
 
@@ -45,6 +46,10 @@ def _row(board: Board) -> list[str]:
         str(pins["one_wire_pin"]),
         board.download_url.removeprefix(_DOWNLOADS).rstrip("/"),
     ]
+
+
+def _ranges(ranges: Sequence[tuple[int, int]]) -> str:
+    return ", ".join(f"{lowest} to {highest}" for lowest, highest in ranges)
 
 
 def _facts(board: Board) -> list[tuple[str, str]]:
@@ -65,6 +70,7 @@ def _facts(board: Board) -> list[tuple[str, str]]:
         if size
     ]
     facts += [(name, str(pin)) for name, pin in board.pins.items()]
+    facts.append(("GPIO", _ranges(board.gpio)))
     facts += [("its own sensor", sensor) for sensor in board.own_sensors]
     facts += [("beware", caveat) for caveat in board.caveats]
     return facts

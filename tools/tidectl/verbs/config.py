@@ -1,29 +1,58 @@
 """`tidectl config`: settings of boards, by their shadow."""
 
 import json
+from pathlib import Path
 
 import click
 
 from tidectl import config_shadow
+from tidectl.boards import board_named
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import print_json, say
+from tidectl.settings_file import read_settings
 from tidectl.target import find_target
+from tidectl.thing import refuse_settled
 
 
 @click.group(
     epilog=examples(
+        "tidectl config check greenhouse.json --board esp32",
         "tidectl config get greenhouse-1",
         "tidectl config set greenhouse-1 batch.age_ms_max=60000",
         "tidectl config diff greenhouse-1",
     )
 )
 def command() -> None:
-    """Change the settings of a board from afar.
+    """Check a board's configuration, or change its settings from afar.
 
-    The board tries them and takes them back if it does not connect. It needs a section `control`
-    in its configuration.
+    What comes from afar the board tries, and takes back if it does not connect. It needs a section
+    `control` in its configuration.
     """
+
+
+@command.command(
+    epilog=examples(
+        "tidectl config check greenhouse.json",
+        "tidectl config check greenhouse.json --board esp32-c3      # its pins too",
+        "tidectl config check greenhouse.json --json | jq .measurements",
+    )
+)
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.option("--board", help="Kind of board, of tidectl boards: which pins it has.")
+@json_option
+def check(path: Path, board: str | None, as_json: bool) -> None:
+    """Say what is wrong with a configuration, all of it at once, and touch nothing.
+
+    FILE is what tidectl provision takes. The rules are the board's own, and those of the drivers.
+    """
+    settings = read_settings(path, board_named(board) if board else None)
+    refuse_settled(settings)
+    if as_json:
+        print_json(settings)
+        return
+    names = ", ".join(f"{one['name']} ({one['driver']})" for one in settings["measurements"])
+    say(f"{path} is good: {names}")
 
 
 @command.command(

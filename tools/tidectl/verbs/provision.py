@@ -70,11 +70,11 @@ def command(
         raise click.UsageError("--rotate makes a key here, --claim has the board make it")
     if not by_claim and (claim_name, serial, days) != (None, None, None):
         raise click.UsageError("--claim-name, --serial and --days belong to --claim")
-    settings = read_settings(config) if config else None
+    kind = board_named(board) if board else None
+    settings = read_settings(config, kind) if config else None
     image_bytes, outbox_bytes = SIZE_BYTES, OUTBOX_BYTES
-    if board:
-        kind = board_named(board)
-        settings = with_pins(kind, DEFAULT_SETTINGS if settings is None else settings)
+    if kind:
+        settings = settings or with_pins(kind, DEFAULT_SETTINGS)
         layout = kind.layouts["plain"]
         image_bytes, outbox_bytes = layout.files_bytes, layout.outbox_bytes
     cloud = find_target(target, home, region=region)
