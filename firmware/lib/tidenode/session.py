@@ -24,7 +24,7 @@ _REFUSED = 0x80
 
 
 class Session:
-    """A connection over `link` that hears what `filters` (8 at most) bring.
+    """A connection over `link` that hears what `filters` (8 topics at most) bring.
 
     Without any it hears nothing, so that a message which waits for the agent goes on waiting.
     """
@@ -85,9 +85,12 @@ class Session:
                     raise LinkError("the broker sent a second CONNACK")
 
     def _hear(self, topic: bytes, payload: "memoryview | None", _packet_id: int) -> None:
+        text = str(topic, "utf-8")
+        if text not in self._filters:
+            return  # of the agent's session, which is kept: not acknowledged, it comes again there
         if payload is None:
             raise LinkError("an answer of more than %d bytes" % ANSWER_BYTES_MAX)
-        self._answers.append((str(topic, "utf-8"), bytes(payload)))
+        self._answers.append((text, bytes(payload)))
 
     def _granted(self, _packet_id: int, codes: bytes) -> None:
         if [code for code in codes if code & _REFUSED]:

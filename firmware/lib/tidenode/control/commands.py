@@ -16,8 +16,10 @@ async def take(control: "Control", topic: str, payload: bytes) -> None:
     """Publish the answer on `topic`/answer; what can't be done is answered with `error`."""
     try:
         answer = await answered(control, json.loads(payload))
-    except (NodeError, ValueError, OSError) as error:
+    except (NodeError, ValueError) as error:
         answer = {"error": str(error) or repr(error)}
+    except Exception as error:  # drivers are written by users: who asked is told whatever it is
+        answer = {"error": repr(error)}
     control.talk.publish(topic + "/answer", json.dumps(answer))
 
 
@@ -48,7 +50,11 @@ async def read(control: "Control", measurement: object) -> "dict[str, Any]":
                 await asyncio.sleep_ms(wait_ms + 1)  # type: ignore[attr-defined]  # MicroPython's
             if sampler.measure and not await sampler.measure(sampler):
                 raise NodeError("%s did not measure" % measurement)
-            values = sampler.sensor.read()
+            began_ms = sampler.enter()  # or the start after would not know who hung
+            try:
+                values = sampler.sensor.read()
+            finally:
+                sampler.leave(began_ms)
             pairs = zip(driver.FIELDS, values)  # noqa: B905  # MicroPython has no strict
             return {name: decimal(value, decimals) for (name, decimals), value in pairs}
     raise NodeError("no measurement %r" % measurement)

@@ -87,7 +87,7 @@ class Job:
         await asyncio.sleep(_FOREVER_S)
 
     async def _run(self) -> None:
-        operation = self.document.get("operation")
+        operation = self.document.get("operation") if isinstance(self.document, dict) else None
         try:
             if not isinstance(operation, str) or not operation.isalpha():
                 raise ImportError

@@ -21,8 +21,12 @@ def save(target: str, text: str) -> None:
         except OSError as error:
             if error.errno != errno.EEXIST:
                 raise
-    with open(target + ".new", "w") as file:
-        file.write(text)
+    try:
+        with open(target + ".new", "w") as file:
+            file.write(text)
+    except OSError:
+        os.remove(target + ".new")  # what there is of it takes room
+        raise
     os.rename(target + ".new", target)
 
 

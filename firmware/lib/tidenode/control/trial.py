@@ -30,8 +30,8 @@ def begin(
     """Return what this start has on trial: nothing, `settings`, or `clock`, that one's among them.
 
     A start without its sensors, not `sensing`, tries nothing: it would not prove that they can be
-    made. One that tries another clock has to ask for the time, however well it is known. Raises
-    OSError.
+    made. One that tries another clock has to ask for the time, however well it is known. A flash
+    that is full refuses them, and ends no start.
     """
     config = root + "/config.json"
     if store.exists("trial", root):
@@ -48,15 +48,19 @@ def begin(
         with open(config) as file:
             before = file.read()
         merged = settings.settled(json.loads(before), wanted["state"], parse, options_of)
+        store.save(files.path("last", root), before)
+        store.save(config, json.dumps(merged))
+        os.rename(files.path("wanted", root), files.path("trial", root))
     except ConfigError as error:
         refuse("wanted", settings.told(error.mistakes), root)
+        return ""
+    except OSError as error:
+        _restore(config, root)
+        refuse("wanted", ["the board's flash does not take it: error %s" % error.errno], root)
         return ""
     except (ValueError, KeyError, TypeError):
         store.remove("wanted", root)  # not what we wrote: damaged
         return ""
-    store.save(files.path("last", root), before)
-    store.save(config, json.dumps(merged))
-    os.rename(files.path("wanted", root), files.path("trial", root))
     return "settings" if merged.get("clock") == json.loads(before).get("clock") else "clock"
 
 
@@ -81,7 +85,10 @@ def report(on_trial: bool, root: str = "") -> None:
     document["refused"] = refused and {key: refused[key] for key in ("version", "mistakes")}
     text = json.dumps({"state": {"reported": document}})
     if store.text_of("report", root) != text:
-        store.save(files.path("report", root), text)
+        try:
+            store.save(files.path("report", root), text)
+        except OSError:
+            pass  # full: the shadow is told what it was told before
 
 
 def refuse(name: str, mistakes: "list[str]", root: str = "") -> None:
@@ -89,8 +96,11 @@ def refuse(name: str, mistakes: "list[str]", root: str = "") -> None:
     wanted = files.read(name, root) or {}
     refused = {key: wanted.get(key, 0) for key in ("version", "digest")}
     refused["mistakes"] = mistakes
-    store.write("refused", refused, root)
-    store.remove(name, root)
+    store.remove(name, root)  # first: its room may be all there is
+    try:
+        store.write("refused", refused, root)
+    except OSError:
+        pass  # it will be wanted again, and refused again
 
 
 def confirm(root: str = "") -> None:
