@@ -44,6 +44,7 @@ def begin(
         return ""
     _restore(config, root)  # a cut in the middle of the lines below
     wanted = files.read("wanted", root)
+    mistakes: list[str] = []
     try:
         with open(config) as file:
             before = file.read()
@@ -52,14 +53,15 @@ def begin(
         store.save(config, json.dumps(merged))
         os.rename(files.path("wanted", root), files.path("trial", root))
     except ConfigError as error:
-        refuse("wanted", settings.told(error.mistakes), root)
-        return ""
+        mistakes = settings.told(error.mistakes)
     except OSError as error:
         _restore(config, root)
-        refuse("wanted", ["the board's flash does not take it: error %s" % error.errno], root)
-        return ""
+        mistakes = ["the board's flash does not take it: error %s" % error.errno]
     except (ValueError, KeyError, TypeError):
         store.remove("wanted", root)  # not what we wrote: damaged
+        return ""
+    if mistakes:
+        refuse("wanted", mistakes, root)
         return ""
     return "settings" if merged.get("clock") == json.loads(before).get("clock") else "clock"
 
