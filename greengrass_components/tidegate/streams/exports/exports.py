@@ -54,6 +54,7 @@ class Exports:
         self._gate, self._bandwidth = Gate(), Bandwidth(bits_per_s_max)
         self._threads = ThreadPoolExecutor(SENDING_MAX, "export")
         self._workers: dict[tuple[str, str], tuple[Worker, asyncio.Task[None]]] = {}
+        self._ending: dict[tuple[str, str], set[asyncio.Task[None]]] = {}
         store.changed = self.reconcile
         self.reconcile()
 
@@ -65,10 +66,9 @@ class Exports:
             for export in stream.definition.exports
             if not export.disabled
         }
-        for key, (worker, task) in tuple(self._workers.items()):
+        for key, (worker, _) in tuple(self._workers.items()):
             if wanted.get(key) != (worker.stream, worker.export):
-                task.cancel()
-                del self._workers[key]
+                self._end(key)
         for key, (stream, export) in wanted.items():
             if key not in self._workers:
                 worker = Worker(
@@ -81,6 +81,7 @@ class Exports:
                     backoff=Backoff(self._dice, min_s=DELAY_S_MIN, max_s=self._delay_s_max),
                     report=self._report,
                     clock_ms=self._clock_ms,
+                    after=tuple(self._ending.get(key, ())),
                 )
                 task = asyncio.get_running_loop().create_task(worker.run(), name=f"export {key}")
                 task.add_done_callback(_log_crash)
@@ -89,13 +90,25 @@ class Exports:
     async def close(self) -> None:
         """End all, and write down how far each has come."""
         self._store.changed = lambda: None
-        for _, task in self._workers.values():
-            task.cancel()
-        await asyncio.gather(*(task for _, task in self._workers.values()), return_exceptions=True)
-        for worker, _ in self._workers.values():
-            worker.keep()
-        self._workers.clear()
+        for key in tuple(self._workers):
+            self._end(key)
+        tasks = [task for ending in self._ending.values() for task in ending]
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _end(self, key: tuple[str, str]) -> None:
+        """Tell a worker to end; who has its export next waits for that."""
+        _, task = self._workers.pop(key)
+        ending = self._ending.setdefault(key, set())
+        ending.add(task)
+
+        def ended(task: "asyncio.Task[None]") -> None:
+            ending.discard(task)
+            if not ending and self._ending.get(key) is ending:
+                del self._ending[key]
+
+        task.add_done_callback(ended)
+        task.cancel()
 
     def _sender(self, export: Export) -> Sender:
         options = export.options

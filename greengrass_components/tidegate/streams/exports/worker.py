@@ -2,14 +2,15 @@
 
 Flow: stream -> [worker] ~sender, in a thread~> Kinesis, S3, IoT Core, HTTP
 Bounded: one batch at a time, of `BATCH_BYTES_MAX`. Nothing is thrown away: what fails is tried
-again for ever, with waits up to five minutes. A kill repeats what was sent in the last moments.
+again for ever, with waits up to five minutes. A kill repeats what was sent in the last moments; an
+end in order, and a change of settings, lets the batch under way come to its end first.
 """
 
 import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
@@ -23,6 +24,8 @@ from tidegate.streams.exports.sender import Report, Sender, Sent
 from tidegate.streams.stream import Stream
 
 BATCH_BYTES_MAX = 1 << 18  # Kinesis takes 5 MiB; memory of a gateway is dearer than a request
+ENDING_S_MAX = 3.0  # for the batch under way at an end; a nucleus gives a component 15 s
+_SHUT_S_MAX = 1.0  # then its connection is shut, and it says how far it came
 CURSOR_S_MIN = 0.25  # between two writes of a cursor while messages go out
 
 log = logging.getLogger(__name__)
@@ -31,7 +34,9 @@ log = logging.getLogger(__name__)
 class Worker:
     """Sends `export` of `stream`; `report` gets what belongs on a status stream.
 
-    What was overwritten or too old before it could be sent is counted with the stream.
+    What was overwritten or too old before it could be sent is counted with the stream. It begins
+    when all of `after`, those that had this export before, have ended; at its own end the batch
+    under way has `ending_s_max`.
     """
 
     def __init__(
@@ -46,18 +51,24 @@ class Worker:
         backoff: Backoff,
         report: Callable[[Export, Report], None],
         clock_ms: Callable[[], int],
+        after: Collection["asyncio.Task[None]"] = (),
+        ending_s_max: float = ENDING_S_MAX,
     ) -> None:
         self.stream, self.export = stream, export
         self._sender, self._gate, self._threads = sender, gate, threads
         self._bandwidth = bandwidth
         self._backoff, self._report, self._clock_ms = backoff, report, clock_ms
-        self._appended = asyncio.Event()
-        self._cursor = stream.log.cursors.get(export.identifier) or Cursor()
+        self._after, self._appended = after, asyncio.Event()
+        self._ending_s_max = ending_s_max
+        self._cursor = Cursor()
         self._kept_at_s = 0.0
-        stream.watchers.add(self._appended.set)
 
     async def run(self) -> None:
         """Send until cancelled."""
+        if self._after:
+            await asyncio.wait(self._after)
+        self._cursor = self.stream.log.cursors.get(self.export.identifier) or Cursor()
+        self.stream.watchers.add(self._appended.set)
         try:
             while True:
                 await self._have_work()
@@ -71,10 +82,12 @@ class Worker:
             self.stream.watchers.discard(self._appended.set)
             await asyncio.shield(self._gate.rest(self))
             self._sender.close()
+            if self._has_cursor():
+                self._put(self._cursor, durable=True)
 
-    def keep(self) -> None:
-        """Write the cursor down; the log is open still."""
-        self._put(self._cursor, durable=True)
+    def _has_cursor(self) -> bool:
+        """Whether the export's cursor is ours still: not moved by a definition, nor deleted."""
+        return self.stream.log.cursors.get(self.export.identifier) == self._cursor
 
     def _waiting(self) -> int:
         return self.stream.available(self._cursor.next_sequence)
@@ -114,14 +127,28 @@ class Worker:
             wait_s = self._bandwidth.reserve_s(sum(len(record.payload) for record in records))
             if wait_s:
                 await asyncio.sleep(wait_s)
+            sending = asyncio.get_running_loop().run_in_executor(
+                self._threads, self._sender.send, self.stream.definition.name, records
+            )
             try:
-                sent = await asyncio.get_running_loop().run_in_executor(
-                    self._threads, self._sender.send, self.stream.definition.name, records
-                )
+                sent = await asyncio.shield(sending)
+            except asyncio.CancelledError:
+                await self._take_last(records, sending)
+                raise
             except Exception as error:  # the outermost loop of an export: it goes on trying
                 log.exception("an export met a bug of the server")
                 return self._failed(f"a bug of the stream manager: {error!r}")
         return self._account(records, sent)
+
+    async def _take_last(self, records: Sequence[Record], sending: "asyncio.Future[Sent]") -> None:
+        """Account the batch under way when told to end; else it is sent again, and elsewhere."""
+        await asyncio.wait({sending}, timeout=self._ending_s_max)
+        if not sending.done():
+            self._sender.close()
+            await asyncio.wait({sending}, timeout=_SHUT_S_MAX)
+        is_told = sending.done() and not sending.cancelled() and not sending.exception()
+        if is_told and self._has_cursor():
+            self._account(records, sending.result())
 
     def _next_records(self) -> list[Record]:
         start = self._cursor.next_sequence

@@ -1,10 +1,12 @@
 """A stream manager as it is shown, and as it takes settings that change while it runs."""
 
 import asyncio
+import base64
 import http.client
 import json
 import logging
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -138,6 +140,55 @@ async def test_an_endpoint_that_changes_is_where_exports_go_from_then_on(tmp_pat
                 assert await client.append("points", b"y") == 1, "the clients stayed"
                 await until(lambda: len(endpoint.taken) == 2)
             await until(lambda: not stream.export_errors)
+
+
+@in_loop
+async def test_a_batch_under_way_at_a_change_is_sent_once(tmp_path: Path) -> None:
+    """It was sent again: by the same endpoint after an update, by both after another endpoint."""
+    came, may_answer = threading.Event(), threading.Event()
+
+    def answer(request: Any) -> bytes:
+        came.set()
+        assert may_answer.wait(10)
+        records = json.loads(request.body)["Records"]
+        entries = [{"SequenceNumber": "1", "ShardId": "0"} for _ in records]
+        return json.dumps({"FailedRecordCount": 0, "Records": entries}).encode()
+
+    def taken(endpoint: HttpEndpoint) -> list[bytes]:
+        batches = [json.loads(request.body)["Records"] for request in endpoint.taken]
+        return [base64.b64decode(record["Data"]) for batch in batches for record in batch]
+
+    export = {"identifier": "cloud", "kinesisStreamName": "k"}
+    exports = {"kinesis": [export]}
+    other = {"kinesis": [{**export, "batchSize": 20}]}
+    with HttpEndpoint(answer=answer) as first, HttpEndpoint(answer=answer) as second:
+        async with (
+            managing(tmp_path, endpoints={"kinesis": first.url}) as manager,
+            await client_of(manager) as client,
+        ):
+
+            async def append(payload: bytes) -> None:
+                came.clear()
+                may_answer.clear()
+                await client.append("points", payload)
+                assert await asyncio.to_thread(came.wait, 10)
+
+            await client.create(definition("points", exportDefinition=exports))
+            await append(b"0")
+            await client.update(definition("points", exportDefinition=other))
+            may_answer.set()
+            await until(lambda: taken(first) == [b"0"])
+            await append(b"1")
+            changing = asyncio.create_task(
+                adopt(manager, tmp_path, endpoints={"kinesis": second.url})
+            )
+            await asyncio.sleep(0)  # it tells the exports to end
+            may_answer.set()
+            await changing
+            await append(b"2")
+            may_answer.set()
+            await until(lambda: taken(second) != [])
+        assert (taken(first), taken(second)) == ([b"0", b"1"], [b"2"])
 
 
 @in_loop

@@ -1,5 +1,6 @@
 import asyncio
 import random
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,7 @@ from tidegate.segment_log import Record
 from tidegate.streams.definition import definition_of
 from tidegate.streams.exports.bandwidth import Bandwidth
 from tidegate.streams.exports.gate import Gate
-from tidegate.streams.exports.sender import Sent
+from tidegate.streams.exports.sender import Sender, Sent
 from tidegate.streams.exports.worker import Worker
 from tidegate.streams.stream import Stream
 
@@ -35,7 +36,23 @@ class Scripted:
         self.closed = True
 
 
-def worker_of(stream: Stream, sender: Scripted, threads: ThreadPoolExecutor) -> Worker:
+class Hung:
+    """A sender whose batch hangs until it is closed, two messages of it sent."""
+
+    def __init__(self) -> None:
+        self.begun, self._shut = threading.Event(), threading.Event()
+
+    def send(self, stream: str, records: Sequence[Record]) -> Sent:
+        assert len(records) > 2, stream
+        self.begun.set()
+        assert self._shut.wait(10)
+        return Sent(2, "the connection was shut")
+
+    def close(self) -> None:
+        self._shut.set()
+
+
+def worker_of(stream: Stream, sender: Sender, threads: ThreadPoolExecutor) -> Worker:
     return Worker(
         stream=stream,
         export=stream.definition.exports[0],
@@ -46,6 +63,7 @@ def worker_of(stream: Stream, sender: Scripted, threads: ThreadPoolExecutor) -> 
         backoff=Backoff(random.Random(3), min_s=0.001, max_s=0.002),
         report=lambda _export, _report: None,
         clock_ms=lambda: 1_000,
+        ending_s_max=0.01,
     )
 
 
@@ -77,6 +95,32 @@ async def test_an_export_goes_on_from_where_it_is_whatever_its_sender_does() -> 
     assert (status["lastExportedSequenceNumber"], status["lastExportTime"]) == (6, 1_000)
     assert "errorMessage" not in status
     assert not stream.watchers
+
+
+@in_loop
+async def test_a_batch_that_hangs_is_shut_at_the_end_and_its_sent_part_not_sent_again() -> None:
+    http = {"identifier": "h", "uri": "http://h/"}
+    wire = {
+        "name": "s",
+        "strategyOnFull": 0,
+        "persistence": 1,
+        "exportDefinition": {"http": [http]},
+    }
+    stream = Stream(definition_of(wire), None, lambda: 1_000)
+    stream.append_many([b"x"] * 7)
+    hung, after = Hung(), Scripted()
+    with ThreadPoolExecutor(1) as threads:
+        running = asyncio.create_task(worker_of(stream, hung, threads).run())
+        await asyncio.to_thread(hung.begun.wait, 10)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        running = asyncio.create_task(worker_of(stream, after, threads).run())
+        async with asyncio.timeout(10):
+            while not after.batches:
+                await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert after.batches == [[2, 3, 4, 5, 6]]
 
 
 @in_loop
