@@ -7,9 +7,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tidectl.errors import TidectlError
+from tidectl.home import Home
 from tidectl.target import Target
+from tidectl.thing import ThingFolder
 
 _NAME = "config"
+_ABOUT_THEM = {"version", "refused", "boot"}  # what a board reports beside its settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,23 @@ def read(target: Target, thing: str) -> ConfigShadow:
         state.get("reported") or {},
         state.get("delta") or {},
     )
+
+
+def in_force(target: Target, home: Home, thing: str) -> dict[str, Any]:
+    """Return the settings that `thing` has reported, or was configured with here, or nothing."""
+    iot = target.client("iot")
+    try:
+        iot.describe_thing(thingName=thing)
+    except iot.exceptions.ResourceNotFoundException as error:
+        raise TidectlError(f"there is no thing {thing}", "see tidectl status") from error
+    try:
+        found = read(target, thing).reported
+    except TidectlError:
+        found = {}
+    if "measurements" in found:
+        return {key: found[key] for key in found.keys() - _ABOUT_THEM}
+    folder = ThingFolder(home.thing_folder(thing))
+    return folder.config() if folder.config_path.exists() else {}
 
 
 def want(target: Target, thing: str, settings: dict[str, Any]) -> int:

@@ -13,7 +13,7 @@ from tidectl.counters import Counters, counters_of
 from tidectl.firmware_image import FirmwareImageError, certificate_of, outbox_names
 from tidectl.outbox_files import ring_counters
 from tidectl.simulated_board import outbox_partition
-from tidectl.thing import ThingFolder
+from tidectl.thing import ON_BOARD, ThingFolder
 from tidenode.errors import OutboxError
 
 
@@ -72,6 +72,7 @@ def thing_facts(folder: ThingFolder) -> dict[str, Any]:
         "site": facts["site"],
         "target": facts["target"],
         "broker": f"{facts['broker']['host']}:{facts['broker']['port']}",
+        "identity": _identity(facts, certificate),
         "certificate_id": _id_of(certificate) if certificate else facts["certificate_id"],
         "valid_from": valid_from,
         "valid_until": valid_until,
@@ -85,6 +86,15 @@ def thing_facts(folder: ThingFolder) -> dict[str, Any]:
         "dropped_samples": counters.dropped_samples if counters else None,
         "folder": str(folder.path),
     }
+
+
+def _identity(facts: dict[str, Any], certificate: x509.Certificate | None) -> str:
+    """Return where the thing's key is, or how its board gets one."""
+    if facts.get("identity") != ON_BOARD:
+        return "its key is here"
+    if "claim" in facts and certificate is None:
+        return f"its board asks for one by the claim {facts['claim']}"
+    return "its key is on its board alone"
 
 
 def _counters(folder: ThingFolder) -> Counters | None:

@@ -45,11 +45,7 @@ def parsed(settings: dict[str, Any], where: str, board: Board | None = None) -> 
     Raises TidectlError with every mistake, in the name of `where`: of the board's own rules, and
     where there is none of those, of what it would find out once it runs.
     """
-    document = _SETTLED_ELSEWHERE | settings
-    try:
-        found = node_config.parse(document, drivers.options_of)
-    except ConfigError as error:
-        raise _refusal(with_guesses(error.mistakes, document), where) from error
+    found = by_rules(settings, where)
     mistakes = [
         *sensor_check.mistakes(found.measurements),
         *wiring.mistakes(found, settings, board),
@@ -58,6 +54,15 @@ def parsed(settings: dict[str, Any], where: str, board: Board | None = None) -> 
     if mistakes:
         raise _refusal(mistakes, where)
     return found
+
+
+def by_rules(settings: dict[str, Any], where: str) -> Any:
+    """Return the same by the board's own rules alone, as of one that runs with them."""
+    document = _SETTLED_ELSEWHERE | settings
+    try:
+        return node_config.parse(document, drivers.options_of)
+    except ConfigError as error:
+        raise _refusal(with_guesses(error.mistakes, document), where) from error
 
 
 def _short_passwords(wifi: Any) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from tidectl.errors import TidectlError
+from tidectl.hearing import warn_of_the_deaf
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import cell_text, err, print_facts, print_json
@@ -50,6 +51,7 @@ def command(
     """
     request = _request(name, arguments)
     cloud = find_target(target, home, region=region)
+    warn_of_the_deaf(home, thing)
     with err.status(f"waiting for {thing}"):
         answer = ask(cloud, thing, request, timeout_s)
     if as_json:

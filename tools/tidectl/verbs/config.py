@@ -7,12 +7,14 @@ import click
 
 from tidectl import config_shadow
 from tidectl.boards import board_named
+from tidectl.hearing import warn_of_the_deaf
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import print_json, say
 from tidectl.settings_file import read_settings
 from tidectl.target import find_target
 from tidectl.thing import refuse_settled
+from tidectl.wanted_settings import check as check_wanted
 
 
 @click.group(
@@ -80,6 +82,10 @@ def get(home: Home, thing: str, target: str, region: str | None, as_json: bool) 
 )
 @click.argument("thing")
 @click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.option(
+    "--force", is_flag=True,
+    help="Let the board decide, as where it has a driver that is not known here.",
+)  # fmt: skip
 @target_options
 @json_option
 @pass_home
@@ -87,13 +93,22 @@ def set_(
     home: Home,
     thing: str,
     settings: tuple[str, ...],
+    force: bool,
     target: str,
     region: str | None,
     as_json: bool,
 ) -> None:
-    """Have THING run with other settings; values are JSON, or text where they are none."""
+    """Have THING run with other settings; values are JSON, or text where they are none.
+
+    What its board would refuse is refused here, by the settings that it has reported. null takes
+    back what was wanted; the board keeps what it has.
+    """
     wanted = config_shadow.parsed(settings)
-    version = config_shadow.want(find_target(target, home, region=region), thing, wanted)
+    cloud = find_target(target, home, region=region)
+    if not force:
+        check_wanted(thing, config_shadow.in_force(cloud, home, thing), wanted)
+    version = config_shadow.want(cloud, thing, wanted)
+    warn_of_the_deaf(home, thing)
     if as_json:
         print_json({"thing": thing, "version": version, "desired": wanted})
     else:

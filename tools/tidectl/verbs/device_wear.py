@@ -10,7 +10,7 @@ import click
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home
 from tidectl.output import print_json, print_table, say
-from tidectl.settings_file import parsed, read_settings
+from tidectl.settings_file import by_rules, read_settings
 from tidectl.simulated_board import outbox_partition
 from tidectl.thing import SETTLED, ThingFolder
 from tidectl.wear import BLOCK_BYTES, SOURCE, Plan, Source, Storage, Wear, wear
@@ -51,7 +51,8 @@ _ALTERNATIVES = (  # age of a batch, batches and age of a sync
 @click.option(
     "--flash-bytes",
     type=click.IntRange(min=16 * BLOCK_BYTES),
-    help=f"Of the files (else {FILES_BYTES}) or of the ring's partition (else {PARTITION_BYTES}).",
+    help=f"Of the files (else {FILES_BYTES}) or of the ring's partition (else that of the thing "
+    f"here, or {PARTITION_BYTES}).",
 )
 @click.option(
     "--cycles",
@@ -89,11 +90,11 @@ def command(
         has_ring = folder is not None and outbox_partition(folder.image_path).exists()
         storage = "ring" if has_ring else "segments"
     plan = _plan(document, storage, str(folder.config_path if folder else config_path))
-    found = _wear(plan, flash_bytes, cycles)
-    others = [
-        _wear(other, flash_bytes if other.storage == storage else None, cycles)
-        for other in _others(plan)
-    ]
+    sizes_bytes = {"segments": FILES_BYTES, "ring": _partition_bytes(folder)}
+    if flash_bytes:
+        sizes_bytes[storage] = flash_bytes
+    found = _wear(plan, sizes_bytes[storage], cycles)
+    others = [_wear(other, sizes_bytes[other.storage], cycles) for other in _others(plan)]
     if as_json:
         print_json(
             {
@@ -114,7 +115,7 @@ def command(
 
 def _plan(document: dict[str, Any], storage: Storage, where: str) -> Plan:
     own = {key: value for key, value in document.items() if key not in SETTLED}
-    settings = parsed(own, where)
+    settings = by_rules(own, where)
     ring = storage == "ring"
     return Plan(
         sources=tuple(
@@ -143,11 +144,15 @@ def _others(plan: Plan) -> Iterator[Plan]:
                 yield other
 
 
-def _wear(plan: Plan, flash_bytes: int | None, cycles: int) -> Wear:
-    if plan.storage == "ring":
-        free_bytes = flash_bytes or PARTITION_BYTES
-    else:
-        free_bytes = max((flash_bytes or FILES_BYTES) - PROGRAM_BYTES, BLOCK_BYTES)
+def _partition_bytes(folder: ThingFolder | None) -> int:
+    partition = outbox_partition(folder.image_path) if folder else None
+    return partition.stat().st_size if partition and partition.exists() else PARTITION_BYTES
+
+
+def _wear(plan: Plan, flash_bytes: int, cycles: int) -> Wear:
+    free_bytes = flash_bytes
+    if plan.storage == "segments":
+        free_bytes = max(flash_bytes - PROGRAM_BYTES, BLOCK_BYTES)
     return wear(plan, blocks=free_bytes // BLOCK_BYTES, cycles=cycles)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tidectl.errors import TidectlError
+from tidectl.hearing import warn_of_the_deaf
 from tidectl.home import Home
 from tidectl.instants import iso
 from tidectl.job_report import begun, follow, show
@@ -14,7 +15,6 @@ from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import print_json, print_table, say
 from tidectl.rollout_options import rollout_options
 from tidectl.target import find_target
-from tidectl.thing import ThingFolder
 
 OPERATIONS = ("reboot", "rotate", "logs", "diagnostics")  # `tidectl ota publish` has the update
 JOB_BEGIN = "tidegauge-"
@@ -84,8 +84,7 @@ def create(
         rollout=rollout,
         description=operation,
     )
-    for thing in things:
-        _warn_of_the_deaf(home, thing)
+    warn_of_the_deaf(home, *things)
     begun(jobs, job, "job", _WHY, wait=wait, as_json=as_json)
 
 
@@ -129,7 +128,7 @@ def list_(home: Home, count: int, target: str, region: str | None, as_json: bool
             (one.name, one.status.lower().replace("_", " "), one.description, iso(one.made_at_ms))
             for one in found
         ]
-        print_table(("job", "status", "what", "made"), rows)
+        print_table(("job", "status", "what", "made"), rows, whole="job")
     else:
         say("no job yet: tidectl job create")
 
@@ -167,13 +166,3 @@ def _newest(jobs: Jobs) -> str:
     if not found:
         raise TidectlError("no job was made yet", "tidectl job create")
     return found[0].name
-
-
-def _warn_of_the_deaf(home: Home, thing: str) -> None:
-    """Say so where we know that the thing's board does not listen."""
-    folder = ThingFolder(home.thing_folder(thing))
-    if folder.config_path.exists() and folder.config().get("control") is None:
-        say(
-            f"[yellow]note:[/]  {thing} was configured without `control`: its board would not "
-            "hear of it"
-        )

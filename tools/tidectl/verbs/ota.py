@@ -8,6 +8,7 @@ import click
 
 from tidectl.errors import TidectlError
 from tidectl.firmware_image import FirmwareImageError, program_files
+from tidectl.hearing import warn_of_the_deaf
 from tidectl.home import Home
 from tidectl.job_report import begun, follow
 from tidectl.jobs import Jobs, Rollout
@@ -152,6 +153,7 @@ def publish(
     """Send a signed bundle to things, as an AWS IoT job."""
     cloud = find_target(target, home, region=region)
     job = publish_update(cloud, read(path), things, groups, rollout)
+    warn_of_the_deaf(home, *things)
     begun(Jobs(cloud), job, "ota", _STAYED, wait=wait, as_json=as_json)
 
 

@@ -5,6 +5,7 @@ import sys
 import click
 
 from tidectl import rotation
+from tidectl.hearing import warn_of_the_deaf
 from tidectl.home import Home
 from tidectl.job_report import waited
 from tidectl.jobs import Execution, Jobs
@@ -54,6 +55,7 @@ def command(
     until the old one is revoked. It needs a section `control` in its configuration.
     """
     cloud = find_target(target, home, region=region)
+    warn_of_the_deaf(home, thing)
     before = () if job else tuple(Registry(cloud).certificates(thing))
     job = job or rotation.begin(cloud, thing, timeout_minutes)
     say(f"{job} is on its way; if this is interrupted: tidectl rotate {thing} --job {job}")

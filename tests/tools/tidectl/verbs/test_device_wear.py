@@ -56,8 +56,14 @@ def test_a_thing_is_asked_for_its_own_settings(tidectl: Run, tmp_path: Path) -> 
     folder = make_thing(Home(tmp_path / "home"), "board-1")
     answer = tidectl("device", "wear", "board-1", "--json").json()
     assert (answer["storage"], answer["batch_age_ms_max"]) == ("segments", 200)
-    outbox_partition(folder.image_path).write_bytes(b"\xff" * 65_536)
-    assert tidectl("device", "wear", "board-1", "--json").json()["storage"] == "ring"
+    partition = outbox_partition(folder.image_path)
+    years = []
+    for size_bytes in (65_536, 131_072):
+        partition.write_bytes(b"\xff" * size_bytes)
+        answer = tidectl("device", "wear", "board-1", "--json").json()
+        assert answer["storage"] == "ring"
+        years.append(answer["years"])
+    assert years[1] == pytest.approx(2 * years[0], rel=0.1), "as large as the thing's own is"
     shown = tidectl("device", "wear", "board-1")
     assert shown.code == 0
     assert "years" in shown.out
