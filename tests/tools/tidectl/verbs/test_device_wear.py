@@ -58,7 +58,7 @@ def test_a_thing_is_asked_for_its_own_settings(tidectl: Run, tmp_path: Path) -> 
     assert (answer["storage"], answer["batch_age_ms_max"]) == ("segments", 200)
     partition = outbox_partition(folder.image_path)
     years = []
-    for size_bytes in (65_536, 131_072):
+    for size_bytes in (1 << 20, 2 << 20):
         partition.write_bytes(b"\xff" * size_bytes)
         answer = tidectl("device", "wear", "board-1", "--json").json()
         assert answer["storage"] == "ring"
