@@ -222,7 +222,7 @@ def _measurements(entries: object, options_of: "Options", mistakes: list[str]) -
         mistakes.append("measurements: must be a list of 1 to %d" % MEASUREMENTS_MAX)
         return ()
     found = []
-    names = set()
+    names = {"event"}  # by which the board tells what went wrong
     for number, entry in enumerate(entries):
         path = "measurements[%d]." % number
         options: Spec | None = None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tidenode.outbox import Outbox
 
 MEASUREMENT = "event"
+_REST_BYTES = 512  # of a batch: names, kinds, and what is around texts
 
 
 async def tell_when_known(
@@ -58,9 +59,13 @@ def tell(
     if not names:
         return
     site, thing, boot = origin
+    # All of them are one batch, for which a block of a ring is hardly enough.
+    text_bytes_max = min(
+        incident.TEXT_BYTES_MAX, (outbox.batch_bytes_max - _REST_BYTES) // len(names)
+    )
     columns = [
         Column("kind", TEXT, 0, [name.split(".")[1] for name in names]),
-        Column("text", TEXT, 0, [incident.text_of(name, folder) for name in names]),
+        Column("text", TEXT, 0, [incident.text_of(name, folder, text_bytes_max) for name in names]),
     ]
     sequence = outbox.next_sequence
     batch = Batch(site, thing, MEASUREMENT, boot, sequence, [time_ms] * len(names), columns)

@@ -36,7 +36,7 @@ def note(kind: str, text: str, folder: str = FOLDER) -> None:
     except OSError:
         pass  # it is there, or the next line tells
     with open("%s/%d.%s" % (folder, number, kind), "wb") as file:
-        file.write(_end_of(text))
+        file.write(_end_of(text.encode(), TEXT_BYTES_MAX))
 
 
 def note_error(error: Exception, folder: str = FOLDER) -> None:
@@ -83,10 +83,10 @@ def kept(folder: str = FOLDER) -> "list[str]":
     return sorted(names, key=lambda name: int(name.split(".")[0]))
 
 
-def text_of(name: str, folder: str = FOLDER) -> str:
-    """Return the text of one that is kept. Raises OSError."""
+def text_of(name: str, folder: str = FOLDER, bytes_max: int = TEXT_BYTES_MAX) -> str:
+    """Return the text of one that is kept, the end of a longer one. Raises OSError."""
     with open(folder + "/" + name, "rb") as file:
-        return str(file.read(TEXT_BYTES_MAX), "utf-8")
+        return str(_end_of(file.read(TEXT_BYTES_MAX), bytes_max), "utf-8")
 
 
 def begin_telling(sequence: int, folder: str = FOLDER) -> None:
@@ -116,8 +116,8 @@ def _text_of_mark(marked: bytes) -> str:
         return ""
 
 
-def _end_of(text: str) -> bytes:
-    data = text.encode()[-TEXT_BYTES_MAX:]
+def _end_of(data: bytes, bytes_max: int) -> bytes:
+    data = data[-bytes_max:]
     while data and data[0] & 0xC0 == 0x80:  # the rest of a character
         data = data[1:]
     return data

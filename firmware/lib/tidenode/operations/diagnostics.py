@@ -19,7 +19,8 @@ async def run(job: "Job") -> "tuple[str, dict[str, str]]":
     stats = control.agent.stats()
     found = {key: facts[key] for key in ("boot", "firmware", "reset_cause", "uptime_s")}
     found["heap_free_bytes"] = gc.mem_free()  # type: ignore[attr-defined]  # MicroPython's
-    found["flash_free_bytes"] = flash[0] * flash[3]
+    free_blocks = flash[3] if flash[3] <= flash[2] else 0  # full, it may say minus a few, unsigned
+    found["flash_free_bytes"] = flash[0] * free_blocks
     found["sampled_acknowledged_dropped"] = "%s %s %s" % (
         stats["sampled"],
         stats["acknowledged"],

@@ -73,7 +73,9 @@ class AppSlot:
             if folder not in folders:
                 folders.append(folder)
                 need += _FOLDER_BLOCKS
-        free = facts[3] + _occupied_blocks(self._folder, block_bytes)
+        # Of a flash that is full it may say that it is more than that: minus a few, unsigned.
+        free = facts[3] if facts[3] <= facts[2] else 0
+        free += _occupied_blocks(self._folder, block_bytes)
         free -= self._reserve_bytes // block_bytes
         if need > free:
             raise UpdateRefusedError(

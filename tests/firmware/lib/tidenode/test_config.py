@@ -197,6 +197,11 @@ def test_two_measurements_have_one_name() -> None:
     ]
 
 
+def test_a_measurement_has_not_the_name_by_which_a_board_tells_what_went_wrong() -> None:
+    entry = GOOD["measurements"][0] | {"name": "event"}
+    assert mistakes_of(GOOD | {"measurements": [entry]}) == ["measurements[0].name: event is taken"]
+
+
 def test_all_mistakes_are_reported_together() -> None:
     document = {
         "thing": "a b",

@@ -51,6 +51,22 @@ def test_the_newest_are_kept_and_of_each_its_end(tmp_path: Path) -> None:
     assert {text[0] for text in texts} == {"ä"}
 
 
+@pytest.mark.parametrize("storage", ["segments", "ring"])
+def test_as_much_of_all_is_told_as_the_outbox_takes_in_one_batch(
+    tmp_path: Path, storage: str
+) -> None:
+    folder, outbox = str(tmp_path / "health"), Flash(storage, tmp_path / "outbox").opened()
+    for number in range(incident.KEPT_MAX):
+        incident.note(incident.CRASH, "ä" * 3_000 + f"!{number}", folder)
+    event.tell(outbox, 1_800_000_000_000, ORIGIN, folder)
+    (batch,) = told(outbox)
+    texts = real_values(batch.columns[1])
+    assert [text[-2:] for text in texts] == [f"!{number}" for number in range(incident.KEPT_MAX)]
+    assert {text[0] for text in texts} == {"ä"}
+    assert outbox.dropped == 0
+    assert list((tmp_path / "health").iterdir()) == []
+
+
 def test_a_start_after_a_crash_has_its_trace_and_no_other_reason(tmp_path: Path) -> None:
     folder = str(tmp_path)
     for bitten, safe_mode, kinds in (
