@@ -47,7 +47,7 @@ def test_it_serves_the_sdk_ends_in_order_and_goes_on(
     )
 
 
-def test_it_ends_at_once_while_an_export_waits_for_an_answer(
+def test_it_ends_soon_while_an_export_waits_for_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute, ManagerProcess(tmp_path) as manager:

@@ -24,8 +24,8 @@ from tidegate.streams.exports.sender import Report, Sender, Sent
 from tidegate.streams.stream import Stream
 
 BATCH_BYTES_MAX = 1 << 18  # Kinesis takes 5 MiB; memory of a gateway is dearer than a request
-ENDING_S_MAX = 3.0  # for the batch under way at an end; a nucleus gives a component 15 s
-_SHUT_S_MAX = 1.0  # then its connection is shut, and it says how far it came
+ENDING_S_MAX = 1.0  # for the batch under way at an end: an endpoint answers in less, or not at all
+_SHUT_S_MAX = 0.5  # then its connection is shut, and it says how far it came
 CURSOR_S_MIN = 0.25  # between two writes of a cursor while messages go out
 
 log = logging.getLogger(__name__)
