@@ -82,7 +82,7 @@ def test_three_errors_break_a_component_and_the_deployment_says_why(
     root.add("a", lifecycle)
 
     async def scene(nucleus: Nucleus) -> dict[str, Any]:
-        nucleus._retry_s = 0.01
+        nucleus.deployed.retry_s = 0.01
         request = {"rootComponentVersionsToAdd": {"a": "1.0.0"}}
         done = await root.deploy(nucleus, **request, failureHandlingPolicy="DO_NOTHING")
         await until(lambda: nucleus.component("a").state == BROKEN)
@@ -108,7 +108,7 @@ def test_a_deployment_clears_broken_and_waits_for_the_new_life(
     word.write_text("bad")
 
     async def scene(nucleus: Nucleus) -> None:
-        nucleus._retry_s = 0.01
+        nucleus.deployed.retry_s = 0.01
         await root.deploy(nucleus, rootComponentVersionsToAdd={"a": "1.0.0"})
         await until(lambda: nucleus.component("a").state == BROKEN)
         word.write_text("good")
@@ -126,7 +126,7 @@ def test_a_failed_deployment_is_taken_back(root: Root) -> None:
     root.add("a", {"install": "exit 1", "run": FOREVER}, "2.0.0", defaults={"x": 2, "y": 3})
 
     async def scene(nucleus: Nucleus) -> None:
-        nucleus._retry_s = 0.01
+        nucleus.deployed.retry_s = 0.01
         await root.deploy(
             nucleus,
             rootComponentVersionsToAdd={"a": "1.0.0"},
@@ -226,7 +226,7 @@ def test_what_a_component_says_of_itself_counts(root: Root) -> None:
     root.add("a", {"run": FOREVER, "recover": "echo recovering"})
 
     async def scene(nucleus: Nucleus) -> None:
-        nucleus._retry_s = 0.01
+        nucleus.deployed.retry_s = 0.01
         await root.deploy(nucleus, rootComponentVersionsToAdd={"a": "1.0.0"})
         async with IpcClient(root.settings.socket_path, nucleus.component("a").token) as client:
             await client.update_state("RUNNING")
