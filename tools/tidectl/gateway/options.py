@@ -1,8 +1,5 @@
 """Options and choices that several of the gateway's verbs share."""
 
-from collections.abc import Callable
-from typing import Any
-
 import click
 
 from tidectl.errors import TidectlError
@@ -10,23 +7,10 @@ from tidectl.gateway.core_device import CoreDevice, core_device, core_devices
 from tidectl.home import Home
 
 DEFAULT_THING = "gateway-1"
-_TIMEOUT_S, _TIMEOUT_S_MAX = 10.0, 300.0
 
 thing_option = click.option(
     "--thing", help="Which gateway of this machine, when there are several."
 )
-
-
-def answer_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of verbs that wait for a gateway's answer."""
-    gateway = click.option(
-        "--gateway", help="Whose component it is.  [default: the part of THING before the colon]"
-    )
-    timeout = click.option(
-        "--timeout", "timeout_s", type=click.FloatRange(0.1, _TIMEOUT_S_MAX), default=_TIMEOUT_S,
-        show_default=True, help="Seconds to wait for the answer.",
-    )  # fmt: skip
-    return gateway(timeout(function))
 
 
 def chosen_gateway(home: Home, thing: str | None) -> CoreDevice:

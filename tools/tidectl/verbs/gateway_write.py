@@ -5,12 +5,9 @@ from typing import Any
 
 import click
 
-from tidectl.gateway.gateway_command import carry_out
-from tidectl.gateway.options import answer_options
-from tidectl.home import Home
-from tidectl.options import examples, json_option, pass_home, target_options
+from tidectl.gateway.gateway_commands import GatewayCommands, gateway_commands
+from tidectl.options import examples
 from tidectl.output import cell_text, print_facts
-from tidectl.target import find_target
 
 _SHOWN = ("outcome", "before", "after", "detail", "took_ms")
 
@@ -30,22 +27,9 @@ _SHOWN = ("outcome", "before", "after", "detail", "took_ms")
 @click.argument("value")
 @click.option("--text", "as_text", is_flag=True,
               help="VALUE is a text, though it reads as a number or a truth.")  # fmt: skip
-@answer_options
-@target_options
-@json_option
-@pass_home
+@gateway_commands
 def command(
-    home: Home,
-    thing: str,
-    measurement: str,
-    field: str,
-    value: str,
-    as_text: bool,
-    gateway: str | None,
-    timeout_s: float,
-    target: str,
-    region: str | None,
-    as_json: bool,
+    commands: GatewayCommands, thing: str, measurement: str, field: str, value: str, as_text: bool
 ) -> None:
     """Write a value into a device, and show what it reads as before and after.
 
@@ -55,15 +39,9 @@ def command(
     the measurement `command`.
     """
     wanted = value if as_text else _value(value)
-    request = {
-        "command": "write", "measurement": measurement, "field": field, "value": wanted,
-    }  # fmt: skip
-    cloud = find_target(target, home, region=region)
-    what = f"{measurement}/{field}"
-    answer = carry_out(
-        cloud, thing, what, request, gateway=gateway, timeout_s=timeout_s, as_json=as_json
-    )
-    if not as_json:
+    request = {"command": "write", "measurement": measurement, "field": field, "value": wanted}
+    answer = commands.carry_out(thing, f"{measurement}/{field}", request)
+    if not commands.as_json:
         print_facts([(name, cell_text(answer.get(name))) for name in _SHOWN])
 
 
