@@ -198,7 +198,8 @@ class LogixController:
         }
         if (path.class_id, service) not in do:
             raise _RefusedError(_NO_SERVICE)
-        if service in _OF_TAGS and self._dice.random() < self._exceptions:
+        is_of_a_tag = path.class_id == 0x6B and service in _OF_TAGS  # noqa: PLR2004  symbols
+        if is_of_a_tag and self._dice.random() < self._exceptions:
             raise _RefusedError(_NO_RESOURCES)
         return do[path.class_id, service]()
 
