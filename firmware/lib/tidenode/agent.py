@@ -128,7 +128,7 @@ class Agent:
             sampler.batcher.flush()
         if self._timekeeper.learned:
             self._timekeeper.learned(None)
-        self._outbox.sync()
+        self._outbox.sync(False)
         for _ in range(self._drain_timeout_ms // _DRAIN_CHECK_MS):
             if not len(self._outbox):
                 break

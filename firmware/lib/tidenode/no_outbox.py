@@ -19,7 +19,7 @@ class NoOutbox:
     def next_after(self, _sequence: int) -> None:
         """There is none."""
 
-    def sync(self) -> None:
+    def sync(self, _patient: bool = True) -> None:
         """Nothing waits for it."""
 
     def settle(self) -> None:

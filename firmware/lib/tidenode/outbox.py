@@ -88,7 +88,7 @@ class Outbox:
         before = self._gathered[-1] if self._gathered else None
         need_bytes = len(payload) + head_bytes(batch, before)
         if before and self._gathered_bytes + need_bytes > self._storage.chunk_bytes:
-            self.sync()
+            self.sync(patient=False)
         if not self._gathered:
             self._gathered_at_ms = self._now_ms()
         self._gathered.append(batch)
@@ -96,21 +96,38 @@ class Outbox:
         if len(self._gathered) >= self._sync_batches:
             self.sync()
 
-    def sync(self) -> None:
-        """Make durable what was gathered."""
-        batches, self._gathered, self._gathered_bytes = self._gathered, [], 0
+    def sync(self, patient: bool = True) -> bool:
+        """Make durable what was gathered; return whether nothing of it is left in RAM.
+
+        What the heap is too short for waits there, if `patient`; else it is counted as dropped.
+        """
+        storage, batches = self._storage, self._gathered
         if not batches:
-            return
-        samples = 0
-        for batch in batches:
-            samples += batch[1]
+            return True
+        empty: list[tuple[str, int, bytes]] = []  # made while nothing has been done yet
+        first, count, accepted = storage.next_sequence, len(batches), 1
         try:
-            self._storage.write(batches, self._samples_between)
-            self.accepted += samples
+            storage.write(batches, self._samples_between)
         except OutboxError as error:
-            self._warn("%d batches dropped: %s" % (len(batches), error))
+            accepted = 0
+            self._warn("%d batches dropped: %s" % (count, error))
+        except MemoryError:
+            pass
+        done: int = storage.next_sequence - first
+        for at in range(done):
+            self.accepted += accepted * batches[at][1]
+        if done < count and not patient:
+            self._warn("%d batches dropped: out of memory" % (count - done))
+            for at in range(done, count):
+                storage.lose(batches[at][1], self._samples_between)
+            done = count
+        if done < count:
+            del batches[:done]
+        else:
+            self._gathered, self._gathered_bytes = empty, 0
         self._move_on()
         self.pushed()
+        return done == count
 
     def settle(self) -> None:
         """Make durable what was acknowledged, before an orderly end; in files it is."""
@@ -124,7 +141,7 @@ class Outbox:
 
     def lose(self, samples: int) -> None:
         """Count a batch that never became a payload, in place of a push."""
-        self.sync()
+        self.sync(patient=False)
         self._storage.lose(samples, self._samples_between)
         self._move_on()
 

@@ -83,7 +83,8 @@ class Ring:
         """Keep `batches` from `next_sequence` on; durable on return.
 
         `unsent(begin, end)` returns the samples that are dropped with these sequences. Raises
-        OutboxError, having counted them as dropped, where they can't be kept.
+        OutboxError, having counted them as dropped, where they can't be kept, and MemoryError,
+        having kept those before `next_sequence`.
         """
         for done, batch in enumerate(batches):
             try:
@@ -93,12 +94,15 @@ class Ring:
                 self.next_sequence += len(batches) - done
                 self.dropped += sum([batch[1] for batch in batches[done:]])
                 raise OutboxError("flash error %s" % error.errno)
+            except MemoryError:
+                self._at = self._block_bytes  # as above
+                raise
 
     def lose(self, samples: int, unsent: "Callable[[int, int], int]") -> None:
         """Count a batch in a record without payload; it uses up a sequence."""
         try:
             self._append(("lost", samples, b""), unsent)
-        except OSError:
+        except (OSError, MemoryError):
             self._at = self._block_bytes
             self.next_sequence += 1
         self.dropped += samples  # not before: a block that begins now has it in its record

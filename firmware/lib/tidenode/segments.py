@@ -82,10 +82,10 @@ class Segments:
         """Keep `batches` from `next_sequence` on, in one file; durable on return.
 
         `unsent(begin, end)` returns the samples that are dropped with these sequences. Raises
-        OutboxError, having counted them as dropped, where they can't be kept.
+        OutboxError, having counted them as dropped, where they can't be kept, and MemoryError,
+        having kept none.
         """
         first = self.next_sequence
-        self.next_sequence += len(batches)
         heads: list[bytes] = []
         before = None
         samples = size_bytes = 0
@@ -107,8 +107,10 @@ class Segments:
                 if error.errno == _ENOSPC and self._segments:
                     self._drop_oldest(unsent)
                     continue
+                self.next_sequence += len(batches)
                 self._count(samples, self.next_sequence - 1, _touch, "")
                 raise OutboxError("flash error %s" % error.errno)
+        self.next_sequence += len(batches)
         self._segments.append(segment)
         self.queued_bytes += need_bytes
         self.erases += need_bytes // self._block_bytes

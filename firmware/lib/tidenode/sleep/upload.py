@@ -88,13 +88,16 @@ class Upload:
         running = self
         timeout_ms = self._settings.sleep.upload_timeout_s * 1_000
         try:
-            await asyncio.wait_for_ms(self._upload(), timeout_ms)  # type: ignore[attr-defined]  # MicroPython's
-        except asyncio.TimeoutError:
-            log.warn("no upload in %d ms" % timeout_ms)
-        except LINK_FAILURES as error:
-            log.warn("no upload: %r" % error)
-        if not self._time_known and self._memory.is_nearly_full:
-            self._move()
+            try:
+                await asyncio.wait_for_ms(self._upload(), timeout_ms)  # type: ignore[attr-defined]  # MicroPython's
+            except asyncio.TimeoutError:
+                log.warn("no upload in %d ms" % timeout_ms)
+            except LINK_FAILURES as error:
+                log.warn("no upload: %r" % error)
+            if not self._time_known and self._memory.is_nearly_full:
+                self._move()
+        except MemoryError:
+            log.warn("no upload: out of memory")  # a reset would find no more, awake all the time
         self._rtc.memory(self._memory.dumped())
         sleep = self._settings.sleep
         if self._stopped or sleep.period_s * sleep.wakes_per_upload >= _SETTLED_S_MIN:
@@ -183,7 +186,8 @@ class Upload:
             rows = [row for row in memory.all() if row[0] == number]
             if rows:
                 self._push(self._settings.measurements[number], rows)
-        self._outbox.sync()
+        if not self._outbox.sync():
+            raise MemoryError  # `moving` tells the next upload what of it is there
         memory.forget()
         self._rtc.memory(memory.dumped())
 

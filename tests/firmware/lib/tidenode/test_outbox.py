@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,7 @@ from tests.firmware import vm
 from tests.firmware.lib.tidenode.storages import BLOCK, Flash
 from tidenode.entry import Entry
 from tidenode.errors import OutboxError
+from tidenode.outbox import Outbox
 
 CUTS = Path(__file__).with_name("outbox_cuts_run.py")
 CUTS_HEAP_BYTES = 16 << 20  # two flashes in RAM: it is the harness that needs it
@@ -234,3 +236,63 @@ def test_a_power_cut_at_any_operation_of_the_flash_costs_nothing_durable(
 def test_the_power_cuts_find_an_outbox_that_promises_before_it_is_durable(which: str) -> None:
     result = vm.run(CUTS, "1", which, heap_bytes=CUTS_HEAP_BYTES)
     assert result["failures"] >= 100
+
+
+def short_of_heap(flash: Flash, outbox: Outbox, calls: int) -> None:
+    """Let so many writes find no memory."""
+
+    def starved(real: Any) -> Any:
+        def write(*arguments: Any) -> None:
+            nonlocal calls
+            calls -= 1
+            if calls >= 0:
+                raise MemoryError
+            real(*arguments)
+
+        return write
+
+    if flash.storage == "ring":
+        flash.device.writeblocks = starved(flash.device.writeblocks)  # type: ignore[method-assign]  # there is no heap of a host's to fill
+    else:
+        outbox._storage._write = starved(outbox._storage._write)
+
+
+@pytest.mark.parametrize("storage", ["segments", "ring"])
+def test_what_the_heap_is_too_short_for_waits_and_comes_in_its_order(
+    tmp_path: Path, storage: str
+) -> None:
+    flash = Flash(storage, tmp_path / "outbox")
+    outbox = flash.opened(sync_batches=3, sync_age_ms=1_000)
+    short_of_heap(flash, outbox, 2)
+    for sequence in range(3):
+        outbox.push("climate", 10, payload_of(sequence, 50))
+    assert (outbox.accepted, outbox.dropped, len(outbox)) == (0, 0, 3)
+    assert outbox.next_after(-1) is None  # nothing is sent before it is durable
+    flash.now_ms = 1_000
+    outbox.sync_if_old()
+    assert outbox.accepted == 0
+    outbox.push("climate", 10, payload_of(outbox.next_sequence, 50))
+    assert (outbox.accepted, outbox.dropped, flash.warnings) == (40, 0, [])
+    again = flash.opened()
+    assert (len(again), again.next_sequence) == (4, 4)
+    for sequence in range(4):
+        entry = again.next_after(sequence - 1)
+        assert entry == Entry(sequence, 10, 50, "climate")
+        found = bytearray(50)
+        again.read_into(entry, memoryview(found))
+        assert found == payload_of(sequence, 50)
+
+
+@pytest.mark.parametrize("storage", ["segments", "ring"])
+def test_of_what_a_short_heap_lets_wait_there_is_a_chunk_and_the_rest_is_counted(
+    tmp_path: Path, storage: str
+) -> None:
+    flash = Flash(storage, tmp_path / "outbox")
+    outbox = flash.opened(sync_batches=2)
+    short_of_heap(flash, outbox, 1_000)
+    for sequence in range(20):
+        outbox.push("climate", 10, payload_of(sequence, 1_000))
+    assert len(outbox) <= BLOCK // 1_000
+    assert outbox.dropped == 10 * (20 - len(outbox))
+    assert (outbox.accepted, outbox.next_sequence) == (0, 20)
+    assert flash.warnings[0].endswith("batches dropped: out of memory")

@@ -40,6 +40,15 @@ class Chip:
 def create(options, hardware):
     return Chip()
 """
+# No connection finds the memory that it takes.
+STARVING = """
+real = asyncio.wait_for_ms
+async def starved(coroutine, timeout_ms):
+    if timeout_ms == 20_000:  # `link.connect_timeout_ms`
+        raise MemoryError
+    return await real(coroutine, timeout_ms)
+asyncio.wait_for_ms = starved
+"""
 ERROR_MS_MAX = 50
 
 
@@ -96,6 +105,22 @@ def test_a_driver_that_awaits_is_waited_for_in_a_wake(bench: Bench) -> None:
         assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
     (batch,) = bench.batches()
     assert list(batch.columns[0].values) == [1] * WAKES_PER_UPLOAD
+
+
+def test_an_upload_that_finds_no_memory_does_not_keep_the_board_awake(bench: Bench) -> None:
+    bench.broker.resume()
+    health = {"name": "health", "driver": "chip", "period_ms": 1_000}
+    each = SLEEPING["sleep"] | {"wakes_per_upload": 1, "upload_timeout_s": 60}
+    image = bench.image(**SLEEPING | {"measurements": [health], "sleep": each})
+    driver = "/app_a/tidenode/drivers/chip.mpy"
+    change_files(image, {driver: compiled_text(AWAITING + STARVING, "chip")})
+    board = bench.board(image)
+    board.wait(WAKE_S_MAX)
+    assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+    assert "no upload: out of memory" in bench.log()
+    change_files(image, {driver: compiled_text(AWAITING, "chip")})
+    assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+    assert len(received(bench)) == 2
 
 
 def test_what_an_upload_has_sent_out_of_a_ring_the_next_one_does_not_send_again(
