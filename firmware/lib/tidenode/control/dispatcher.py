@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tidenode.uplink import Uplink
 
 MESSAGES_MAX = 4
+ANSWER_MS_MAX = 10_000  # what takes longer to be answered was lost
 REJECTED_S = 5  # until a job is asked for again: AWS IoT may throttle
 LAST_WORDS_MS_MAX = 2_000  # for what waits to be sent before a restart
 _HEARD = ("/delta", "/notify-next", "/start-next/accepted", "/start-next/rejected")
@@ -51,7 +52,7 @@ class Control:
         self.job: Any = None  # the one that runs
         self.things = "$aws/things/%s/" % thing
         self.warn = warn
-        self._asked = False  # for a job
+        self._asked_at_ms: int | None = None  # for a job
         self.limits = limits
         self._messages: list[tuple[str, bytes | None]] = []
         self._woken = asyncio.Event()
@@ -128,7 +129,7 @@ class Control:
     async def _handle(self, topic: str, payload: "bytes | None") -> None:
         try:
             if not topic:
-                self._asked = False
+                self._asked_at_ms = None
                 self.load("control.reported").tell(self)
                 self._ask_for_job()
             elif topic.endswith("/delta"):
@@ -148,13 +149,13 @@ class Control:
 
     async def _hear_of_job(self, accepted: bool, payload: "bytes | None") -> None:
         # An answer to an earlier question may name a job that is done since.
-        asked, self._asked = self._asked, False
+        asked_at_ms, self._asked_at_ms = self._asked_at_ms, None
         if not accepted:
             await asyncio.sleep(REJECTED_S)
             self._ask_for_job()
         elif payload is None:
             self.warn("a job is too long to be read")
-        elif asked and not self.job:
+        elif asked_at_ms is not None and not self.job:
             self.load("control.jobs").take(self, payload)
             if self.agent.alone and not self.job:
                 await self.restart()  # the update that asked for the sensors' heap is over
@@ -167,5 +168,11 @@ class Control:
 
     def _ask_for_job(self) -> None:
         # A version that has yet to prove itself takes no job: that needs heap, and may end it.
-        if not self.job and not self.on_trial and not self.agent.proving and not self._asked:
-            self._asked = self.talk.publish(self.things + "jobs/start-next", "{}")
+        if self.job or self.on_trial or self.agent.proving:
+            return
+        now_ms, asked_at_ms = self.clock.monotonic_ms(), self._asked_at_ms
+        # A question may get lost, and is asked again when the cloud has news, but not at once: of
+        # two answers the second may come when its job is done.
+        is_due = asked_at_ms is None or now_ms - asked_at_ms > ANSWER_MS_MAX
+        if is_due and self.talk.publish(self.things + "jobs/start-next", "{}"):
+            self._asked_at_ms = now_ms

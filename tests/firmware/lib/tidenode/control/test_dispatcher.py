@@ -20,7 +20,7 @@ class Line:
 
     def __init__(self) -> None:
         self.up = True
-        self.asked = 0
+        self.now_ms = self.asked = 0
         self.began: Callable[[], None] = lambda: None
         self.hear: Callable[[str, memoryview | None], None] = lambda _topic, _payload: None
 
@@ -48,7 +48,7 @@ def control(line: Line) -> Control:
         thing="board-1",
         boot=1,
         talk=line,  # type: ignore[arg-type]  # of the real one a connection needs a broker
-        clock=nothing,
+        clock=SimpleNamespace(monotonic_ms=lambda: line.now_ms),  # type: ignore[arg-type]  # all it is asked
         uplink=nothing,
         samplers=(),
         limits=nothing,
@@ -99,6 +99,15 @@ def test_a_question_that_could_not_be_sent_is_asked_at_the_next_chance(
     assert line.asked == 1
     control._ask_for_job()
     assert line.asked == 1, "an answer is on its way"
+
+
+def test_a_question_that_was_lost_is_asked_again_when_there_is_news(
+    control: Control, line: Line
+) -> None:
+    for now_ms, asked in ((0, 1), (dispatcher.ANSWER_MS_MAX, 1), (dispatcher.ANSWER_MS_MAX + 1, 2)):
+        line.now_ms = now_ms
+        asyncio.run(control._handle(f"{THINGS}jobs/notify-next", b"{}"))
+        assert line.asked == asked
 
 
 def test_a_refused_question_is_asked_again(
