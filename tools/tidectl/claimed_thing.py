@@ -56,6 +56,7 @@ def provision_by_claim(
     if (folder.path / "thing.json").exists():
         raise TidectlError(
             f"{thing} exists already in {folder.path}",
+            f"for other settings: tidectl config replace {thing} FILE; "
             f"for a new identity made here: tidectl provision {thing} --rotate",
         )
     allow_list = AllowList(target)

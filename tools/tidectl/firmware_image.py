@@ -49,6 +49,7 @@ _GEOMETRY: Mapping[str, Any] = {
 }
 SLOT = "/app_a"  # of the two where a version of the program can lie, the one of a fresh image
 KEPT = "/outbox"  # queued batches and the counters, which live in its file names
+_RENEWED = ("app_a", "app_b", "update", "update_keys", "control")
 _COMPILE_TIMEOUT_S = 60
 
 
@@ -158,6 +159,20 @@ def update_image(
         raise FirmwareImageError(f"{path} belongs to thing {before}, not {config['thing']}")
     for name in file_system.listdir("/"):
         if f"/{name}" != KEPT:
+            file_system.remove(f"/{name}", recursive=True)
+    _renew_outbox(file_system)
+    save_image(path, _written(file_system, files))
+
+
+def renew_image(path: Path, files: Mapping[str, bytes]) -> None:
+    """Put `files`, those of a fresh board, into the image at `path`; what else is there stays.
+
+    Of that, versions of the program and settings from afar go. Raises FirmwareImageError, leaving
+    the file as it was.
+    """
+    file_system = _mounted(path.read_bytes())
+    for name in file_system.listdir("/"):
+        if name in _RENEWED:
             file_system.remove(f"/{name}", recursive=True)
     _renew_outbox(file_system)
     save_image(path, _written(file_system, files))

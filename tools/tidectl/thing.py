@@ -278,6 +278,7 @@ def _refuse_to_overwrite(folder: ThingFolder, target: Target, old: list[str]) ->
         where = str(folder.path) if folder.path.exists() else str(target)
         raise TidectlError(
             f"{folder.thing} exists already in {where}",
+            f"for other settings: tidectl config replace {folder.thing} FILE; "
             f"for a new certificate: tidectl provision {folder.thing} --rotate",
         )
 
@@ -331,9 +332,12 @@ def settled_config(
         "broker": {"host": broker.host, "port": broker.port},
         **settings,
     }
-    if target.local:  # a simulated board has this machine's clock
-        config.setdefault("clock", {"sntp_host": None})
-    return config
+    return with_own_clock(config) if target.local else config
+
+
+def with_own_clock(config: dict[str, Any]) -> dict[str, Any]:
+    """Return `config` for a simulated board, which has this machine's clock."""
+    return {**config, "clock": config.get("clock", {"sntp_host": None})}
 
 
 def _make_image(

@@ -43,7 +43,7 @@ def _pins(
                 continue
             role: tuple[object, ...] = (one.driver, key)
             if key in _SHARED:
-                role = (_SHARED[key], one.options.get("bus"), key)
+                role = (_SHARED[key], one.options.get("bus", 0), key)
             elif one.driver in _EDGES:
                 role = (number,)
             yield f"measurements[{number}].{key}", one.driver, pin, role

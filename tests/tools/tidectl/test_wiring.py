@@ -56,6 +56,14 @@ def test_chips_of_one_bus_and_probes_of_one_wire_share_their_pins() -> None:
     assert told("esp32", CLIMATE, one("sht3x"), *probes) == []
 
 
+def test_a_driver_of_ones_own_that_names_no_bus_shares_the_first() -> None:
+    wires = {"scl_pin": 22, "sda_pin": 21}
+    own = config.Measurement("attic", "tmp102", 5_000, False, wires, None)
+    climate = config.parse(ELSEWHERE | {"measurements": [CLIMATE]}, drivers.options_of)
+    both = climate._replace(measurements=(own, *climate.measurements))
+    assert mistakes(both, {}, board_named("esp32")) == []
+
+
 @pytest.mark.parametrize("board", list(boards()), ids=lambda board: board.name)
 def test_the_pins_of_a_board_are_its_own(board: Board) -> None:
     measurements = [CLIMATE, one("max31855", cs_pin=1), one("ds18b20")]

@@ -11,9 +11,10 @@ from tidectl.hearing import warn_of_the_deaf
 from tidectl.home import Home
 from tidectl.options import examples, json_option, pass_home, target_options
 from tidectl.output import print_json, say
+from tidectl.reconfigured import reconfigure
 from tidectl.settings_file import read_settings
 from tidectl.target import find_target
-from tidectl.thing import refuse_settled
+from tidectl.thing import ThingFolder, refuse_settled
 from tidectl.wanted_settings import check as check_wanted
 
 
@@ -55,6 +56,33 @@ def check(path: Path, board: str | None, as_json: bool) -> None:
         return
     names = ", ".join(f"{one['name']} ({one['driver']})" for one in settings["measurements"])
     say(f"{path} is good: {names}")
+
+
+@command.command(
+    epilog=examples(
+        "tidectl config replace greenhouse-1 greenhouse.json",
+        "tidectl config replace pump-7 pump.json --board esp32-s3",
+    )
+)
+@click.argument("thing")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.option("--board", help="Kind of its board, of tidectl boards: sets and checks pins.")
+@json_option
+@pass_home
+def replace(home: Home, thing: str, path: Path, board: str | None, as_json: bool) -> None:
+    """Give THING another configuration, by its files here; its certificate stays.
+
+    FILE is as for tidectl provision. The board simulated here has it at once, with what waits on
+    its flash and the firmware of this checkout; a real one gets it by tidectl sync.
+    """
+    folder = ThingFolder(home.thing_folder(thing))
+    folder.facts()  # or there is no such thing
+    reconfigure(folder, read_settings(path, board_named(board) if board else None))
+    if as_json:
+        print_json({"thing": thing, "folder": str(folder.path), "config": folder.config()})
+    else:
+        say(f"{thing} has another configuration, and the certificate that it had")
+        say(f"next: tidectl sync PORT {thing}, or tidectl device run {thing}")
 
 
 @command.command(
