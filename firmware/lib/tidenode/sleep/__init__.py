@@ -8,6 +8,7 @@ samples. It is asleep again before anything of the agent is loaded.
 import sys
 import time
 
+from tidenode import log
 from tidenode.sleep import memory, wake
 from tidenode.wall_clock import WallClock
 
@@ -21,8 +22,15 @@ def run(hardware: "Any") -> None:
     rtc = hardware.RTC()
     kept = memory.loaded(bytes(rtc.memory()))
     wall = WallClock(time, hardware)
-    if kept is not None and hardware.reset_cause() == hardware.DEEPSLEEP_RESET:
-        is_due = wake.sample(kept, hardware, wall.read_ms)
+    cause = hardware.reset_cause()
+    if kept is not None and cause in (hardware.DEEPSLEEP_RESET, hardware.WDT_RESET):
+        is_due = False
+        if cause == hardware.DEEPSLEEP_RESET:
+            is_due = _sampled(kept, rtc, hardware, wall)
+        else:
+            hung = kept.bitten()
+            if hung >= 0:
+                log.warn("measurement=%d hung until the watchdog bit: left out for now" % hung)
         rtc.memory(kept.dumped())
         if not is_due:
             hardware.deepsleep(rest_ms(kept.plan["period_s"] * 1_000, wall.read_ms()))
@@ -33,6 +41,17 @@ def run(hardware: "Any") -> None:
     from tidenode.sleep import upload
 
     upload.run(kept, rtc, hardware, wall)
+
+
+def _sampled(kept: memory.Memory, rtc: "Any", hardware: "Any", wall: WallClock) -> bool:
+    """Sample into `kept`; return whether to upload. What blocks is ended, and noted in `rtc`."""
+    watchdog_s = kept.plan.get("watchdog_s", memory.WATCHDOG_S)
+    if watchdog_s:
+        hardware.WDT(timeout=watchdog_s * 1_000)  # nobody feeds it; a sleep ends it
+    is_due = wake.sample(kept, hardware, wall.read_ms, lambda: rtc.memory(kept.dumped()))
+    if is_due:
+        kept.try_all()
+    return is_due
 
 
 def rest_ms(period_ms: int, now_ms: int) -> int:

@@ -4,7 +4,10 @@ Bounded by the 2,048 bytes of the RTC's memory; a sample that does not fit is co
 A check tells memory that was without power, or was cut while being written.
 
     check    u32   CRC-32 of all behind it
-    magic    u16, plan_bytes u16, wakes u16, samples u16
+    magic    u16, plan_bytes u16
+    wakes    10 bits of u16, then whether a driver hung, then 5 bits: the number of the measurement
+             whose driver runs, or hung, and 1
+    samples  u16
     lost     u32   samples lost and not yet counted in the outbox
     turns    u32   wakes since the cold start
     moving   u32   sequence at which the samples began to go to the outbox, and 1; 0: not begun
@@ -29,26 +32,56 @@ if TYPE_CHECKING:
     Sample = tuple[int, int, list[int | None]]  # number of the measurement, time, values
 
 BYTES_MAX = 2_048
+WATCHDOG_S = 120  # the configuration's default
 PLAN_BYTES_MAX = 1_024
 MAGIC = 0x5453
 _HEAD = "<HHHHIIIQQ"
 _HEAD_BYTES = 36
 _NUMBER_BYTES = 5  # a value or a time, as most are
+_WAKES_BITS = 10  # a configuration has 1,000 at the most
+_HUNG = 1 << _WAKES_BITS
 
 
 class Memory:
     """The contents; `plan` is a dict with `period_s`, `wakes_per_upload` and `measurements`, of
     which each is [driver, options that are not the defaults, number of fields, every so many
-    wakes]; and 1 behind that, where a read that fails is a sample without values.
+    wakes]; and 1 behind that, where a read that fails is a sample without values. It has
+    `watchdog_s` where that is not WATCHDOG_S.
     """
 
     def __init__(self, plan: "dict[str, Any]") -> None:
         self.plan = plan
         self.wakes = self.samples = self.lost = self.turns = self.moving = 0
         self.anchor_ms = 0
+        self.running = 0
+        self.hung = False
         self._plan = json.dumps(plan).encode()
         self._last_ms = 0
         self._data = bytearray()
+
+    def begin_driver(self, number: int) -> bool:
+        """Note whose driver runs; return False for the one that hung, which is left out.
+
+        Nobody's is -1. Of two that hang each other's turn is tried.
+        """
+        if self.hung:
+            return number + 1 != self.running
+        self.running = number + 1
+        return True
+
+    def bitten(self) -> int:
+        """The watchdog ended a wake: note that who ran has hung, and return its number; -1: nobody.
+
+        It is left out until `try_all`.
+        """
+        self.hung = self.running > 0 and not self.hung
+        if not self.hung:
+            self.running = 0
+        return self.running - 1
+
+    def try_all(self) -> None:
+        """Leave nobody out any more."""
+        self.running, self.hung = 0, False
 
     @property
     def room_bytes(self) -> int:
@@ -137,7 +170,7 @@ class Memory:
             _HEAD,
             MAGIC,
             len(self._plan),
-            min(self.wakes, 0xFFFF),
+            min(self.wakes, _HUNG - 1) | self.hung * _HUNG | self.running * _HUNG << 1,
             self.samples,
             min(self.lost, 0xFFFFFFFF),
             self.turns & 0xFFFFFFFF,
@@ -163,6 +196,8 @@ def loaded(data: bytes) -> "Memory | None":
     made = Memory(json.loads(data[begin:end]))
     made._plan = data[begin:end]  # dicts have no order on a board: another dump may differ
     made.wakes, made.samples, made.lost, made.turns, made.moving = head[2:7]
+    made.running, made.hung = made.wakes >> _WAKES_BITS + 1, bool(made.wakes & _HUNG)
+    made.wakes &= _HUNG - 1
     made.anchor_ms, made._last_ms = head[7:]
     made._data = bytearray(data[end:])
     return made

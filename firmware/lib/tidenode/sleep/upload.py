@@ -237,6 +237,10 @@ def run(memory: "Memory | None", rtc: "Any", hardware: "Any", wall: "WallClock")
     if settings.sleep is None:
         hardware.reset()  # it was taken out: the agent is what starts then
     forget("config", "field_options", "wifi_config")
+    if settings.watchdog_s:
+        # Nobody feeds it: it ends what blocks, and what goes on for ever `upload_timeout_s`.
+        awake_s = settings.sleep.upload_timeout_s + settings.watchdog_s
+        hardware.WDT(timeout=awake_s * 1_000)
     upload = Upload(settings, memory, rtc, wall)
     forget("boots", "recovery", "storage")
     if asyncio.run(upload.run()):
@@ -261,6 +265,8 @@ def plan_of(settings: "Any") -> "dict[str, Any]":
         "wakes_per_upload": settings.sleep.wakes_per_upload,
         "measurements": measurements,
     }
+    if settings.watchdog_s != memories.WATCHDOG_S:
+        plan["watchdog_s"] = settings.watchdog_s
     plan_bytes = memories.BYTES_MAX - memories.Memory(plan).room_bytes
     if plan_bytes > memories.PLAN_BYTES_MAX:
         raise ConfigError(

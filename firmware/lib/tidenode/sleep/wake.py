@@ -17,10 +17,16 @@ READY_MS_MAX = 200  # for a chip's first moments, after it was set up
 _READY_MS = 20
 
 
-def sample(memory: "Memory", hardware: "Any", now_ms: "Callable[[], int]") -> bool:
+def sample(
+    memory: "Memory",
+    hardware: "Any",
+    now_ms: "Callable[[], int]",
+    keep: "Callable[[], object]",
+) -> bool:
     """Sample what is due at this wake; return whether to upload now.
 
     A sensor that fails is told and stops no other; its next sample is tried at its next wake.
+    `keep` puts the memory where it outlives a watchdog's bite, before each call of a driver.
     """
     sensors = []
     wait_ms = 0
@@ -30,6 +36,10 @@ def sample(memory: "Memory", hardware: "Any", now_ms: "Callable[[], int]") -> bo
         if memory.turns % every:
             continue
         missing = [None] * fields if quality else None
+        if not memory.begin_driver(number):
+            _keep(memory, number, now_ms, missing)
+            continue
+        keep()
         try:
             module = drivers.find(driver)
             whole = {row[0]: row[2] for row in module.OPTIONS}
@@ -44,6 +54,8 @@ def sample(memory: "Memory", hardware: "Any", now_ms: "Callable[[], int]") -> bo
     if wait_ms:
         time.sleep_ms(wait_ms + 1)  # type: ignore[attr-defined]  # MicroPython's
     for number, sensor, fields, missing in sensors:
+        memory.begin_driver(number)
+        keep()
         try:
             if hasattr(sensor, "measure"):
                 from tidenode.measuring import measure_alone
@@ -54,6 +66,7 @@ def sample(memory: "Memory", hardware: "Any", now_ms: "Callable[[], int]") -> bo
         except Exception as error:  # as above
             log.warn("sensor failed measurement=%d: %r" % (number, error))
             _keep(memory, number, now_ms, missing)
+    memory.begin_driver(-1)
     memory.turns += 1
     memory.wakes += 1
     # `wakes` begins anew with each try, also with one that fails: the radio is what costs.

@@ -38,6 +38,35 @@ def test_what_is_kept_comes_back_after_a_sleep(
     assert again.lost == len(rows) - len(held)
 
 
+@given(wakes=st.integers(0, 1_000), number=st.integers(0, 15), hung=st.booleans())
+def test_who_runs_and_who_hung_is_known_after_a_reset(wakes: int, number: int, hung: bool) -> None:
+    memory = Memory(PLAN)
+    memory.wakes = wakes
+    assert memory.begin_driver(number)
+    if hung:
+        memory.bitten()
+    again = loaded(memory.dumped())
+    assert again
+    assert (again.wakes, again.running, again.hung) == (wakes, number + 1, hung)
+    assert again.begin_driver(number) is not hung
+    assert again.begin_driver(number - 1)
+
+
+def test_the_one_that_hung_is_left_out_and_of_two_each_in_turn() -> None:
+    memory = Memory(PLAN)
+    memory.begin_driver(1)
+    assert memory.bitten() == 1
+    assert [memory.begin_driver(number) for number in range(3)] == [True, False, True]
+    assert memory.bitten() == -1  # another one
+    assert all(memory.begin_driver(number) for number in range(3))
+    memory.begin_driver(-1)
+    assert memory.bitten() == -1  # no driver
+    memory.begin_driver(1)
+    memory.bitten()
+    memory.try_all()
+    assert memory.begin_driver(1)
+
+
 @given(samples, st.integers(0, 3))
 def test_what_was_moved_is_forgotten_measurement_by_measurement(
     rows: list[tuple[int, int, list[int | None]]], moved: int

@@ -16,7 +16,11 @@ from tests.firmware.lib.tidenode.image_files import change_files
 from tests.firmware.lib.tidenode.time_server import TimeServer
 from tests.firmware.lib.tidenode.truth import with_truth
 from tidectl.firmware_image import compiled_text
-from tidectl.simulated_board import DEEPSLEEP_EXIT_CODE, SimulatedBoard
+from tidectl.simulated_board import (
+    DEEPSLEEP_EXIT_CODE,
+    WATCHDOG_EXIT_CODE,
+    SimulatedBoard,
+)
 
 WAKES_PER_UPLOAD = 5
 WAKES = 50  # on each storage
@@ -26,6 +30,7 @@ SLEEPING: dict[str, Any] = {
     "sleep": {"period_s": 1, "wakes_per_upload": WAKES_PER_UPLOAD, "upload_timeout_s": 10},
 }
 WAKE_S_MAX = 30.0
+WATCHDOG_S = 2
 AWAITING = """
 import asyncio
 FIELDS = (("measured", 0),)
@@ -48,6 +53,16 @@ async def starved(coroutine, timeout_ms):
         raise MemoryError
     return await real(coroutine, timeout_ms)
 asyncio.wait_for_ms = starved
+"""
+HANGING = """
+FIELDS = (("level", 0),)
+OPTIONS = ()
+class Chip:
+    def read(self):
+        while True:
+            pass
+def create(options, hardware):
+    return Chip()
 """
 ERROR_MS_MAX = 50
 
@@ -121,6 +136,29 @@ def test_an_upload_that_finds_no_memory_does_not_keep_the_board_awake(bench: Ben
     change_files(image, {driver: compiled_text(AWAITING, "chip")})
     assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
     assert len(received(bench)) == 2
+
+
+def test_a_driver_that_hangs_in_a_wake_is_left_out_until_the_next_upload(bench: Bench) -> None:
+    bench.broker.resume()
+    health = {"name": "health", "driver": "chip", "period_ms": 1_000}
+    each = SLEEPING["sleep"] | {"wakes_per_upload": 2}
+    settings = SLEEPING | {"measurements": [health, *SLEEPING["measurements"]], "sleep": each}
+    image = bench.image(**settings, watchdog_s=WATCHDOG_S)
+    driver = "/app_a/tidenode/drivers/chip.mpy"
+    change_files(image, {driver: compiled_text(HANGING, "chip")})
+    board = bench.board(image)
+    board.wait(WAKE_S_MAX)
+    assert woken(board) == WATCHDOG_EXIT_CODE
+    assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()  # at once, awake for nothing
+    assert "measurement=0 hung until the watchdog bit: left out for now" in bench.log()
+    for _ in range(2):
+        assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+    assert [batch.measurement for batch in bench.batches()] == ["climate"]
+    assert len(received(bench)) == 2
+    change_files(image, {driver: compiled_text(AWAITING, "chip")})
+    for _ in range(2):
+        assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+    assert {batch.measurement for batch in bench.batches()} == {"climate", "health"}
 
 
 def test_what_an_upload_has_sent_out_of_a_ring_the_next_one_does_not_send_again(
