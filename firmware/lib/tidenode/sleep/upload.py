@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 running: "Upload | None" = None  # for a console beside it
 _OUTBOX = "/outbox"
 _CHECK_MS = 20
-# An erase of a ring at some uploads so seldom is nothing, less than 500 a year for each of 96
-# blocks, and spares the radio what the newest block has sent before.
-_SETTLED_S_MIN = 600
+# An erase of a ring at each seventh upload so seldom is nothing, less than 800 a year for each of
+# 96 blocks, and spares the radio what the newest block has sent before.
+_SETTLED_S_MIN = 60
 _GATHERED = 64  # all batches of an upload go into one file
 
 

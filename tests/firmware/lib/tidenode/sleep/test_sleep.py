@@ -165,8 +165,8 @@ def test_what_an_upload_has_sent_out_of_a_ring_the_next_one_does_not_send_again(
     bench: Bench,
 ) -> None:
     bench.broker.resume()
-    seldom = {"period_s": 120, "wakes_per_upload": WAKES_PER_UPLOAD, "upload_timeout_s": 10}
-    climate = SLEEPING["measurements"][0] | {"period_ms": 120_000}
+    seldom = {"period_s": 12, "wakes_per_upload": WAKES_PER_UPLOAD, "upload_timeout_s": 10}
+    climate = SLEEPING["measurements"][0] | {"period_ms": 12_000}
     settings = SLEEPING | {"sleep": seldom, "measurements": [climate]}
     board = bench.board(bench.image(partition_blocks=16, **settings))
     board.wait(WAKE_S_MAX)
