@@ -29,6 +29,7 @@ def run(hardware: "Any") -> None:
             is_due = _sampled(kept, rtc, hardware, wall)
         else:
             hung = kept.bitten()
+            is_due = kept.moving > 0  # which has to end before there are more samples
             if hung >= 0:
                 log.warn("measurement=%d hung until the watchdog bit: left out for now" % hung)
         rtc.memory(kept.dumped())

@@ -25,6 +25,7 @@ from tidenode.uplink import Uplink
 from tidewire.batch import Batch
 from tidewire.column import DECIMAL, INTEGER, Column
 from tidewire.encoder import encode
+from tidewire.errors import WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ class Upload:
         self._boot = count_boot(_OUTBOX)
         from tidenode.storage import storage_of
 
+        self._storage = storage_of(settings.outbox, _OUTBOX)[0]
         self._outbox = Outbox(
-            storage=storage_of(settings.outbox, _OUTBOX)[0],
+            storage=self._storage,
             now_ms=self._clock.monotonic_ms,
             warn=log.warn,
             sync_batches=_GATHERED,
@@ -98,6 +100,8 @@ class Upload:
                 self._move()
         except MemoryError:
             log.warn("no upload: out of memory")  # a reset would find no more, awake all the time
+            if self._memory.moving:  # as above, and now: wakes bring more samples of each
+                self._memory.forget_first(self._storage.next_sequence - self._memory.moving + 1)
         self._rtc.memory(self._memory.dumped())
         sleep = self._settings.sleep
         if self._stopped or sleep.period_s * sleep.wakes_per_upload >= _SETTLED_S_MIN:
@@ -187,7 +191,7 @@ class Upload:
             if rows:
                 self._push(self._settings.measurements[number], rows)
         if not self._outbox.sync():
-            raise MemoryError  # `moving` tells the next upload what of it is there
+            raise MemoryError
         memory.forget()
         self._rtc.memory(memory.dumped())
 
@@ -229,6 +233,9 @@ class Upload:
             self._outbox.push(measurement.name, len(rows), encode(batch))
         except OutboxError as error:
             log.warn("batch dropped measurement=%s: %s" % (measurement.name, error))
+        except WireError as error:
+            self._outbox.lose(len(rows))
+            log.warn("batch not encoded measurement=%s: %r" % (measurement.name, error))
 
 
 def run(memory: "Memory | None", rtc: "Any", hardware: "Any", wall: "WallClock") -> None:

@@ -4,6 +4,7 @@ import time
 
 from tidenode import drivers, log
 from tidenode.errors import SensorError
+from tidewire.limits import INTEGER_MAX, INTEGER_MIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _read(sensor: "Any", fields: int) -> "Any":
     """Return the values; a chip that was just set up has none at first."""
     for _ in range(READY_MS_MAX // _READY_MS):
         values = sensor.read()
-        if len(values) != fields or [one for one in values if type(one) not in _KINDS]:
+        if len(values) != fields or [one for one in values if not _is_value(one)]:
             raise SensorError("a driver of %d fields answered %r" % (fields, values))
         if values.count(None) < fields:
             break
@@ -92,4 +93,5 @@ def _read(sensor: "Any", fields: int) -> "Any":
     return values
 
 
-_KINDS = (int, type(None))
+def _is_value(one: object) -> bool:
+    return one is None or (type(one) is int and INTEGER_MIN <= one <= INTEGER_MAX)

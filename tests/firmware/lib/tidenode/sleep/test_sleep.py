@@ -54,6 +54,29 @@ async def starved(coroutine, timeout_ms):
     return await real(coroutine, timeout_ms)
 asyncio.wait_for_ms = starved
 """
+# The partition takes a block's head and one record.
+STARVING_FLASH = """
+import flash
+writes = 0
+real_write = flash.Flash.writeblocks
+def write(self, *arguments):
+    global writes
+    if self.ioctl(4, 0) == 16:  # blocks
+        writes += 1
+        if writes > 3:
+            raise MemoryError
+    return real_write(self, *arguments)
+flash.Flash.writeblocks = write
+"""
+LARGE = """
+FIELDS = (("uptime_s", 0),)
+OPTIONS = ()
+class Chip:
+    def read(self):
+        return (1 << 62,)
+def create(options, hardware):
+    return Chip()
+"""
 HANGING = """
 FIELDS = (("level", 0),)
 OPTIONS = ()
@@ -136,6 +159,44 @@ def test_an_upload_that_finds_no_memory_does_not_keep_the_board_awake(bench: Ben
     change_files(image, {driver: compiled_text(AWAITING, "chip")})
     assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
     assert len(received(bench)) == 2
+
+
+def test_a_flash_write_that_finds_no_memory_costs_no_sample_of_what_was_written(
+    bench: Bench,
+) -> None:
+    bench.broker.resume()
+    health = {"name": "health", "driver": "chip", "period_ms": 1_000}
+    each = SLEEPING["sleep"] | {"wakes_per_upload": 1}
+    settings = SLEEPING | {"measurements": [*SLEEPING["measurements"], health], "sleep": each}
+    image = bench.image(partition_blocks=16, **settings)
+    driver = "/app_a/tidenode/drivers/chip.mpy"
+    change_files(image, {driver: compiled_text(AWAITING + STARVING_FLASH, "chip")})
+    board = bench.board(image)
+    board.wait(WAKE_S_MAX)
+    assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+    assert "no upload: out of memory" in bench.log()
+    change_files(image, {driver: compiled_text(AWAITING, "chip")})
+    assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+    samples = [(batch.measurement, len(batch.times_ms)) for batch in bench.batches()]
+    assert samples == [("climate", 1), ("climate", 1), ("health", 2)]
+
+
+def test_samples_that_no_batch_can_hold_are_counted_and_do_not_keep_the_board_awake(
+    bench: Bench,
+) -> None:
+    bench.broker.resume()
+    scaled = {"uptime_s": {"calibration": {"scale": "1000000"}}}
+    health = {"name": "health", "driver": "chip", "period_ms": 1_000, "fields": scaled}
+    each = SLEEPING["sleep"] | {"wakes_per_upload": 1}
+    settings = SLEEPING | {"measurements": [health, *SLEEPING["measurements"]], "sleep": each}
+    image = bench.image(**settings)
+    change_files(image, {"/app_a/tidenode/drivers/chip.mpy": compiled_text(LARGE, "chip")})
+    board = bench.board(image)
+    board.wait(WAKE_S_MAX)
+    assert woken(board) == DEEPSLEEP_EXIT_CODE, bench.log()
+    assert board.stats
+    assert board.stats.dropped == 1
+    assert [batch.measurement for batch in bench.batches()] == ["climate"]
 
 
 def test_a_driver_that_hangs_in_a_wake_is_left_out_until_the_next_upload(bench: Bench) -> None:
