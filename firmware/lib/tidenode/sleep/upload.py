@@ -7,6 +7,7 @@ flash; where the time is not known they stay, until there is no room for them.
 
 import asyncio
 import os
+import sys
 import time
 
 from tidenode import config, drivers, greeting, log
@@ -98,8 +99,9 @@ class Upload:
                 log.warn("no upload: %r" % error)
             if not self._time_known and self._memory.is_nearly_full:
                 self._move()
-        except MemoryError:
-            log.warn("no upload: out of memory")  # a reset would find no more, awake all the time
+        except Exception as error:  # the outermost loop: started anew at once it would be awake
+            log.warn("no upload: %r" % error)
+            sys.print_exception(error, sys.stderr)  # type: ignore[attr-defined]  # MicroPython's
             if self._memory.moving:  # as above, and now: wakes bring more samples of each
                 self._memory.forget_first(self._storage.next_sequence - self._memory.moving + 1)
         self._rtc.memory(self._memory.dumped())
