@@ -17,6 +17,7 @@ from tidectl.program import find_program
 BAUD = 460_800  # what every USB bridge in use manages
 DETECT_S_MAX = 60.0
 TRANSFER_S_MAX = 1_800.0  # 16 MB at 115,200 baud
+READS_MAX = 3  # of the same bytes
 _PERCENT = re.compile(r" (\d{1,3})\.\d% ")
 _FATAL = re.compile(r"(?:A (?:fatal error|serial exception error) occurred|Error): (.+)")
 _FLASH_SIZE = re.compile(r"Detected flash size: (\d+)(KB|MB)")
@@ -31,6 +32,7 @@ _HINTS = (  # part of esptool's message -> what to do about it
     ("failed to connect", _BOOT_HINT),
     ("no serial data", _BOOT_HINT),
 )
+# Where the cause is none of these.
 _HINT = "look at the cable and the power, try --baud 115200, and run the same command again"
 
 Show = Callable[[int], None]  # called with percents
@@ -114,9 +116,20 @@ def verify(connection: Connection, parts: Sequence[Part]) -> None:
 
 
 def read(connection: Connection, part: Part, size_bytes: int, *, show: Show) -> None:
-    """Read `size_bytes` from the part's offset into its file. Raises EsptoolError."""
+    """Read `size_bytes` from the part's offset into its file. Raises EsptoolError.
+
+    Reading changes nothing, so what was lost on the way is asked for again: esptool gives a chip
+    three seconds, which a busy machine may take itself.
+    """
     words = [*connection.words(), "--after", "no-reset", "read-flash"]
-    _run([*words, hex(part.offset), hex(size_bytes), str(part.path)], TRANSFER_S_MAX, show)
+    words += [hex(part.offset), hex(size_bytes), str(part.path)]
+    for tried in range(1, READS_MAX + 1):
+        try:
+            _run(words, TRANSFER_S_MAX, show)
+            return
+        except EsptoolError as error:
+            if error.hint != _HINT or tried == READS_MAX:
+                raise
 
 
 def image_chip(path: Path) -> str:

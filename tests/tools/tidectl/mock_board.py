@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Self
 
 from tidectl import esptool
-from tidectl.esptool import Connection, EsptoolError, Part
+from tidectl.esptool import Connection, Part
 
 _PROGRAM = Path(sys.executable).with_name("esp32-mock-bootloader")
 _START_S_MAX = 15.0
 _POLL_S = 0.02
-READS_MAX = 3  # esptool gives a silent chip three seconds, and a busy machine may take them
 FLASH_BYTES = 4 << 20  # of every chip it plays
 
 
@@ -66,11 +65,5 @@ class MockBoard:
         path = self._folder / "back.bin"
         if self._connection is None:
             self._connection = Connection(self.port, esptool.detect(self.port))
-        for attempt in range(READS_MAX):
-            try:
-                esptool.read(self._connection, Part(offset, path), size_bytes, show=lambda _: None)
-                break
-            except EsptoolError:
-                if attempt == READS_MAX - 1:
-                    raise
+        esptool.read(self._connection, Part(offset, path), size_bytes, show=lambda _: None)
         return path.read_bytes()

@@ -1,12 +1,13 @@
 """esptool as a process: its facts, and each way it ends in a sentence with what to do."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from tests.tools.tidectl.mock_board import FLASH_BYTES, MockBoard
 from tidectl import esptool
-from tidectl.esptool import Connection, EsptoolError, Part
+from tidectl.esptool import Chip, Connection, EsptoolError, Part
 
 
 @pytest.mark.parametrize("name", ["ESP32", "ESP32-S2", "ESP32-S3", "ESP32-C3", "ESP32-C6"])
@@ -52,6 +53,13 @@ def test_without_esptool_the_doctor_is_named(
     assert "tidectl doctor" in caught.value.hint
 
 
+def put_in_place(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = folder / "esptool"
+    program.write_text("#!/bin/sh\n" + script)
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(folder / "python"))
+
+
 @pytest.mark.parametrize(
     ("said", "hint"),
     [
@@ -65,11 +73,32 @@ def test_each_failure_says_what_to_do(
     said: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program in esptool's place says what a board is needed for."""
-    program = tmp_path / "esptool"
-    program.write_text(f'#!/bin/sh\necho "{said}"\nexit 2\n')
-    program.chmod(0o755)
-    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    put_in_place(f'echo "{said}"\nexit 2\n', tmp_path, monkeypatch)
     with pytest.raises(EsptoolError) as caught:
         esptool.detect("/dev/ttyUSB0")
     assert hint in caught.value.hint
     assert said.removeprefix("A fatal error occurred: ") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "fails", "tries"),
+    [
+        ("A fatal error occurred: No more data to read from the serial port.", 2, 3),
+        ("A fatal error occurred: No more data to read from the serial port.", 9, 3),
+        ("A fatal error occurred: Could not open /dev/ttyUSB0, the port is busy", 9, 1),
+    ],
+)
+def test_what_got_lost_on_the_way_is_read_again(  # cases and fixtures
+    said: str, fails: int, tries: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program in esptool's place fails at first, as a line with noise does."""
+    counted, part = tmp_path / "tries", Part(0x10000, tmp_path / "part")
+    script = f"""echo >> {counted}
+        [ $(wc -l < {counted}) -gt {fails} ] && printf tide > {part.path} && exit 0
+        echo "{said}"; exit 2"""
+    put_in_place(script, tmp_path, monkeypatch)
+    connection = Connection("/dev/ttyUSB0", Chip("ESP32", "", "", "", FLASH_BYTES))
+    with nullcontext() if fails < tries else pytest.raises(EsptoolError, match="code 2"):
+        esptool.read(connection, part, 4, show=lambda _: None)
+        assert part.path.read_bytes() == b"tide"
+    assert len(counted.read_text()) == tries
