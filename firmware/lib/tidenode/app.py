@@ -206,6 +206,10 @@ def _after_fault(boot: int) -> "tuple[bool, str]":
         marked = machine.RTC().memory() if bitten else b""
         blocker = incident.note_start(bitten, safe_mode, marked)
         forget("incident")
+        if _has_to_prove() or "trial.json" in _names_in("/control"):
+            blocker = (
+                ""  # what is on trial hangs: it is to be given up, not to prove itself without
+            )
     return safe_mode, blocker
 
 

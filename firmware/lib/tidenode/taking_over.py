@@ -6,6 +6,7 @@ how far it came, and the files go when all is moved.
 
 import os
 
+from tidenode.errors import OutboxError
 from tidenode.record import DAMAGED
 from tidenode.ring import Ring
 
@@ -48,7 +49,10 @@ def take_over(ring: Ring, folder: str) -> None:
         payload = bytearray(max(entry.size_bytes, 0))
         fits = entry.size_bytes <= ring.batch_bytes_max
         if entry.size_bytes != DAMAGED and fits and old.read(entry, payload):
-            ring.write([(entry.measurement, entry.samples, bytes(payload))], unsent)
+            try:
+                ring.write([(entry.measurement, entry.samples, bytes(payload))], unsent)
+            except OutboxError:
+                pass  # a flash that fails: counted, and no reason not to start
         else:
             ring.lose(entry.samples, unsent)
     old.release(old.next_sequence)

@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from littlefs import LittleFS
 
 from tests.firmware.lib.tidenode.bench import LATE_S_MAX, SETTINGS, Bench
+from tests.firmware.lib.tidenode.image_files import change_files
 from tidectl.firmware_image import BLOCK_BYTES, compiled_text
 from tidectl.simulated_board import RESET_EXIT_CODE, WATCHDOG_EXIT_CODE, SimulatedBoard
 from tidenode import streak
@@ -146,6 +148,28 @@ def test_a_driver_that_hangs_while_it_is_made_is_left_out_and_made_an_hour_later
     assert bench.end(board).left_out == []
     assert {batch.measurement for batch in bench.batches() if batch.boot == 3} >= {"health"}
     assert ("watchdog", "health at its start") in events(bench)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"/update/a.0.good": None, "/update/a.0.trial": b""},
+        {"/control/wanted.json": b'{"version": 1, "digest": "", "state": {"batch": {}}}'},
+    ],
+    ids=["version", "settings"],
+)
+def test_a_driver_that_hangs_is_not_left_out_of_what_is_on_trial(
+    bench: Bench, changes: dict[str, bytes | None]
+) -> None:
+    image = with_driver(bench.image(**CHIP, watchdog_s=1, control={}), at_start=HANGS)
+    with flash_of(image) as flash:
+        flash.makedirs("/control", exist_ok=True)
+    change_files(image, changes)
+    board = bench.board(image)
+    assert board.wait(LATE_S_MAX) == WATCHDOG_EXIT_CODE
+    board.start()
+    assert board.wait(LATE_S_MAX) == WATCHDOG_EXIT_CODE
+    assert "left out" not in bench.log()
 
 
 def test_a_measurement_with_the_name_of_a_part_is_not_blamed_for_it(bench: Bench) -> None:

@@ -78,3 +78,19 @@ def test_a_cut_between_is_taken_up_at_the_next_start(folder: Path) -> None:
             cells[at : at + len(programmed)] = programmed
         found = ring_of(cells, folder)
         assert (queued(found), found.next_sequence, found.dropped) == (WANTED, 5, 5), cut
+
+
+def test_a_partition_that_fails_ends_no_start_and_what_it_does_not_take_is_counted(
+    folder: Path,
+) -> None:
+    device = RamFlash(bytearray(b"\xff" * (8 * BLOCK)))
+
+    def failing(*_: object) -> None:
+        raise OSError(5, "worn out")
+
+    device.writeblocks = failing  # type: ignore[method-assign]  # a flash that fails for good
+    ring = Ring(device)
+    take_over(ring, str(folder))
+    outbox = Outbox(storage=ring, now_ms=lambda: 0, warn=print)
+    assert (outbox.next_sequence, len(queued(outbox))) == (5, 0)
+    assert outbox.dropped == 5 + 11 + 12 + 1
