@@ -43,7 +43,10 @@ class Settings:
         if not self.store_database:
             mistakes.append("STORE_DATABASE is missing")
         if self.store_engine == "influxdb":
-            scheme = urlsplit(self.store_url or "").scheme
+            try:
+                scheme = urlsplit(self.store_url or "").scheme
+            except ValueError:
+                scheme = ""
             if scheme not in ("http", "https"):
                 mistakes.append(f"STORE_URL is {self.store_url!r}, not an http(s) URL")
         return mistakes

@@ -28,11 +28,11 @@ def proxy_for(host: str, environment: Mapping[str, str]) -> Proxy | None:
     value = environment.get("HTTPS_PROXY") or environment.get("https_proxy") or ""
     if not value or _is_excepted(host, environment):
         return None
-    url = urlsplit(value if "://" in value else f"http://{value}")
     try:
+        url = urlsplit(value if "://" in value else f"http://{value}")
         port = url.port or _PORT
     except ValueError:
-        port = 0
+        url, port = urlsplit(""), 0
     if url.scheme != "http" or not url.hostname or not port:
         # Not the value itself: it may hold a password.
         raise GateError("HTTPS_PROXY is no http://host:port")

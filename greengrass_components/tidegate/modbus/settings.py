@@ -124,19 +124,15 @@ def _of_url(url: str, others: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings in `tcp://host:502` or `rtu:///dev/ttyUSB0?baud_rate=19200`."""
     if not url:
         return {}
-    parts = urlsplit(url)
-    found: dict[str, Any] = dict(parse_qsl(parts.query))
-    transport = _SCHEMES.get(parts.scheme)
     try:
-        port = parts.port
-    except ValueError:
-        transport, port = None, None
-    if transport is None:
+        parts = urlsplit(url)
+        transport, port = _SCHEMES[parts.scheme], parts.port
+    except (KeyError, ValueError):
         raise ModbusError(
             f"url {url!r} is none: tcp://HOST:502, rtu+tcp://HOST:PORT"
             " or rtu:///dev/ttyUSB0?baud_rate=19200&parity=E"
-        )
-    found["transport"] = transport
+        ) from None
+    found: dict[str, Any] = dict(parse_qsl(parts.query)) | {"transport": transport}
     if transport == RTU:
         found["device"] = parts.netloc + parts.path
     else:

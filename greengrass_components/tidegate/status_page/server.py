@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Callable
 from importlib.resources import files
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from tidegate.errors import GateError
 from tidegate.status_page.history import History
@@ -106,10 +106,13 @@ class StatusPage:
             return "403 Forbidden", _TEXT, b"ask for localhost\n"
         if len(words) < 2 or words[0] != "GET":  # noqa: PLR2004  a method and a path
             return "405 Method Not Allowed", _TEXT, b"this page only shows\n"
-        return self._page(words[1])
+        try:
+            url = urlsplit(words[1])
+        except ValueError:
+            return "400 Bad Request", _TEXT, b"that is no address\n"
+        return self._page(url)
 
-    def _page(self, target: str) -> tuple[str, str, bytes]:
-        url = urlsplit(target)
+    def _page(self, url: SplitResult) -> tuple[str, str, bytes]:
         if url.path == "/":
             return "200 OK", _HTML, (files(__package__) / "page.html").read_bytes()
         if url.path == "/metrics":

@@ -39,7 +39,7 @@ def test_all_mistakes_are_told_together() -> None:
     ]
 
 
-@pytest.mark.parametrize("url", ["", "store:8181", "ftp://store"])
+@pytest.mark.parametrize("url", ["", "store:8181", "ftp://store", "http://[store"])
 def test_influxdb_needs_an_http_url(url: str) -> None:
     with pytest.raises(SettingsError, match="STORE_URL"):
         Settings.read(GOOD | {"STORE_URL": url})

@@ -51,7 +51,10 @@ def task_of(payload: bytes, now: datetime) -> S3Task:
     url, bucket, key = (wire.get(name) for name in ("inputUrl", "bucket", "key"))
     if not isinstance(url, str) or not isinstance(bucket, str) or not isinstance(key, str):
         raise S3TaskError("a task has texts inputUrl, bucket and key")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise S3TaskError(f"inputUrl {url!r} is no address: {error}") from error
     if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path:
         raise S3TaskError(f"inputUrl {url!r} is no file:/ address")
     if not _BUCKET.fullmatch(bucket):

@@ -113,7 +113,9 @@ def test_the_usual_variables_say_whether_there_is_one(
     assert (found.host if found else None) == host
 
 
-@pytest.mark.parametrize("value", ["socks5://secret@proxy:1", "http://:80", "http://proxy:port"])
+@pytest.mark.parametrize(
+    "value", ["socks5://s3cret@proxy:1", "http://:80", "http://proxy:port", "[p"]
+)
 def test_one_that_is_none_is_refused_without_showing_it(value: str) -> None:
     with pytest.raises(GateError, match=r"^HTTPS_PROXY is no http://host:port$"):
         proxy_for(HOST, {"HTTPS_PROXY": value})

@@ -84,6 +84,7 @@ async def test_it_answers_nobody_but_this_machine_and_only_shows() -> None:
     assert (await get(port, "/data", host="localhost.evil.example:80"))[0] == 403
     assert (await get(port, "/data", host=f"localhost:{port}"))[0] == 200
     assert (await get(port, "/data", method="POST"))[0] == 405
+    assert (await get(port, "//["))[0] == 400
     assert (await get(port, "/nothing"))[0] == 404
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /" + b"x" * 20_000)

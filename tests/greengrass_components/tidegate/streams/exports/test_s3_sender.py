@@ -124,6 +124,7 @@ def test_what_can_never_work_is_reported_and_passed_over(
         '{"inputUrl": "file:/x", "bucket": "abc"}',
         '{"inputUrl": "http://h/x", "bucket": "abc", "key": "k"}',
         '{"inputUrl": "file://host/x", "bucket": "abc", "key": "k"}',
+        '{"inputUrl": "file://[x", "bucket": "abc", "key": "k"}',
         '{"inputUrl": "file:/x", "bucket": "A", "key": "k"}',
         '{"inputUrl": "file:/x", "bucket": "abc", "key": ""}',
         '{"inputUrl": "file:/x", "bucket": "abc", "key": "k", "userMetadata": {"a": "b\\nc"}}',
