@@ -25,6 +25,9 @@ NEW = ".new"
 # What is here and not in an image is removed: modules that the firmware lost, also where they lay
 # before there were slots, and the note that the other slot is in force.
 _OURS = ("/app_a/", "/update/", "/lib/tidewire/", "/lib/tidenode/")
+# Goes with another configuration: a trial would end in the one before, and what came from afar and
+# is not in this one would be taken for applied. The cloud tells it again.
+_CONFIG, _FROM_AFAR = "/config.json", "/control/"
 _PLACED = "placed"
 _DIGEST = """
 import binascii, hashlib, json, os
@@ -87,11 +90,12 @@ def plan(wanted: Mapping[str, bytes], found: Mapping[str, str]) -> Plan:
     changed = [
         path for path, data in wanted.items() if found.get(path) != hashlib.sha256(data).hexdigest()
     ]
+    ours = (*_OURS, _FROM_AFAR) if _CONFIG in changed else _OURS
     removed = [
         path
         for path in found
         if path not in wanted
-        and (path.startswith(_OURS) or path.removesuffix(NEW) in wanted)  # of a sync cut short
+        and (path.startswith(ours) or path.removesuffix(NEW) in wanted)  # of a sync cut short
     ]
     return Plan(tuple(sorted(changed)), tuple(sorted(removed)))
 

@@ -64,6 +64,16 @@ def test_a_plan_copies_what_differs_and_removes_only_what_was_ours(
     assert plan({"/a": b"a"}, found) == expected
 
 
+@pytest.mark.parametrize(
+    ("digest", "gone"), [(A_SHA256, ()), ("0" * 64, ("/control/applied.json",))]
+)
+def test_settings_from_afar_are_told_again_beside_another_configuration(
+    digest: str, gone: tuple[str, ...]
+) -> None:
+    found = {"/config.json": digest, "/control/applied.json": "0"}
+    assert plan({"/config.json": b"a"}, found).removed == gone
+
+
 def test_only_what_changed_is_copied_and_the_board_starts_anew(
     board: StandIn, folder: ThingFolder, flash: Path
 ) -> None:
