@@ -11,6 +11,7 @@ from tidectl.firmware_image import FIRMWARE
 from tidenode import drivers
 
 FOLDER = FIRMWARE / "boards"
+_SIMULATED = "linux"
 _ALSO = {"ds18b20": {"pin": "one_wire_pin"}}  # options that only in some drivers mean one pin
 
 
@@ -64,6 +65,16 @@ def board_of_chip(chip: str) -> Board:
             return board
     chips = ", ".join(board.chip for board in boards())
     raise TidectlError(f"{chip} is no chip the firmware is made for", f"it runs on {chips}")
+
+
+def name_on_board(name: str) -> str:
+    """Return how a board of the family `name` calls its chip, `ESP32C3`; raises `TidectlError`.
+
+    A name as a board itself has it is left as it is: some call their chip otherwise.
+    """
+    if name.startswith("ESP32") or name == _SIMULATED:
+        return name
+    return board_named(name).chip.replace("-", "")
 
 
 def with_pins(board: Board, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tidectl import partition_table
 from tidectl.errors import TidectlError
+from tidectl.partition_table import PartitionTableError
 from tidenode.update import head as board_head
 from tidenode.update import manifest as board_manifest
 from tidenode.update.errors import UpdateError
@@ -88,12 +90,23 @@ def bundle(facts: Facts, files: Mapping[str, bytes]) -> Bundle:
 
 def image_bundle(facts: Facts, image: bytes) -> Bundle:
     """Return a bundle of a MicroPython image, as the boot loader starts it."""
-    if image[:1] != _IMAGE_MAGIC:
+    if image[:1] != _IMAGE_MAGIC or _has_table(image):
         raise TidectlError(
             "the image is not what a boot loader starts",
             "take the .app-bin of MicroPython's download page, not the whole .bin",
         )
     return bundle(replace(facts, kind=IMAGE), {"micropython.bin": image})
+
+
+def _has_table(image: bytes) -> bool:
+    """Return whether it is all of a flash: a boot loader begins as an application does."""
+    for written_at in (0x0, 0x1000):  # by the chip
+        try:
+            if partition_table.parse(image[partition_table.OFFSET - written_at :]):
+                return True
+        except PartitionTableError:
+            continue
+    return False
 
 
 def read(path: Path) -> Bundle:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.tools.tidectl.micropython_bin import CHIP_IDS, OTA, SINCE_1_26, table
-from tidectl.boards import Board, board_named, board_of_chip, boards, with_pins
+from tidectl.boards import Board, board_named, board_of_chip, boards, name_on_board, with_pins
 from tidectl.errors import TidectlError
 from tidectl.flash_layout import FILES_BYTES_MIN
 from tidectl.partition_table import files_of, parse
@@ -78,6 +78,13 @@ def test_settings_that_are_wrong_are_left_for_provisioning_to_tell(
     settings: dict[str, object],
 ) -> None:
     assert with_pins(board_named("esp32"), settings) == settings
+
+
+def test_a_board_calls_its_chip_as_micropython_does() -> None:
+    assert name_on_board("esp32-c3") == name_on_board("ESP32C3") == "ESP32C3"
+    assert name_on_board("esp32") == "ESP32"
+    with pytest.raises(TidectlError, match="there is no board esp33"):
+        name_on_board("esp33")
 
 
 @pytest.mark.parametrize("name", ["esp8266", "../esp32", "", "ESP32"])

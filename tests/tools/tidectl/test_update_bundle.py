@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools.tidectl.micropython_bin import micropython_bin
+from tidectl.boards import board_named
 from tidectl.errors import TidectlError
 from tidectl.firmware_image import program_files
 from tidectl.update_bundle import Facts, bundle, image_bundle, manifest, read
@@ -68,6 +70,14 @@ def test_what_no_board_would_run_is_not_bundled(path: str, data: bytes) -> None:
 def test_a_version_that_does_not_compare_is_refused(version: str) -> None:
     with pytest.raises(TidectlError, match="no board would take it: version"):
         bundle(Facts(version), FILES)
+
+
+@pytest.mark.parametrize("name", ["esp32", "esp32-c3"])
+def test_an_image_of_a_whole_flash_is_none_for_a_slot(name: str) -> None:
+    whole = micropython_bin(board_named(name))
+    assert whole.startswith(b"\xe9"), "its boot loader"
+    with pytest.raises(TidectlError, match="not what a boot loader starts"):
+        image_bundle(Facts("1.29.0"), whole)
 
 
 def test_an_image_begins_as_the_boot_loader_wants_it() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tidectl.boards import name_on_board
 from tidectl.errors import TidectlError
 from tidectl.firmware_image import FirmwareImageError, program_files
 from tidectl.hearing import warn_of_the_deaf
@@ -77,7 +78,8 @@ def key(home: Home, name: str, kind: str, as_json: bool) -> None:
 @click.option("--minimum", default="0.0.0", help="The version a board must have at the least.")
 @click.option(
     "--board", "boards", multiple=True,
-    help="Kind of board it is for, as esp32 or ESP32C3; may be given again. Else any.",
+    help="Kind of board it is for, of tidectl boards, or its chip as MicroPython names it, "
+    "ESP32C3; may be given again. Else any.",
 )  # fmt: skip
 @click.option(
     "--downgrade-from", "downgrade_from", multiple=True,
@@ -100,7 +102,8 @@ def build(
     as_json: bool,
 ) -> None:
     """Build a bundle of the program in this folder, or of a MicroPython image."""
-    facts = Facts(version or installed_version("tidegauge"), minimum, boards, downgrade_from)
+    chips = tuple(name_on_board(board) for board in boards)
+    facts = Facts(version or installed_version("tidegauge"), minimum, chips, downgrade_from)
     try:
         one = _image(facts, image) if image else bundle(facts, program_files())
     except FirmwareImageError as error:
