@@ -47,7 +47,7 @@ def test_the_program_is_built_and_signed(tidectl: Run, tmp_path: Path) -> None:
         "--board", "esp32", "--board", "linux", "--downgrade-from", "1.3.0", "--minimum", "1.0.0",
     )  # fmt: skip
     facts = done.json()
-    assert (facts["boards"], facts["minimum"]) == (["esp32", "linux"], "1.0.0")
+    assert (facts["boards"], facts["minimum"]) == (["ESP32", "linux"], "1.0.0")
     assert facts["downgrade_from"] == ["1.3.0"]
 
 
