@@ -2,9 +2,11 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from botocore.loaders import JSONFileLoader, Loader
 from hypothesis import settings
 
 from tests.line.line import Line
@@ -19,6 +21,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says nothing here: speed is measured by the benches.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+# A process of tidectl makes one session, the tests hundreds, and each would parse the megabytes
+# that describe the services anew.
+_files = JSONFileLoader()
+_files.load_file = cache(_files.load_file)  # type: ignore[method-assign]
+Loader.FILE_LOADER_CLASS = staticmethod(lambda: _files)  # type: ignore[assignment]
 
 
 @pytest.fixture(scope="session")

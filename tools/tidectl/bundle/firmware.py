@@ -25,24 +25,25 @@ def firmware_bundle(folder: Path) -> Bundle:
             name = name.removesuffix(".__init__")
             packages.add(name)
         texts[name] = source.read_text()
-    beside = [*folder.glob("*.py"), *(folder / "sim").glob("*.py")]
-    foreign = frozenset[str]().union(*[attributes_known(one.read_text()) for one in beside])
-    made_of = (texts, sorted(packages), sorted(foreign), _bundler())
+    paths = sorted([*folder.glob("*.py"), *(folder / "sim").glob("*.py")])
+    beside = [path.read_text() for path in paths]
+    made_of = (texts, sorted(packages), beside, _bundler())
     digest = hashlib.sha256(repr(made_of).encode()).hexdigest()
     if digest not in _made:
         _made.clear()
-        _made[digest] = _kept(digest, texts, frozenset(packages), foreign)
+        _made[digest] = _kept(digest, texts, frozenset(packages), beside)
     return _made[digest]
 
 
 def _kept(
-    digest: str, texts: dict[str, str], packages: frozenset[str], foreign: frozenset[str]
+    digest: str, texts: dict[str, str], packages: frozenset[str], beside: list[str]
 ) -> Bundle:
     """Return the bundle that another process has made of the same, or make it."""
     path = disk.cache_folder() / f"{digest}.bundle"
     try:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError):
+        foreign = frozenset[str]().union(*[attributes_known(text) for text in beside])
         made = bundled(texts, packages, foreign)
         disk.keep(path, json.dumps({"texts": dict(made.texts), "lines": made.lines}).encode())
         return made
