@@ -61,6 +61,9 @@ def _agent() -> "Agent | None":
 
     agent = app.build()
     app.forget_start()
+    import gc
+
+    gc.collect()  # what the lines above still named, 7 KB: else tasks would be laid among it
     return agent
 
 
