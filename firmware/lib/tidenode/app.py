@@ -30,7 +30,7 @@ from tidenode.watchdog import Watchdog, note_late
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from tidenode.sampler import Sampler
@@ -61,21 +61,10 @@ def build() -> Agent:
     timekeeper = _timekeeper(settings, clock, resolver)
     uplink = _uplink(settings, outbox, clock, timekeeper, resolver)
     mark = machine.RTC().memory if feed else _mark_nothing  # outlives a reset, and takes no time
-    samplers: list[Sampler] = []
-    try:
-        for one in () if safe_mode else settings.measurements:
-            unmade = blocker == one.name + _AT_START
-            mark("" if unmade else one.name + _AT_START)
-            samplers.append(_sampler(one, settings, boot, outbox, clock, unmade))
-        for sampler in samplers:
-            if hasattr(sampler.sensor, "observe"):
-                mark(sampler.name + _AT_START)
-                sampler.sensor.observe(uplink, outbox, samplers)
-    except Exception as error:
-        _end_trial(on_trial, error)
-        raise
-    finally:
-        mark("")  # who raises does not hang
+    measurements = () if safe_mode else settings.measurements
+    samplers = _samplers(
+        measurements, settings, boot, outbox, clock, uplink, blocker, mark, on_trial
+    )
     agent = Agent(
         thing=settings.thing,
         boot=boot,
@@ -111,6 +100,39 @@ def build() -> Agent:
 
         agent.beside.append(extras.news(settings, boot, outbox, clock, timekeeper))
     return agent
+
+
+def _samplers(  # noqa: PLR0917  # each is another part of them
+    measurements: "Sequence[Any]",
+    settings: "Any",
+    boot: int,
+    outbox: Outbox,
+    clock: Clock,
+    uplink: Uplink,
+    blocker: str,
+    mark: "Callable[[str], object]",
+    on_trial: str,
+) -> "list[Sampler]":
+    """Return a sampler of each measurement, having marked whose driver runs meanwhile.
+
+    Apart from `build`, so that what a `try` leaves on the stack is over before the agent runs.
+    """
+    samplers: list[Sampler] = []
+    try:
+        for one in measurements:
+            unmade = blocker == one.name + _AT_START
+            mark("" if unmade else one.name + _AT_START)
+            samplers.append(_sampler(one, settings, boot, outbox, clock, unmade))
+        for sampler in samplers:
+            if hasattr(sampler.sensor, "observe"):
+                mark(sampler.name + _AT_START)
+                sampler.sensor.observe(uplink, outbox, samplers)
+    except Exception as error:
+        _end_trial(on_trial, error)
+        raise
+    finally:
+        mark("")  # who raises does not hang
+    return samplers
 
 
 def forget_start() -> None:
