@@ -24,8 +24,8 @@ settings.load_profile("untimed")
 # A process of tidectl makes one session, the tests hundreds, and each would parse the megabytes
 # that describe the services anew.
 _files = JSONFileLoader()
-_files.load_file = cache(_files.load_file)  # type: ignore[method-assign]
-Loader.FILE_LOADER_CLASS = staticmethod(lambda: _files)  # type: ignore[assignment]
+_files.load_file = cache(_files.load_file)  # type: ignore[method-assign]  # of this one only
+Loader.FILE_LOADER_CLASS = staticmethod(lambda: _files)  # type: ignore[assignment]  # makes one
 
 
 @pytest.fixture(scope="session")
